@@ -1,0 +1,48 @@
+# Everything is set up in .venv from the hash-locked files in locks/; nothing else is touched.
+
+SHELL := bash
+BIN := .venv/bin
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+
+.PHONY: serve test train bench format lock
+
+serve: .venv/service models/saved/notebook/model.json
+	$(BIN)/python -m app serve
+
+test: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+train: .venv/training
+	for model in models/saved/*/; do $(BIN)/python -m training "$$(basename "$$model")" || exit; done
+
+bench: .venv/training
+	$(BIN)/python -m benchmarks.fit
+
+format: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Newer versions within pyproject.toml's ranges; commit what it writes.
+lock: .venv/bin/python
+	$(BIN)/python -m pip install --quiet uv
+	for extra in service training test; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+			--no-header --no-annotate $$([ $$extra = service ] || echo --extra $$extra) \
+			pyproject.toml --output-file locks/$$extra.txt || exit; \
+	done
+
+models/saved/notebook/model.json: | .venv/training
+	$(BIN)/python -m training notebook
+
+.venv/%: locks/%.txt .venv/bin/python
+	$(INSTALL) --requirement $<
+	touch $@
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer must be installed, however none was found." >&2; exit 1; }
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,1 @@
+"""How a model is served: over HTTP, and from the command line."""

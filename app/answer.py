@@ -1,0 +1,19 @@
+"""What the service says of one row."""
+
+import numpy as np
+
+from app.loaded_models import NamedModel
+from app.schemas import Interval, Prediction
+from models.arrays import FloatArray
+
+
+def answer(row: FloatArray, chosen: NamedModel) -> Prediction:
+    """The prediction for a row (8,), with its interval and warnings."""
+    model = chosen.saved.model
+    prediction, lower, upper = np.ravel(model.estimate(row[np.newaxis])).tolist()
+    return Prediction(
+        prediction=prediction,
+        interval=Interval(level=model.interval.level, lower=lower, upper=upper),
+        warnings=model.warnings(row, prediction),
+        model=chosen.identity,
+    )

@@ -1,0 +1,47 @@
+"""The app: models loaded, routes and errors in place."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.errors import add_error_handlers
+from app.loaded_models import load_models
+from app.openapi import build_openapi
+from app.routes import health, metrics, models, predict
+from app.routes.docs import add_docs
+from models import DEFAULT_MODEL, SAVED_MODELS
+
+DESCRIPTION = """\
+Median house values of California's census block groups, in **100,000 USD of 1990**, from eight
+features, by a neural network. Every answer comes with an interval and with warnings where the
+network is out of its depth."""
+
+
+def create_app(models_directory: Path = SAVED_MODELS, default: str = DEFAULT_MODEL) -> FastAPI:
+    """An app that serves the models saved in a directory.
+
+    Raises SavedModelError where one of them is damaged, or the default one is not there.
+    """
+    app = FastAPI(
+        title="California housing",
+        version="1.0.0",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.models = load_models(models_directory, default)
+    app.state.draining = False
+    for router in (predict.router, metrics.router, models.router, health.router):
+        app.include_router(router)
+    add_docs(app)
+    add_error_handlers(app)
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        return build_openapi(app, app.state.models)
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app

@@ -1,0 +1,1 @@
+"""The addresses, one small file for each family."""

@@ -1,0 +1,130 @@
+"""What goes over the wire, with units and bounds."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from models.features import FEATURES, TARGET_UNIT, Feature
+
+
+def _field(feature: Feature) -> Any:
+    return Field(
+        gt=feature.minimum if feature.above_minimum else None,
+        ge=None if feature.above_minimum else feature.minimum,
+        le=feature.maximum,
+        description=f"{feature.description.capitalize()}, {feature.unit}.",
+        json_schema_extra={"x-unit": feature.unit},
+    )
+
+
+_fields: dict[str, Any] = {feature.name: (float, _field(feature)) for feature in FEATURES}
+
+HouseFeatures = create_model(
+    "HouseFeatures",
+    __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
+    __doc__="The eight features of one census block group.",
+    **_fields,
+)
+
+
+class Answer(BaseModel):
+    """Finite numbers only, whatever happens."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Interval(Answer):
+    """Where the true value lies, with a known probability."""
+
+    level: float = Field(description="The share of true values that such intervals hold.")
+    lower: float = Field(description=f"The lower bound, {TARGET_UNIT}.")
+    upper: float = Field(description=f"The upper bound, {TARGET_UNIT}.")
+
+
+class Prediction(Answer):
+    """A median house value, and how far to trust it."""
+
+    prediction: float = Field(description=f"The median house value, {TARGET_UNIT}.")
+    interval: Interval
+    warnings: list[str] = Field(description="One sentence for each reason to doubt the prediction.")
+    model: str = Field(description="The name and version of the model that answered.")
+
+
+class ModelMetrics(Answer):
+    """The errors of a model on the test part of the data."""
+
+    mae: float = Field(description=f"Mean absolute error, {TARGET_UNIT}.")
+    rmse: float = Field(description=f"Root mean squared error, {TARGET_UNIT}.")
+    mse: float = Field(description=f"Mean squared error, the square of {TARGET_UNIT}.")
+    r2: float = Field(description="The share of the variance that is explained.")
+    coverage: float = Field(description="The share of true values inside their interval.")
+    mean_width: float = Field(description=f"The mean width of the intervals, {TARGET_UNIT}.")
+    test_rows: int = Field(description="The number of rows in the test part.")
+    unit: str = Field(TARGET_UNIT, description="The unit of the errors.")
+    model: str = Field(description="The name and version of the model.")
+
+
+class Metrics(ModelMetrics):
+    """The errors of the default model, and of each model by name."""
+
+    models: dict[str, ModelMetrics]
+
+
+class FeatureRange(Answer):
+    """A column of the data, and what the training rows held."""
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+
+
+class ModelDescription(Answer):
+    """How a model was made, and how well it does."""
+
+    name: str
+    version: str = Field(description="The first 8 hex digits of the parameters' SHA-256.")
+    default: bool = Field(description="Whether it answers when no model is asked for.")
+    recipe: str
+    hyperparameters: dict[str, Any]
+    seed: int
+    features: list[FeatureRange] = Field(description="In order, with their training ranges.")
+    target: FeatureRange
+    interval_level: float
+    metrics: ModelMetrics
+    data: dict[str, Any] = Field(description="The data set, its rows and its SHA-256.")
+    split: dict[str, Any] = Field(description="How the rows were divided.")
+    fit_seconds: float = Field(description="The wall time of the fitting loop alone.")
+    created: str = Field(description="When it was trained, ISO 8601, UTC.")
+    versions: dict[str, str] = Field(description="Of Python and of the libraries that trained it.")
+    parameters_sha256: str
+
+
+class ModelList(Answer):
+    """Every model that is loaded."""
+
+    models: list[ModelDescription]
+
+
+class Health(BaseModel):
+    """Whether the service lives, or is ready to answer."""
+
+    status: str
+
+
+class RefusedField(BaseModel):
+    """One thing that is wrong with a request."""
+
+    loc: list[str | int] = Field(description="Where: `body` or `query`, then the feature.")
+    msg: str = Field(description="What was required and what came, in one sentence.")
+    type: str = Field(description="The kind of mistake, for programs.")
+
+
+class Problem(BaseModel):
+    """A refused request (RFC 9457)."""
+
+    type: str = Field("about:blank", description="The title says all there is to know of the type.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What was required and what came, in one sentence.")
+    errors: list[RefusedField] | None = Field(None, description="For a refused row: each mistake.")

@@ -1,0 +1,8 @@
+// In a file of its own, because the page's Content-Security-Policy forbids inline scripts.
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  tryItOutEnabled: true,
+  displayRequestDuration: true,
+});

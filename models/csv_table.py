@@ -1,0 +1,88 @@
+"""Numbers from a CSV file with a header, or one sentence that says which cell is not one."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from models.arrays import FloatArray
+
+
+class TableError(Exception):
+    """A table cannot be read as numbers; names the file, the column and the line."""
+
+
+class Table(NamedTuple):
+    """The wanted columns of a CSV file."""
+
+    columns: Sequence[str]
+    values: FloatArray  # (n, columns)
+    lines: Sequence[int]  # (n,), each row's line in the file, from 1
+
+
+def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> Table:
+    """The columns of the first alternative that the header has in full, in the alternative's order.
+
+    Other columns are left out, blank lines are passed over. The name is the file's, for the
+    messages. Raises TableError where a column is missing or there twice, a line is ragged, or a
+    cell is not a finite number.
+    """
+    try:
+        return _parse(name, content.decode("utf-8-sig"), alternatives)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableError(f"{name} must be a CSV file in UTF-8, however: {error}") from error
+
+
+def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = [column.strip() for column in next(reader, [])]
+    columns = _choose(name, header, alternatives)
+    positions = [header.index(column) for column in columns]
+    values: list[list[float]] = []
+    lines: list[int] = []
+    for cells in reader:
+        if not cells:
+            continue
+        where = f"{name}, line {reader.line_num}"
+        if len(cells) != len(header):
+            raise TableError(
+                f"{where}: must have {len(header)} cells like the header, however: {len(cells)}"
+            )
+        values.append(list(_numbers(where, columns, (cells[p] for p in positions))))
+        lines.append(reader.line_num)
+    return Table(columns, np.array(values).reshape(-1, len(columns)), lines)
+
+
+def _choose(
+    name: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
+) -> Sequence[str]:
+    missing = [[column for column in columns if column not in header] for columns in alternatives]
+    columns, absent = min(zip(alternatives, missing, strict=True), key=lambda pair: len(pair[1]))
+    if absent:
+        raise TableError(
+            f"{name}, line 1: the header must have the column {absent[0]}, however it is missing"
+            + (f" (with {', '.join(absent[1:])})" if absent[1:] else "")
+        )
+    for column in columns:
+        if header.count(column) > 1:
+            raise TableError(
+                f"{name}, line 1: the header must have the column {column} once, "
+                f"however it is there {header.count(column)} times"
+            )
+    return columns
+
+
+def _numbers(where: str, columns: Sequence[str], cells: Iterable[str]) -> Iterator[float]:
+    for column, cell in zip(columns, cells, strict=True):
+        try:
+            number = float(cell) if "_" not in cell else math.nan  # float() reads 1_0 as 10
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise TableError(
+                f"{where}, column {column}: must be a finite number, however: {cell[:40]!r}"
+            )
+        yield number

@@ -1,0 +1,41 @@
+"""The layers in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.arrays import FloatArray
+from models.layers import Layer
+
+Gradients = list[dict[str, FloatArray]]
+"""For each layer, in order, the gradient of the loss by parameter name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A multi-layer perceptron."""
+
+    layers: Sequence[Layer]
+
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        """Inputs (batch, fan_in) to outputs (batch, fan_out)."""
+        return self.forward(inputs)[-1]
+
+    def forward(self, inputs: FloatArray) -> list[FloatArray]:
+        """The inputs, then the outputs of each layer: what `backward` needs."""
+        activations = [inputs]
+        for layer in self.layers:
+            activations.append(layer.forward(activations[-1]))
+        return activations
+
+    def backward(self, activations: list[FloatArray], grad_outputs: FloatArray) -> Gradients:
+        """The chain rule, last layer first (Rumelhart, Hinton and Williams, Nature 323, 1986).
+
+        Takes what `forward` returned and dL/d(outputs) (batch, fan_out).
+        """
+        gradients: Gradients = []
+        for index in reversed(range(len(self.layers))):
+            layer, inputs, outputs = self.layers[index], activations[index], activations[index + 1]
+            gradients.insert(0, layer.gradients(inputs, grad_outputs))
+            if index > 0:  # nobody asks for the gradient of the network's own inputs
+                grad_outputs = layer.backward(inputs, outputs, grad_outputs)
+        return gradients

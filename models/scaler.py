@@ -1,0 +1,17 @@
+"""Centre and scale each feature, as scikit-learn's StandardScaler does."""
+
+from dataclasses import dataclass
+
+from models.arrays import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class StandardScaler:
+    """z = (x - mean) / scale, feature by feature."""
+
+    mean: FloatArray  # (features,), the training rows' mean
+    scale: FloatArray  # (features,), the training rows' standard deviation, above 0
+
+    def transform(self, rows: FloatArray) -> FloatArray:
+        """Rows (n, features) in their own units to (n, features) in standard deviations."""
+        return (rows - self.mean) / self.scale

@@ -1,0 +1,221 @@
+"""Save a model so that no crash can lose it, load it so that no damage goes unnoticed.
+
+A model is a directory of two files: `parameters-SHA256.npz`, named after its own digest, and
+`model.json`, which names that digest and is renamed into place last. Whatever moment a save is
+cut off at, `model.json` is whole and points at a parameters file that is whole.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.card import ModelCard
+from models.errors import SavedModelError
+from models.features import FEATURES, TARGET_NAME, TARGET_UNIT, TrainingRanges
+from models.house_price import Estimate, HousePriceModel
+from models.interval import ConformalInterval
+from models.manifest import seal, unseal
+from models.parameters import layout_of, pack, unpack
+
+__all__ = ["MANIFEST", "SavedModel", "SavedModelError", "load_model", "save_model"]
+
+MANIFEST = "model.json"
+GOLDEN_TOLERANCE = 1e-12  # 100,000 USD; another machine's rounding stays far below it
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """A model and its card, verified."""
+
+    model: HousePriceModel
+    card: ModelCard
+    sha256: str  # of the parameters file
+    golden_rows: FloatArray  # (k, 8)
+    golden_estimate: Estimate  # the answers to the golden rows, (k,) each
+
+    @property
+    def version(self) -> str:
+        """The first 8 hex digits of the parameters' SHA-256."""
+        return self.sha256[:8]
+
+
+def save_model(
+    directory: Path, model: HousePriceModel, card: ModelCard, golden_rows: FloatArray
+) -> SavedModel:
+    """Save a model with the answers that it must give to the golden rows (k, 8).
+
+    A model saved there before is replaced in one step, or not at all. Raises SavedModelError where
+    what would be written could not be loaded, and OSError where it cannot be written.
+    """
+    parameters = pack(model.scaler, model.network, model.interval.half_width)
+    unpack(parameters, layout_of(model.network))  # before golden answers are made with them
+    digest = hashlib.sha256(parameters).hexdigest()
+    manifest = seal(_describe(model, card, digest, golden_rows))
+    saved = _decode(unseal(manifest), parameters)
+
+    _make_durably(directory)
+    with _locked(directory) as directory_fd:
+        parameters_path = directory / _parameters_name(digest)
+        _write_durably(parameters_path, parameters, directory_fd)
+        _write_durably(directory / MANIFEST, manifest, directory_fd)
+        for stale in {*directory.glob("parameters-*.npz"), *directory.glob(".*.partial")}:
+            if stale != parameters_path:
+                stale.unlink()
+    return saved
+
+
+def load_model(directory: Path) -> SavedModel:
+    """The model saved in a directory, after every check that can be made of it.
+
+    Raises SavedModelError, naming the directory, where a file is missing, damaged, or does not do
+    what it did when it was saved.
+    """
+    try:
+        return _decode(*_read(directory))
+    except OSError as error:
+        raise SavedModelError(
+            f"{directory} must hold a readable saved model, however: {error.strerror}: "
+            f"{error.filename}"
+        ) from error
+    except SavedModelError as error:
+        raise SavedModelError(f"{directory}: {error}") from error
+
+
+def _describe(
+    model: HousePriceModel, card: ModelCard, digest: str, golden_rows: FloatArray
+) -> dict[str, Any]:
+    ranges = model.training_ranges
+    golden = model.estimate(golden_rows)
+    return {
+        **card.to_json(),
+        "features": [
+            {"name": feature.name, "unit": feature.unit, "minimum": low, "maximum": high}
+            for feature, low, high in zip(
+                FEATURES,
+                ranges.feature_minimum.tolist(),
+                ranges.feature_maximum.tolist(),
+                strict=True,
+            )
+        ],
+        "target": {
+            "name": TARGET_NAME,
+            "unit": TARGET_UNIT,
+            "minimum": ranges.target_minimum,
+            "maximum": ranges.target_maximum,
+        },
+        "layers": layout_of(model.network),
+        "interval_level": model.interval.level,
+        "parameters_sha256": digest,
+        "golden": {
+            "rows": golden_rows.tolist(),
+            **{name: values.tolist() for name, values in golden._asdict().items()},
+        },
+    }
+
+
+def _decode(content: Mapping[str, Any], parameters: bytes) -> SavedModel:
+    """The saved model from a manifest's content and the parameters file."""
+    fields = dict(content)
+    try:
+        features, target = fields.pop("features"), fields.pop("target")
+        layout, level = fields.pop("layers"), fields.pop("interval_level")
+        digest, golden = fields.pop("parameters_sha256"), fields.pop("golden")
+        if hashlib.sha256(parameters).hexdigest() != digest:
+            raise SavedModelError("the parameters file must match its digest, however it does not")
+        scaler, network, half_width = unpack(parameters, layout)
+        model = HousePriceModel(
+            scaler,
+            network,
+            ConformalInterval(level, half_width),
+            TrainingRanges(
+                np.array([feature["minimum"] for feature in features]),
+                np.array([feature["maximum"] for feature in features]),
+                target["minimum"],
+                target["maximum"],
+            ),
+        )
+        golden_rows = np.array(golden.pop("rows"))
+        golden_estimate = Estimate(**{name: np.array(values) for name, values in golden.items()})
+        card = ModelCard.from_json(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SavedModelError(
+            f"model.json must have every field of a model and no other, however: {error!r}"
+        ) from error
+    _check_golden(model, golden_rows, golden_estimate)
+    return SavedModel(model, card, digest, golden_rows, golden_estimate)
+
+
+def _check_golden(model: HousePriceModel, rows: FloatArray, expected: Estimate) -> None:
+    try:
+        errors = np.abs(np.array(model.estimate(rows)) - np.array(expected))
+    except ValueError as error:
+        raise SavedModelError(
+            f"the layers must fit the eight features and each other, however: {error}"
+        ) from error
+    if not (errors <= GOLDEN_TOLERANCE).all():
+        raise SavedModelError(
+            f"the golden rows must give their outputs to {GOLDEN_TOLERANCE:g}, "
+            f"however they are off by {errors.max():g}"
+        )
+
+
+def _read(directory: Path) -> tuple[dict[str, Any], bytes]:
+    """The manifest's content and the parameters file that belongs to it."""
+    while True:
+        manifest = (directory / MANIFEST).read_bytes()
+        content = unseal(manifest)
+        try:
+            return content, (
+                directory / _parameters_name(content["parameters_sha256"])
+            ).read_bytes()
+        except FileNotFoundError:
+            if (directory / MANIFEST).read_bytes() == manifest:
+                raise
+            # A save replaced both files between the two reads: read the new pair.
+
+
+def _parameters_name(digest: str) -> str:
+    return f"parameters-{digest}.npz"
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[int]:
+    """One writer at a time; gives the directory's descriptor. A kill releases the lock."""
+    directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory_fd, fcntl.LOCK_EX)
+        yield directory_fd
+    finally:
+        os.close(directory_fd)
+
+
+def _make_durably(directory: Path) -> None:
+    """Make a directory and those above it, each flushed into the one that holds it."""
+    if directory.is_dir():
+        return
+    _make_durably(directory.parent)
+    directory.mkdir(exist_ok=True)
+    parent_fd = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(parent_fd)
+    finally:
+        os.close(parent_fd)
+
+
+def _write_durably(path: Path, content: bytes, directory_fd: int) -> None:
+    """Write beside, flush to disk, rename, flush the rename: whole under its name or not there."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    os.fsync(directory_fd)

@@ -1,0 +1,142 @@
+import gzip
+import os
+import re
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from models.features import FEATURE_NAMES
+from tests.conftest import run
+from training.data import CENSUS_COLUMNS, EMBEDDED, DataError, load_dataset
+
+CENSUS_HEADER = ",".join(CENSUS_COLUMNS)
+CENSUS_LINE = "-122.23,37.88,41,880,129,322,126,8.3252,452600"
+FEATURE_HEADER = ",".join((*FEATURE_NAMES, "MedHouseVal"))
+FEATURE_LINE = "8.3252,41,6.9,1.02,322,2.55,37.88,-122.23,4.526"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*lines, name="houses.csv", end="\n"):
+        path = tmp_path / name
+        path.write_bytes("".join(line + end for line in lines).encode())
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load_dataset("embedded")
+
+
+def test_the_embedded_data_are_bit_identical_to_scikit_learns(embedded, tmp_path, monkeypatch):
+    """scikit-learn's own code on the census columns, as it caches them after the download."""
+    with gzip.open(EMBEDDED) as file:
+        census = np.loadtxt(file, delimiter=",", skiprows=1)
+    columns_as_cached = [8, 7, 2, 3, 4, 5, 6, 1, 0]
+    joblib.dump(census[:, columns_as_cached], tmp_path / "cal_housing_py3.pkz", compress=6)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+
+    sklearn = load_dataset("sklearn")
+
+    assert embedded.rows.shape == (20640, 8)
+    assert embedded.rows.tobytes() == sklearn.rows.tobytes()
+    assert embedded.targets.tobytes() == sklearn.targets.tobytes()
+
+
+def test_scikit_learns_data_without_a_network_are_refused_in_one_sentence(tmp_path):
+    """Proxies that nobody listens on stand for a machine that is cut off."""
+    cut_off = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    environment = {**os.environ, **cut_off, "SCIKIT_LEARN_DATA": str(tmp_path / "cache")}
+
+    result = run(
+        *["-m", "training", "notebook", "--quiet", "--data", "sklearn", "--output"],
+        str(tmp_path / "model"),
+        env=environment,
+    )
+
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "--data sklearn must be able to download the data set" in result.stderr
+
+
+def test_embedded_data_that_were_changed_are_refused(tmp_path, monkeypatch):
+    changed = tmp_path / "changed.csv.gz"
+    changed.write_bytes(gzip.compress(gzip.decompress(EMBEDDED.read_bytes()) + b"\n"))
+    monkeypatch.setattr("training.data.EMBEDDED", changed)
+
+    with pytest.raises(DataError, match=r"changed\.csv\.gz must have the SHA-256 8a5396db"):
+        load_dataset("embedded")
+
+
+def test_a_file_of_census_columns_gives_the_embedded_rows(embedded, tmp_path):
+    path = tmp_path / "census.csv"
+    path.write_bytes(gzip.decompress(EMBEDDED.read_bytes()))
+
+    from_file = load_dataset(str(path))
+
+    assert_array_equal(from_file.rows, embedded.rows)
+    assert_array_equal(from_file.targets, embedded.targets)
+    assert from_file.source.sha256 == embedded.source.sha256
+    assert from_file.source.source == "census.csv"
+
+
+def test_a_file_of_features_may_have_other_columns_blank_lines_and_any_order(write):
+    columns = [f'"{name}"' for name in (*FEATURE_NAMES, "MedHouseVal")]
+    header = ",".join(["ocean_proximity", *reversed(columns)])
+    line = ",".join(["NEAR BAY", *reversed(FEATURE_LINE.split(","))])
+
+    dataset = load_dataset(write("\ufeff" + header, line, "", end="\r\n"))
+
+    assert_array_equal(dataset.rows, [[8.3252, 41, 6.9, 1.02, 322, 2.55, 37.88, -122.23]])
+    assert_array_equal(dataset.targets, [4.526])
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([CENSUS_HEADER.replace("median_income", "income"), CENSUS_LINE], "line 1: the header must "
+         "have the column median_income, however it is missing"),
+        ([FEATURE_HEADER.replace("AveOccup,", ""), FEATURE_LINE], "the column AveOccup"),
+        ([FEATURE_HEADER + ",MedInc", FEATURE_LINE + ",1"], "line 1: the header must have the "
+         "column MedInc once, however it is there 2 times"),
+        ([CENSUS_HEADER, CENSUS_LINE, CENSUS_LINE.replace("880", "many")],
+         "line 3, column total_rooms: must be a finite number, however: 'many'"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("129", "NaN")], "line 2, column total_bedrooms"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("129", "")], "line 2, column total_bedrooms"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("129", "1_2")], "line 2, column total_bedrooms"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("129", "1e999")], "line 2, column total_bedrooms"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("126", "0")],
+         "line 2, column households: must be above 0"),
+        ([CENSUS_HEADER, CENSUS_LINE, CENSUS_LINE + ",1"],
+         "line 3: must have 9 cells like the header, however: 10"),
+        ([CENSUS_HEADER], "must have rows below its header, however it has none"),
+        ([], "line 1: the header must have the column"),
+        (["\0" * 10], "line 1: the header must have the column"),
+        ([CENSUS_HEADER, '"' + "x" * 200_000], "must be a CSV file in UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_refused_with_its_name_the_column_and_the_line(write, lines, says):
+    path = write(*lines)
+
+    with pytest.raises(DataError, match=re.escape(says)) as refusal:
+        load_dataset(path)
+
+    assert path in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_a_directory_or_not_text_is_refused(tmp_path):
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(b"\xff\xfe\x00")
+
+    for path, says in [
+        (tmp_path / "absent.csv", "No such file"),
+        (tmp_path, "Is a directory"),
+        (binary, "must be a CSV file in UTF-8"),
+    ]:
+        with pytest.raises(DataError, match=says):
+            load_dataset(str(path))

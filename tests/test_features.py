@@ -1,0 +1,41 @@
+import math
+
+import numpy as np
+import pytest
+
+from models.features import FEATURE_NAMES, FEATURES, TrainingRanges
+
+
+def test_the_features_stand_in_the_data_sets_order():
+    assert FEATURE_NAMES == (
+        "MedInc",
+        "HouseAge",
+        "AveRooms",
+        "AveBedrms",
+        "Population",
+        "AveOccup",
+        "Latitude",
+        "Longitude",
+    )
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_bounds_hold_their_ends_unless_they_say_above(feature):
+    assert feature.allows(feature.maximum)
+    assert not feature.allows(math.nextafter(feature.maximum, math.inf))
+    assert feature.allows(feature.minimum) != feature.above_minimum
+    assert feature.allows(math.nextafter(feature.minimum, math.inf))
+    assert not feature.allows(math.nextafter(feature.minimum, -math.inf))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_no_bounds_allow_what_is_not_finite(number):
+    assert not any(feature.allows(number) for feature in FEATURES)
+
+
+def test_training_ranges_are_the_extremes_of_each_column():
+    ranges = TrainingRanges.of(np.array([[1.0, 5.0], [3.0, 4.0]]), np.array([7.0, 6.0]))
+
+    assert ranges.feature_minimum.tolist() == [1.0, 4.0]
+    assert ranges.feature_maximum.tolist() == [3.0, 5.0]
+    assert (ranges.target_minimum, ranges.target_maximum) == (6.0, 7.0)

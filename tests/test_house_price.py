@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from models.features import TrainingRanges
+from models.house_price import HousePriceModel
+from models.interval import ConformalInterval
+from models.layers import Dense
+from models.network import Network
+from models.scaler import StandardScaler
+
+
+@pytest.fixture
+def model():
+    """Predicts (the first feature - 1) / 2, plus 3."""
+    weights = np.array([[1.0], *[[0.0]] * 7])
+    return HousePriceModel(
+        StandardScaler(mean=np.ones(8), scale=np.full(8, 2.0)),
+        Network([Dense(weights, np.array([3.0]))]),
+        ConformalInterval(level=0.9, half_width=0.5),
+        TrainingRanges(np.zeros(8), np.full(8, 10.0), 0.0, 5.0),
+    )
+
+
+def test_a_row_is_scaled_predicted_and_put_in_its_interval(model):
+    rows = np.array([[1.0] * 8, [5.0] * 8])
+
+    predictions, lower, upper = model.estimate(rows)
+
+    assert predictions.tolist() == [3.0, 5.0]
+    assert lower.tolist() == [2.5, 4.5]
+    assert upper.tolist() == [3.5, 5.5]
+
+
+def test_a_row_alone_is_predicted_as_in_a_batch(saved, rng):
+    rows = saved.golden_rows[rng.integers(0, 8, size=1000)] * rng.uniform(0.5, 1.5, size=(1000, 8))
+
+    alone = np.concatenate([saved.model.predict(row[np.newaxis]) for row in rows])
+
+    assert_allclose(saved.model.predict(rows), alone, rtol=1e-12)
+
+
+def test_a_row_inside_the_training_ranges_has_no_warnings(model):
+    assert model.warnings(np.full(8, 10.0), 5.0) == []
+
+
+def test_each_feature_outside_its_training_range_is_warned_of(model):
+    row = np.array([1.0, 11.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
+
+    assert model.warnings(row, 3.0) == [
+        "HouseAge is outside its training range, 0 to 10 (years).",
+        "Population is outside its training range, 0 to 10 (people).",
+    ]
+
+
+def test_a_prediction_beyond_all_training_values_is_warned_of(model):
+    assert model.warnings(np.ones(8), 5.1) == [
+        "The prediction is outside the values seen in training, 0 to 5 (100,000 USD (1990))."
+    ]

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from models import SAVED_MODELS
+from models.features import FEATURE_NAMES
+
+MANIFEST = json.loads((SAVED_MODELS / "notebook" / "model.json").read_text())
+
+
+def test_metrics_are_those_of_the_saved_model(client, saved):
+    metrics = client.get("/metrics").json()
+
+    for name in ("mae", "rmse", "mse", "r2", "coverage", "mean_width", "test_rows"):
+        assert metrics[name] == MANIFEST["metrics"][name]
+    assert metrics["unit"] == "100,000 USD (1990)"
+    assert metrics["model"] == f"notebook@{saved.version}"
+
+
+def test_metrics_tell_the_same_of_each_model_by_name(client):
+    metrics = client.get("/metrics").json()
+
+    each = metrics.pop("models")
+    assert each == {"notebook": metrics}
+
+
+def test_a_model_describes_itself(client, saved):
+    description = client.get("/models/notebook").json()
+
+    assert description["name"] == "notebook"
+    assert description["version"] == saved.version == MANIFEST["parameters_sha256"][:8]
+    assert description["default"] is True
+    assert [feature["name"] for feature in description["features"]] == list(FEATURE_NAMES)
+    assert description["features"] == MANIFEST["features"]
+    assert description["target"] == MANIFEST["target"]
+    assert description["metrics"]["mae"] == MANIFEST["metrics"]["mae"]
+    for field in ("recipe", "hyperparameters", "seed", "data", "split", "created", "versions"):
+        assert description[field] == MANIFEST[field]
+
+
+def test_all_models_are_listed(client):
+    assert client.get("/models").json() == {"models": [client.get("/models/notebook").json()]}
+
+
+def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
+    response = client.get("/models/other")
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"] == (
+        "The model must be one of notebook, however another name came."
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("/livez", "alive"), ("/readyz", "ready"), ("/healthz", "ready")]
+)
+def test_probes_answer_200(client, address, status):
+    response = client.get(address)
+
+    assert response.status_code == 200
+    assert response.json() == {"status": status}

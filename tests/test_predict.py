@@ -1,0 +1,285 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from models.features import FEATURE_NAMES, FEATURES
+
+
+def numbers_within_bounds():
+    """A row of numbers that the service must answer."""
+    return st.fixed_dictionaries(
+        {
+            feature.name: st.floats(
+                feature.minimum, feature.maximum, exclude_min=feature.above_minimum
+            )
+            for feature in FEATURES
+        }
+    )
+
+
+def reference(saved, row):
+    """The prediction by nothing but NumPy and the saved arrays."""
+    hidden, _, output = saved.model.network.layers
+    scaled = (
+        np.array([row[name] for name in FEATURE_NAMES]) - saved.model.scaler.mean
+    ) / saved.model.scaler.scale
+    with np.errstate(over="ignore"):
+        activations = 1 / (1 + np.exp(-(scaled @ hidden.weights + hidden.biases)))
+    return (activations @ output.weights + output.biases).item()
+
+
+def test_predict_answers_with_the_contracts_fields(client, saved, row):
+    answer = client.post("/predict", json=row).json()
+
+    assert list(answer) == ["prediction", "interval", "warnings", "model"]
+    assert list(answer["interval"]) == ["level", "lower", "upper"]
+    assert answer["interval"]["level"] == 0.9
+    assert answer["warnings"] == []
+    assert answer["model"] == f"notebook@{saved.version}"
+
+
+@given(row=numbers_within_bounds())
+def test_every_row_within_the_bounds_gets_the_numpy_references_answer(client, saved, row):
+    response = client.post("/predict", json=row)
+
+    assert response.status_code == 200
+    answer = response.json()
+    half_width = saved.model.interval.half_width
+    expected = reference(saved, row)
+    assert_allclose(answer["prediction"], expected, rtol=1e-12, atol=1e-12)
+    assert_allclose(answer["interval"]["lower"], expected - half_width, rtol=1e-12, atol=1e-12)
+    assert_allclose(answer["interval"]["upper"], expected + half_width, rtol=1e-12, atol=1e-12)
+
+
+def test_the_order_of_the_features_in_the_object_does_not_matter(client, row):
+    turned = dict(reversed(row.items()))
+
+    assert client.post("/predict", json=turned).json() == client.post("/predict", json=row).json()
+
+
+def test_whole_numbers_are_numbers(client, row):
+    whole = {**row, "HouseAge": 41, "Population": 322}
+
+    assert client.post("/predict", json=whole).json() == client.post("/predict", json=row).json()
+
+
+def test_the_model_can_be_chosen_by_name(client, row):
+    chosen = client.post("/predict?model=notebook", json=row)
+
+    assert chosen.json() == client.post("/predict", json=row).json()
+
+
+def test_a_feature_outside_its_training_range_is_answered_with_a_warning(client, row):
+    answer = client.post("/predict", json={**row, "Population": 100_000}).json()
+
+    assert answer["warnings"] == ["Population is outside its training range, 3 to 35682 (people)."]
+
+
+def refused(response, status):
+    """The problem that a response must be, after what every problem must be."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert len(response.content) <= 4096
+    problem = response.json()
+    assert {"type", "title", "status", "detail"} <= problem.keys() <= {
+        "type", "title", "status", "detail", "errors"
+    }  # fmt: skip
+    assert problem["status"] == status
+    assert problem["detail"].endswith(".")
+    return problem
+
+
+def post(client, body, **headers):
+    return client.post(
+        "/predict", content=body, headers={"content-type": "application/json", **headers}
+    )
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_both_bounds_of_each_feature_are_held(client, row, feature):
+    too_large = math.nextafter(feature.maximum, math.inf)
+    too_small = feature.minimum if feature.above_minimum else math.nextafter(feature.minimum, -999)
+    smallest = math.nextafter(feature.minimum, math.inf)
+
+    for number in (too_large, too_small, 1.8e308 / 10, -1e308):
+        problem = refused(post(client, json.dumps({**row, feature.name: number})), 422)
+        (error,) = problem["errors"]
+        assert error["loc"] == ["body", feature.name]
+        assert f"{feature.name} must be a number {feature.bounds}" in error["msg"]
+    for number in (feature.maximum, smallest):
+        assert client.post("/predict", json={**row, feature.name: number}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "came", "kind"),
+    [
+        ('"8.3"', "a string came", "float_type"),
+        ('"8_3"', "a string came", "float_type"),
+        ("true", "true or false came", "float_type"),
+        ("null", "null came", "float_type"),
+        ("[8.3]", "an array came", "float_type"),
+        ('{"a": 1}', "an object came", "float_type"),
+        ("NaN", "the one that came is not finite", "finite_number"),
+        ("Infinity", "the one that came is not finite", "finite_number"),
+        ("-Infinity", "the one that came is not finite", "finite_number"),
+        ("1e400", "the one that came is not finite", "finite_number"),
+        ("9" * 5000, "the one that came is not finite", "finite_number"),
+        ("8.3, \"MedInc\": 8.3", "it came more than once", "repeated"),
+        ('8.3, "Med\\u0049nc": 8.3', "it came more than once", "repeated"),
+    ],
+)  # fmt: skip
+def test_only_a_single_finite_number_is_taken(client, row, value, came, kind):
+    body = json.dumps(row).replace("8.3252", value)
+
+    problem = refused(post(client, body), 422)
+
+    sentence = f"MedInc must be a number from 0 to 100 (10,000 USD), however {came}."
+    assert problem["detail"] == sentence
+    assert problem["errors"] == [{"loc": ["body", "MedInc"], "msg": sentence, "type": kind}]
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_each_missing_feature_is_named(client, row, feature):
+    del row[feature.name]
+
+    problem = refused(client.post("/predict", json=row), 422)
+
+    (error,) = problem["errors"]
+    assert error["loc"] == ["body", feature.name]
+    assert error["type"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("MedIncome", "MedInc"),
+        ("medinc", "MedInc"),
+        ("house_age", "HouseAge"),
+        ("AvgRooms", "AveRooms"),
+        ("AveBedrooms", "AveBedrms"),
+        ("lattitude", "Latitude"),
+        ("LONGITUDE", "Longitude"),
+    ],
+)
+def test_a_misspelt_feature_is_refused_with_its_likely_name(client, row, misspelt, meant):
+    body = {misspelt if name == meant else name: value for name, value in row.items()}
+
+    problem = refused(client.post("/predict", json=body), 422)
+
+    missing, unknown = problem["errors"]
+    assert missing["loc"] == ["body", meant]
+    assert unknown["type"] == "unknown_feature"
+    assert unknown["msg"].endswith(f"did you mean {meant}?")
+
+
+def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
+    problem = refused(client.post("/predict", json={**row, "xyzzy": 1}), 422)
+
+    assert problem["detail"].endswith("however an unknown one came.")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "a JSON object of the eight features, however it is empty"),
+        (b"[]", "a JSON object of the eight features, however an array came"),
+        (b"null", "however null came"),
+        (b"1", "however a number came"),
+        (b'"row"', "however a string came"),
+        (b"{", "must be JSON in UTF-8, however: Expecting property name"),
+        (b"{} {}", "must be JSON in UTF-8, however: Extra data"),
+        (b"[" * 60_000, "nested too deeply"),
+        (b'{"a":' * 10_000, "nested too deeply"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        ("{}".encode("utf-16"), "not UTF-8"),
+        (b"\xef\xbb\xbf{}", "a byte order mark"),
+        (b'{"\\ud800": 1}', "an unknown one came"),
+    ],
+)
+def test_a_body_that_is_no_row_is_refused(client, body, says):
+    assert says in refused(post(client, body), 422)["detail"]
+
+
+def test_thousands_of_mistakes_give_one_short_answer(client):
+    body = json.dumps({f"MedInc{n}": n for n in range(3000)})
+
+    problem = refused(post(client, body), 422)
+
+    assert problem["detail"].endswith("And 3007 more.")
+    assert len(problem["errors"]) == 10
+
+
+def test_no_refusal_echoes_its_input(client, row):
+    secret = "S3cr3tMarker"
+    bodies = [
+        json.dumps({**row, "MedInc": secret}),
+        json.dumps({**row, secret: 1}),
+        f'{{"{secret}',
+        secret,
+        json.dumps([secret]),
+    ]
+
+    for response in [
+        *(post(client, body) for body in bodies),
+        client.post(f"/predict?model={secret}", json=row),
+        client.post(f"/predict?{secret}=1", json=row),
+        post(client, "{}", **{"content-type": secret}),
+        client.get(f"/{secret}"),
+        client.get(f"/models/{secret}"),
+    ]:
+        assert 400 <= response.status_code < 500
+        assert secret not in response.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({}, "however none came (with curl, add: -H 'content-type: application/json')"),
+        ({"content-type": "application/x-www-form-urlencoded"}, "another one came (with curl"),
+        ({"content-type": "text/plain"}, "however another one came"),
+        ({"content-type": "application/json; charset=latin-1"}, "The charset must be UTF-8"),
+        ({"content-type": "application/json", "content-encoding": "gzip"}, "not be compressed"),
+    ],
+)  # fmt: skip
+def test_what_is_not_plain_json_is_refused_with_415(client, row, headers, says):
+    response = client.post("/predict", content=json.dumps(row), headers=headers)
+
+    assert says in refused(response, 415)["detail"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"'],
+)
+def test_json_may_name_its_charset(client, row, content_type):
+    assert post(client, json.dumps(row), **{"content-type": content_type}).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused_with_413(client):
+    announced = post(client, b" " * 70_000)
+    streamed = post(client, (b" " * 10_000 for _ in range(7)))
+
+    for response in (announced, streamed):
+        problem = refused(response, 413)
+        assert problem["detail"] == "The body must have at most 65536 bytes, however it has more."
+        assert response.headers["connection"] == "close"
+
+
+def test_an_unknown_model_or_parameter_is_refused(client, row):
+    no_model = refused(client.post("/predict?model=other", json=row), 404)
+    no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
+
+    assert no_model["detail"] == "The model must be one of notebook, however another name came."
+    assert no_parameter["errors"][0]["loc"] == ["query"]
+
+
+def test_unknown_addresses_and_methods_are_problems(client):
+    assert "must be one of those in /openapi.json" in refused(client.get("/nope"), 404)["detail"]
+    response = client.get("/predict")
+    assert refused(response, 405)["detail"] == "The method must be POST, however another one came."
+    assert response.headers["allow"] == "POST"

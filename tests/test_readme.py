@@ -1,0 +1,67 @@
+import json
+import re
+import subprocess
+
+import pytest
+
+from models import SAVED_MODELS
+from models.features import FEATURES
+from tests.conftest import PROJECT, counterpart
+
+README = (PROJECT / "README.md").read_text()
+
+
+def block(language):
+    """The only code block of that language."""
+    (text,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return text
+
+
+def test_the_curl_gets_the_reply_that_stands_below_it(server):
+    counterpart("curl", package="curl")
+    command = block("sh").replace("http://127.0.0.1:8000", server.url)
+
+    reply = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+
+    def rounded(text):  # another processor's last digit may differ
+        return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-12))
+
+    assert rounded(block("json")) == json.loads(reply)
+    assert re.sub(r"\d", "0", reply) == re.sub(r"\d", "0", block("json").strip())
+
+
+def test_the_metrics_are_those_of_the_saved_model():
+    metrics = json.loads((SAVED_MODELS / "notebook" / "model.json").read_text())["metrics"]
+    names = ("mae", "rmse", "mse", "coverage", "mean_width")
+
+    assert "| `notebook` | " + " | ".join(f"{metrics[name]:.4f}" for name in names) in README
+    assert f"{metrics['test_rows']:,} rows of the test part" in README
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_each_feature_stands_with_its_unit_and_bounds(feature):
+    bounds = feature.bounds.removeprefix("from ").removesuffix(f" ({feature.unit})")
+
+    assert f"| `{feature.name}`, {feature.description} | {feature.unit} | {bounds} |" in README
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+
+    assert set(re.findall(r"make ([a-z]+)\b", README)) - {"serve"} <= {*targets}
+    assert {"serve", "test", "train", "bench"} <= {*targets}
+
+
+def test_every_relative_path_that_is_named_exists():
+    for name in re.findall(r"^\| `(\w+/)`", README, re.MULTILINE):
+        assert (PROJECT / name).is_dir()
+
+
+def test_every_option_of_the_commands_is_told():
+    for option in ("--output", "--data", "--split", "--split-seed", "--seed", "--json", "--quiet"):
+        assert f"`{option}" in README
+    for option in ("--host", "--port", "--models", "--default"):
+        assert option in README
+        assert f"`HOUSING_{option[2:].upper()}`" in README

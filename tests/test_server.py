@@ -1,0 +1,219 @@
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from models import SAVED_MODELS
+from tests.conftest import PROJECT, ROW, run, serving
+from training.__main__ import main as train
+
+IMPORTS_AFTER_SERVING = """
+import sys, asyncio, httpx
+from app.main import create_app
+assert "numpy" in sys.modules
+async def main():
+    transport = httpx.ASGITransport(create_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/openapi.json")).status_code == 200
+asyncio.run(main())
+print([name for name in ("sklearn", "scipy", "pandas", "tqdm", "training") if name in sys.modules])
+"""
+
+
+def test_the_service_imports_neither_scikit_learn_nor_training():
+    result = run("-c", IMPORTS_AFTER_SERVING)
+
+    assert result.stdout == "[]\n", result.stderr
+
+
+def test_importing_the_app_does_no_work():
+    """No model is read and no app is made until `create_app` is called."""
+    result = run(
+        "-c",
+        "import sys\n"
+        "sys.addaudithook(lambda event, args: print(args[0])\n"
+        "    if event == 'open' and 'saved' in str(args[0]) else None)\n"
+        "import app.main, app.__main__",
+    )
+
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_sigterm_ends_an_idle_server_with_status_0():
+    with serving() as server:
+        assert server.stop() == 0
+
+
+def test_ctrl_c_ends_a_server_with_status_0():
+    with serving() as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(timeout=15) == 0
+
+
+def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first():
+    """Eight clients send without a pause over kept connections; a request may only be refused."""
+    answered, lost, unready = [], [], []
+
+    def send_until_refused(port):
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                return
+            try:
+                while True:
+                    connection.request("POST", "/predict", json.dumps(ROW), headers)
+                    response = connection.getresponse()
+                    response.read()
+                    answered.append(response.status)
+                    if response.will_close:
+                        break
+            except (OSError, http.client.HTTPException) as error:
+                lost.append(error)
+                return
+            finally:
+                connection.close()
+
+    headers = {"content-type": "application/json"}
+    with serving() as server:
+        clients = [
+            threading.Thread(target=send_until_refused, args=(server.port,)) for _ in range(8)
+        ]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        unready.append(httpx.get(f"{server.url}/readyz"))
+        status = server.process.wait(timeout=15)
+        for client in clients:
+            client.join()
+
+    assert status == 0
+    assert set(answered) == {200}
+    assert len(answered) > 100
+    assert lost == []
+    assert unready[0].status_code == 503
+    assert unready[0].json() == {"status": "draining"}
+
+
+def test_a_half_sent_body_does_not_hold_up_the_exit():
+    with serving() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: test\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\n\r\n{"
+        )
+        time.sleep(0.3)
+        started = time.monotonic()
+
+        assert server.stop() == 0
+        assert time.monotonic() - started < 10
+
+
+def test_no_answer_tells_which_server_gave_it(client):
+    assert "server" not in client.get("/livez").headers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["serve", "--port", "http"], "argument --port: must be a whole number from 0 to 65535"),
+        (["serve", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535"),
+        (["serve", "--host", "300.1.1.1", "--port", "0"], "must be a free address"),
+        (["serve", "--colour"], "unrecognized arguments"),
+        (["bake"], "invalid choice"),
+        ([], "required: COMMAND"),
+        (["predict"], "required: FILE"),
+        (["predict", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
+    ],
+)
+def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+    result = run("-m", "app", *arguments)
+
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_port_that_is_taken_gets_one_sentence_and_status_2(server):
+    result = run("-m", "app", "serve", "--port", str(server.port))
+
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        f"python -m app: 127.0.0.1:{server.port} must be a free address, "
+        "however: Address already in use"
+    )
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["predict", "rows.csv"]])
+def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(command, tmp_path):
+    shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
+    manifest = tmp_path / "notebook" / "model.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
+
+    for arguments, says in [
+        (["--models", str(tmp_path / "absent")], "must hold the default model 'notebook'"),
+        (["--default", "other"], "must hold the default model 'other', however the models there"),
+        (["--models", str(tmp_path)], "model.json must match its seal"),
+    ]:
+        result = run("-m", "app", *command, *arguments)
+        assert result.returncode == 3
+        assert says in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_another_directory_and_default_can_be_served_by_options_and_by_variables(tmp_path, row):
+    """Two models, the second trained with another seed under a name of its own."""
+    shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "first")
+    train(["notebook", "--quiet", "--seed", "11", "--output", str(tmp_path / "second")])
+    variables = {"HOUSING_MODELS": str(tmp_path), "HOUSING_DEFAULT": "second"}
+
+    with serving("--models", str(tmp_path), "--default", "first") as server:
+        first = httpx.post(f"{server.url}/predict", json=row).json()
+        second = httpx.post(f"{server.url}/predict?model=second", json=row).json()
+        metrics = httpx.get(f"{server.url}/metrics").json()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", "0"],
+        cwd=PROJECT,
+        env={**os.environ, **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        greeting = process.stderr.readline()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+    assert first["model"].startswith("first@")
+    assert second["model"].startswith("second@")
+    assert first["prediction"] != second["prediction"]
+    assert metrics["model"] == first["model"]
+    assert set(metrics["models"]) == {"first", "second"}
+    assert greeting.startswith(f"Serving {second['model']} on http://127.0.0.1:")
+
+
+def test_the_health_check_tells_a_ready_server_from_none(server):
+    ready = run("-m", "app", "healthcheck", "--port", str(server.port))
+    everywhere = run("-m", "app", "healthcheck", "--host", "0.0.0.0", "--port", str(server.port))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        absent = run("-m", "app", "healthcheck", "--port", str(unused.getsockname()[1]))
+
+    assert (ready.returncode, ready.stderr) == (0, "")
+    assert everywhere.returncode == 0
+    assert absent.returncode == 1
+    assert absent.stderr.endswith("must be ready, however it is not\n")

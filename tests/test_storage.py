@@ -1,0 +1,269 @@
+import hashlib
+import io
+import json
+import multiprocessing
+import random
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from models import SAVED_MODELS
+from models.layers import Dense, ReLU, SiLU
+from models.manifest import seal, unseal
+from models.network import Network
+from models.scaler import StandardScaler
+from models.storage import SavedModelError, load_model, save_model
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A copy of the committed model, to be damaged."""
+    return Path(shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook"))
+
+
+@pytest.fixture
+def other(saved):
+    """Another model: the committed one with its output layer doubled."""
+    hidden, sigmoid, output = saved.model.network.layers
+    doubled = Dense(output.weights * 2, output.biases * 2)
+    return replace(saved.model, network=Network([hidden, sigmoid, doubled]))
+
+
+def files(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def parameters_path(directory):
+    (path,) = directory.glob("parameters-*.npz")
+    return path
+
+
+def save(directory, saved, model):
+    return save_model(directory, model, saved.card, saved.golden_rows)
+
+
+def test_a_model_is_loaded_as_it_was_saved(tmp_path, saved, other, rng):
+    rows = rng.uniform(1, 40, size=(100, 8))
+
+    version = save(tmp_path / "new" / "model", saved, other).version
+    loaded = load_model(tmp_path / "new" / "model")
+
+    assert loaded.version == version != saved.version
+    assert loaded.card == saved.card
+    assert loaded.model.interval == other.interval
+    assert_array_equal(loaded.model.predict(rows), other.predict(rows))
+
+
+def test_networks_of_any_depth_and_activation_can_be_saved(tmp_path, saved, rng):
+    layers = [
+        Dense(rng.normal(size=(8, 3)), rng.normal(size=3)),
+        ReLU(),
+        Dense(rng.normal(size=(3, 5)), rng.normal(size=1)),
+        SiLU(),
+        Dense(rng.normal(size=(5, 1)), rng.normal(size=1)),
+    ]
+    model = replace(saved.model, network=Network(layers))
+
+    save(tmp_path, saved, model)
+
+    rows = saved.golden_rows
+    assert_array_equal(load_model(tmp_path).model.predict(rows), model.predict(rows))
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path, saved, directory):
+    save(tmp_path / "again", saved, saved.model)
+
+    assert files(tmp_path / "again") == files(directory)
+
+
+def test_a_save_leaves_nothing_else_behind(directory, saved, other):
+    (directory / ".model.json.partial").write_bytes(b"of a save that was killed")
+
+    save(directory, saved, other)
+
+    assert sorted(files(directory)) == ["model.json", parameters_path(directory).name]
+
+
+def test_a_model_that_could_not_be_loaded_is_never_saved(directory, saved):
+    before = files(directory)
+    broken = replace(saved.model, scaler=StandardScaler(saved.model.scaler.mean, np.zeros(8)))
+
+    with pytest.raises(SavedModelError, match=r"scaler\.scale must be above 0, however: 0"):
+        save(directory, saved, broken)
+
+    assert files(directory) == before
+
+
+@pytest.mark.parametrize("damaged", ["model.json", "parameters"])
+def test_every_single_bit_flip_is_noticed(directory, damaged):
+    """A thousand of each file's bits."""
+    path = directory / "model.json" if damaged == "model.json" else parameters_path(directory)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+
+    for bit in rng.sample(range(len(whole) * 8), 1000):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        with pytest.raises(SavedModelError):
+            load_model(directory)
+
+
+@pytest.mark.parametrize("damaged", ["model.json", "parameters"])
+def test_truncation_at_any_length_is_noticed(directory, damaged):
+    path = directory / "model.json" if damaged == "model.json" else parameters_path(directory)
+    whole = path.read_bytes()
+
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SavedModelError):
+            load_model(directory)
+
+
+def save_in_turn(directory, saved, models):
+    while True:
+        for model in models:
+            save(directory, saved, model)
+
+
+def test_a_hundred_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_path, saved, other):
+    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_storage"])
+    rng = random.Random(0)
+    seen, before = set(), None
+    changes = 0
+
+    for _ in range(100):
+        child = context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+        child.start()
+        time.sleep(rng.uniform(0.005, 0.03))
+        child.kill()
+        child.join()
+        version = load_model(tmp_path).version
+        changes += version != before
+        before = version
+        seen.add(version)
+
+    assert seen == versions
+    assert changes > 10, "the kills came too early to say anything"
+
+
+def test_a_load_during_saves_gets_one_whole_model(tmp_path, saved, other):
+    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+    context = multiprocessing.get_context("forkserver")
+    child = context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+    child.start()
+    try:
+        seen = {load_model(tmp_path).version for _ in range(500)}
+    finally:
+        child.kill()
+        child.join()
+
+    assert seen == versions
+
+
+@pytest.mark.parametrize("missing", ["model.json", "parameters"])
+def test_a_missing_file_is_named(directory, missing):
+    path = directory / "model.json" if missing == "model.json" else parameters_path(directory)
+    path.unlink()
+
+    with pytest.raises(SavedModelError, match=rf"No such file or directory: .*{path.name}"):
+        load_model(directory)
+
+
+def forge(directory, change_arrays=lambda arrays: None, change_manifest=lambda content: None):
+    """Change a model and seal it again, as a faulty or newer program might have written it."""
+    path = parameters_path(directory)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    change_arrays(arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    content = unseal((directory / "model.json").read_bytes())
+    content["parameters_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    change_manifest(content)
+    path.unlink()
+    path.with_name(f"parameters-{content['parameters_sha256']}.npz").write_bytes(buffer.getvalue())
+    (directory / "model.json").write_bytes(seal(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda a: a.pop("scaler.mean"), r"the parameters must be \[.*'scaler.mean'"),
+        (lambda a: a.update(extra=np.ones(1)), "however: .*'extra'"),
+        (lambda a: a.update({"scaler.mean": np.ones(7)}),
+         r"scaler.mean must be float64 \(8,\), however: float64 \(7,\)"),
+        (lambda a: a.update({"scaler.mean": np.ones(8, np.float32)}),
+         r"must be float64 \(8,\), however: float32 \(8,\)"),
+        (lambda a: a["network.0.weights"].__setitem__((3, 2), np.nan),
+         "network.0.weights must be finite"),
+        (lambda a: a["network.2.biases"].__setitem__(0, np.inf), "network.2.biases must be finite"),
+        (lambda a: a["scaler.scale"].__setitem__(1, 0.0), "scaler.scale must be above 0"),
+        (lambda a: a["scaler.scale"].__setitem__(1, -2.0), "scaler.scale must be above 0"),
+        (lambda a: a.update({"interval.half_width": np.array(0.0)}),
+         "interval.half_width must be above 0"),
+        (lambda a: a["network.0.weights"].__imul__(1.000001),
+         "the golden rows must give their outputs to 1e-12, however they are off by"),
+        (lambda a: a.update({"scaler.mean": np.array([object()] * 8)}),
+         "must be an .npz file of plain arrays"),
+    ],
+)  # fmt: skip
+def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change, says):
+    forge(directory, change_arrays=change)
+
+    with pytest.raises(SavedModelError, match=says):
+        load_model(directory)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda c: c.pop("golden"), "must have every field of a model and no other, .*'golden'"),
+        (lambda c: c.update(unknown=1), "must have every field of a model and no other"),
+        (lambda c: c["metrics"].pop("mae"), "must have every field of a model and no other"),
+        (lambda c: c["layers"].__setitem__(1, {"type": "Softmax"}),
+         "a layer must be Dense or one of .*, however: 'Softmax'"),
+        (lambda c: c["layers"].__setitem__(1, {"type": "ReLU"}), "the golden rows must give"),
+        (lambda c: c["golden"]["predictions"].__setitem__(0, 4.3), "the golden rows must give"),
+        (lambda c: c["golden"].update(rows=[[1.0] * 7]), "the layers must fit the eight features"),
+    ],
+)  # fmt: skip
+def test_a_sealed_manifest_that_no_model_can_have_is_refused(directory, change, says):
+    forge(directory, change_manifest=change)
+
+    with pytest.raises(SavedModelError, match=says):
+        load_model(directory)
+
+
+def test_parameters_that_belong_to_another_manifest_are_refused(directory):
+    path = parameters_path(directory)
+    path.write_bytes(path.read_bytes() + b"\0")
+
+    with pytest.raises(SavedModelError, match="the parameters file must match its digest"):
+        load_model(directory)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"null", b"[]", b'"x"', b"{}", b'{"format": 1}', b"[" * 100_000, b"\xff", b"1" * 5000],
+)
+def test_a_manifest_that_is_not_one_is_refused(directory, manifest):
+    (directory / "model.json").write_bytes(manifest)
+
+    with pytest.raises(SavedModelError, match="must be a JSON object with a format and a seal"):
+        load_model(directory)
+
+
+def test_a_manifest_of_another_format_is_refused(directory):
+    content = json.loads((directory / "model.json").read_bytes())
+    (directory / "model.json").write_text(json.dumps({**content, "format": 2}))
+
+    with pytest.raises(SavedModelError, match="must have the format 1, however: 2"):
+        load_model(directory)

@@ -1,0 +1,167 @@
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+
+import pytest
+from numpy.testing import assert_allclose
+
+from models import SAVED_MODELS
+from models.storage import load_model
+from tests.conftest import PROJECT, run
+from training.__main__ import main
+
+
+def train(*arguments):
+    return run("-m", "training", "notebook", *map(str, arguments))
+
+
+def test_the_command_prints_the_notebooks_lines_and_metrics(tmp_path):
+    result = train("--output", tmp_path / "model")
+
+    lines = result.stderr.splitlines()
+    assert result.returncode == 0
+    assert lines[0] == "Iter 0: loss = 4.494365"
+    assert lines[37] == "Iter 370: loss = 0.457060"
+    assert lines[-1].startswith("Iter 1000: loss = ")
+    assert len(lines) == 101, "no progress bar where nobody is watching"
+    printed = dict(line.split(": ") for line in result.stdout.splitlines()[:3])
+    assert_allclose(float(printed["MAE"]), 0.4541651383248917, rtol=1e-12)
+    assert_allclose(float(printed["RMSE"]), 0.6445131808245368, rtol=1e-12)
+    assert_allclose(float(printed["MSE"]), 0.4153972402565621, rtol=1e-12)
+
+
+def test_json_is_one_object_on_standard_output(tmp_path):
+    result = train("--json", "--quiet", "--output", tmp_path)
+
+    report = json.loads(result.stdout)
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    assert_allclose(report["mae"], 0.4541651383248917, rtol=1e-12)
+    assert_allclose(report["rmse"], 0.6445131808245368, rtol=1e-12)
+    assert_allclose(report["mse"], 0.4153972402565621, rtol=1e-12)
+    assert 0.88 < report["coverage"] < 0.92
+    assert 0 < report["fit_seconds"] < 60
+    assert report["test_rows"] == 5160
+    assert report["model"] == f"notebook@{load_model(tmp_path).version}"
+
+
+def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
+    watcher, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "notebook", "--output", str(tmp_path)],
+        cwd=PROJECT,
+        stderr=terminal,
+        stdout=subprocess.DEVNULL,
+    )
+    os.close(terminal)
+    shown = b""
+    while process.poll() is None or shown.count(b"calibrating") == 0:
+        try:
+            shown += os.read(watcher, 65536)
+        except OSError:
+            break
+    os.close(watcher)
+
+    assert process.wait() == 0
+    assert b"fitting" in shown
+    assert b"calibrating" in shown
+    assert b"Iter 1000: loss" in shown
+
+
+def test_the_committed_model_is_what_the_command_trains(saved, tmp_path):
+    """To the bit on the machine that trained it; on another processor, to its rounding."""
+    retrained = json.loads(train("--json", "--quiet", "--output", tmp_path).stdout)
+
+    model = load_model(tmp_path).model
+    assert_allclose(model.predict(saved.golden_rows), saved.golden_estimate.predictions, rtol=1e-10)
+    assert retrained["mae"] == pytest.approx(saved.card.metrics.mae, rel=1e-12)
+
+
+def test_retraining_gives_the_same_bytes(tmp_path):
+    for name in ("one", "other"):
+        train("--quiet", "--seed", "3", "--split-seed", "4", "--output", tmp_path / name)
+
+    one, other = (next((tmp_path / name).glob("*.npz")) for name in ("one", "other"))
+    assert one.name == other.name
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("changed", [["--seed", "11"], ["--split-seed", "11"]])
+def test_other_seeds_give_other_honest_models(changed, tmp_path):
+    report = json.loads(train("--json", "--quiet", *changed, "--output", tmp_path).stdout)
+
+    card = load_model(tmp_path).card
+    assert report["mae"] != pytest.approx(0.4541651383248917, rel=1e-6)
+    assert 0.4 < report["mae"] < 0.6
+    assert 0.87 < report["coverage"] < 0.93
+    assert {card.seed, card.split.seed} == {10, 11}
+
+
+def test_the_blocked_split_is_harder(tmp_path):
+    report = json.loads(
+        train("--json", "--quiet", "--split", "blocked", "--output", tmp_path).stdout
+    )
+
+    assert report["rmse"] > 0.6445131808245368
+    assert load_model(tmp_path).card.split.kind == "blocked"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_training_that_is_stopped_leaves_the_old_model(number, tmp_path):
+    train("--quiet", "--output", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "notebook", "--seed", "3", "--output", str(tmp_path)],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr.readline().startswith("Iter 0: loss = ")
+    process.send_signal(number)
+    _, rest = process.communicate(timeout=30)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert rest.endswith("interrupted; a model saved before is untouched\n")
+        assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--seed", "-1"], "argument --seed: must be a whole number from 0 to 4294967295"),
+        (["--split-seed", "1.5"], "argument --split-seed: must be a whole number"),
+        (["--split", "spatial"], "argument --split: invalid choice"),
+        (["--epochs", "3"], "unrecognized arguments"),
+        (["--data", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
+        (
+            ["--output", "/dev/null/model"],
+            "/dev/null/model must be a writable directory, however: File exists",
+        ),
+    ],
+)
+def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+    result = train("--quiet", *arguments)
+
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_an_unknown_recipe_is_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["champignon"])
+
+    assert stop.value.code == 2
+    assert "invalid choice: 'champignon'" in capsys.readouterr().err
+
+
+def test_the_default_output_is_the_recipes_own_directory():
+    assert (SAVED_MODELS / "notebook" / "model.json").is_file()

@@ -1,0 +1,141 @@
+"""python -m training RECIPE: load, split, train, evaluate, save."""
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import sklearn
+
+from models import SAVED_MODELS
+from models.card import ModelCard, Split
+from models.features import TARGET_UNIT
+from models.storage import SavedModel, SavedModelError, save_model
+from training.data import DataError, load_dataset
+from training.evaluate import evaluate
+from training.fit import DivergedError
+from training.progress import Progress
+from training.recipes import RECIPES
+from training.split import split_dataset
+
+GOLDEN_ROWS = 8
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, save and report as the command line asks; returns the exit status."""
+    options = _parse(arguments)
+    output = options.output or SAVED_MODELS / options.recipe
+    try:
+        saved = train(options, output)
+    except DataError as error:
+        return _refuse(error, 2)
+    except OSError as error:
+        return _refuse(f"{output} must be a writable directory, however: {error.strerror}", 2)
+    except (DivergedError, SavedModelError) as error:
+        return _refuse(error, 1)
+    except KeyboardInterrupt:
+        return _refuse("interrupted; a model saved before is untouched", 130)
+    print(json.dumps(_report(saved)) if options.json else _summary(saved, output))
+    return 0
+
+
+def train(options: argparse.Namespace, output: Path) -> SavedModel:
+    """The whole story: from the data to a model saved in the output directory."""
+    dataset = load_dataset(options.data)
+    train_part, test_part = split_dataset(dataset, options.split, options.split_seed)
+    recipe = RECIPES[options.recipe]
+    trained = recipe.train(train_part, options.seed, Progress(options.quiet))
+    card = ModelCard(
+        recipe=recipe.name,
+        seed=options.seed,
+        hyperparameters=recipe.hyperparameters,
+        data=dataset.source,
+        split=Split(options.split, options.split_seed, len(train_part.rows), len(test_part.rows)),
+        metrics=evaluate(trained.model, test_part.rows, test_part.targets),
+        fit_seconds=trained.fit_seconds,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+    )
+    return save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
+
+
+def _report(saved: SavedModel) -> dict[str, object]:
+    card = saved.card
+    return {
+        "model": f"{card.recipe}@{saved.version}",
+        "unit": TARGET_UNIT,
+        **asdict(card.metrics),
+        "fit_seconds": card.fit_seconds,
+    }
+
+
+def _summary(saved: SavedModel, output: Path) -> str:
+    metrics = saved.card.metrics
+    return (
+        f"MAE: {metrics.mae}\nRMSE: {metrics.rmse}\nMSE: {metrics.mse}\n"
+        f"{saved.model.interval.level:.0%} interval: coverage {metrics.coverage:.4f}, "
+        f"mean width {metrics.mean_width:.4f}\n"
+        f"Unit: {TARGET_UNIT}; {metrics.test_rows} test rows. Saved in {output}."
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m training",
+        description="Train a recipe on the California Housing data and save the model.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("recipe", choices=sorted(RECIPES), help="the way to train")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to save; None: models/saved/RECIPE"
+    )
+    parser.add_argument(
+        "--data",
+        default="embedded",
+        metavar="embedded|sklearn|FILE.csv",
+        help="the data set; a file has the features and MedHouseVal, or the nine census columns",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("random", "blocked"),
+        default="random",
+        help="the test part: a quarter of the rows, or of the 0.25-degree cells of the map",
+    )
+    parser.add_argument("--split-seed", type=_seed, default=10, metavar="N", help="draws the split")
+    parser.add_argument("--seed", type=_seed, default=10, metavar="N", help="draws the network")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on standard output"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no progress")
+    return parser.parse_args(arguments)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0 to {2**32 - 1}, however: {text[:40]!r}"
+        )
+    return int(text)
+
+
+def _refuse(reason: object, status: int) -> int:
+    print(f"python -m training: {reason}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Where the rows come from: the embedded data set, scikit-learn's copy, or a CSV file."""
+
+import gzip
+import hashlib
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.card import DataSource
+from models.csv_table import Table, TableError, parse_csv_table
+from models.features import FEATURE_NAMES, TARGET_NAME
+
+EMBEDDED = Path(__file__).parent / "embedded" / "california_housing.csv.gz"
+EMBEDDED_SHA256 = "8a5396dba2c96ff32351fff11af69e8bfe9c08e572cafb38591f50daa75e368c"  # uncompressed
+
+CENSUS_COLUMNS = (
+    "longitude",
+    "latitude",
+    "housing_median_age",
+    "total_rooms",
+    "total_bedrooms",
+    "population",
+    "households",
+    "median_income",
+    "median_house_value",
+)
+FEATURE_COLUMNS = (*FEATURE_NAMES, TARGET_NAME)
+
+
+class DataError(Exception):
+    """The data cannot be used; says what was required and what came instead."""
+
+
+class Dataset(NamedTuple):
+    """Block groups and their median house values."""
+
+    rows: FloatArray  # (n, 8), in the order and units of FEATURES
+    targets: FloatArray  # (n,), 100,000 USD (1990)
+    source: DataSource
+
+
+def load_dataset(source: str) -> Dataset:
+    """The data set named `embedded` or `sklearn`, or that of a CSV file.
+
+    Raises DataError with one sentence that names the file and, where there is one, the column and
+    the line.
+    """
+    if source == "embedded":
+        return _load_embedded()
+    if source == "sklearn":
+        return _load_sklearn()
+    return _load_file(Path(source))
+
+
+def _load_embedded() -> Dataset:
+    content = gzip.decompress(EMBEDDED.read_bytes())
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != EMBEDDED_SHA256:
+        raise DataError(f"{EMBEDDED} must have the SHA-256 {EMBEDDED_SHA256}, however: {digest}")
+    return _from_csv("embedded", EMBEDDED.name, content)
+
+
+def _load_sklearn() -> Dataset:
+    # Only this source needs scikit-learn's downloader, and importing it takes longer than a fit.
+    from sklearn.datasets import fetch_california_housing  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # it warns of each retry, we tell the end
+            rows, targets = fetch_california_housing(return_X_y=True)
+    except OSError as error:
+        raise DataError(
+            f"--data sklearn must be able to download the data set, however: {error}"
+        ) from error
+    digest = hashlib.sha256(rows.tobytes() + targets.tobytes()).hexdigest()
+    return Dataset(rows, targets, DataSource("sklearn", digest, len(rows)))
+
+
+def _load_file(path: Path) -> Dataset:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} must be a readable file, however: {error.strerror}") from error
+    return _from_csv(path.name, str(path), content)
+
+
+def _from_csv(source: str, name: str, content: bytes) -> Dataset:
+    try:
+        table = parse_csv_table(name, content, FEATURE_COLUMNS, CENSUS_COLUMNS)
+    except TableError as error:
+        raise DataError(str(error)) from error
+    if len(table.values) == 0:
+        raise DataError(f"{name} must have rows below its header, however it has none")
+    if table.columns is CENSUS_COLUMNS:
+        rows, targets = _features_from_census(name, table)
+    else:
+        rows, targets = table.values[:, :-1], table.values[:, -1]
+    digest = hashlib.sha256(content).hexdigest()
+    return Dataset(np.ascontiguousarray(rows), targets, DataSource(source, digest, len(rows)))
+
+
+def _features_from_census(name: str, table: Table) -> tuple[FloatArray, FloatArray]:
+    """The averages per household and the target, in scikit-learn's own arithmetic."""
+    longitude, latitude, age, rooms, bedrooms, population, households, income, value = (
+        table.values.T
+    )
+    if not (households > 0).all():
+        line = table.lines[int(np.argmin(households > 0))]
+        raise DataError(
+            f"{name}, line {line}, column households: must be above 0, however it is not"
+        )
+    averages = rooms / households, bedrooms / households, population / households
+    rows = np.column_stack(
+        [income, age, averages[0], averages[1], population, averages[2], latitude, longitude]
+    )
+    return rows, value / 100_000.0

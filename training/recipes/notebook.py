@@ -1,0 +1,103 @@
+"""The notebook's network: 8-4-1, sigmoid then linear, mean squared error, full batches.
+
+Its arithmetic is the notebook's own, so seed 10 on split 10 gives the losses and the test metrics
+that the notebook printed.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler as ScalerFit
+
+from models.arrays import FloatArray
+from models.features import FEATURES, TrainingRanges
+from models.house_price import HousePriceModel
+from models.layers import Dense, Sigmoid
+from models.network import Network
+from models.scaler import StandardScaler
+from training.calibrate import FOLDS, LEVEL, Predict, cross_fit_interval
+from training.data import Dataset
+from training.fit import fit
+from training.optimizer import GradientDescent
+from training.progress import Progress
+from training.recipes.recipe import Recipe, Trained
+
+HIDDEN_UNITS = 4
+LEARNING_RATE = 0.1
+STEPS = 1001
+
+
+def initial_network(seed: int) -> Network:
+    """The notebook's draws, from a stream of their own: W1, B1, W2, B2, all standard normal.
+
+    B1 is one number shared by all hidden units, as in the notebook: it was meant to be a bias for
+    each unit, but `randn(1)` broadcasts.
+    """
+    draw = np.random.RandomState(seed).randn  # the stream of the notebook's numpy.random.seed(10)
+    hidden = Dense(weights=draw(len(FEATURES), HIDDEN_UNITS), biases=draw(1))
+    output = Dense(weights=draw(HIDDEN_UNITS, 1), biases=draw(1))
+    return Network([hidden, Sigmoid(), output])
+
+
+def fit_scaler(rows: FloatArray) -> StandardScaler:
+    """Mean and standard deviation of the training rows (n, 8), and of no other row."""
+    fitted = ScalerFit().fit(rows)
+    return StandardScaler(mean=fitted.mean_, scale=fitted.scale_)
+
+
+def train(dataset: Dataset, seed: int, progress: Progress) -> Trained:
+    """Fit on all training rows, then calibrate the interval by fitting again without each fold."""
+    scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
+    started = time.perf_counter()
+    progress.losses(losses, STEPS)
+    fit_seconds = time.perf_counter() - started
+
+    interval = cross_fit_interval(
+        partial(_fit_predictor, seed=seed),
+        dataset.rows,
+        dataset.targets,
+        seed=seed,
+        watch=progress.folds,
+    )
+    ranges = TrainingRanges.of(dataset.rows, dataset.targets)
+    return Trained(HousePriceModel(scaler, network, interval, ranges), fit_seconds)
+
+
+def _start(
+    rows: FloatArray, targets: FloatArray, seed: int
+) -> tuple[StandardScaler, Network, Iterator[float]]:
+    """The scaler, the untrained network, and the losses that train it as they are taken."""
+    scaler, network = fit_scaler(rows), initial_network(seed)
+    losses = fit(
+        network,
+        scaler.transform(rows),
+        targets[:, np.newaxis],
+        optimizer=GradientDescent(LEARNING_RATE),
+        steps=STEPS,
+    )
+    return scaler, network, losses
+
+
+def _fit_predictor(rows: FloatArray, targets: FloatArray, *, seed: int) -> Predict:
+    scaler, network, losses = _start(rows, targets, seed)
+    deque(losses, maxlen=0)
+    return lambda rows: network.predict(scaler.transform(rows)).ravel()
+
+
+NOTEBOOK = Recipe(
+    name="notebook",
+    hyperparameters={
+        "hidden_units": HIDDEN_UNITS,
+        "activation": "Sigmoid",
+        "loss": "mean squared error",
+        "optimizer": "gradient descent, full batch",
+        "learning_rate": LEARNING_RATE,
+        "steps": STEPS,
+        "interval_level": LEVEL,
+        "interval_folds": FOLDS,
+    },
+    train=train,
+)
