@@ -8,7 +8,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 
 .PHONY: serve test train bench format lock
 
-serve: .venv/service models/saved/notebook/model.json
+serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
 
 test: .venv/test
@@ -36,7 +36,7 @@ lock: .venv/bin/python
 			pyproject.toml --output-file locks/$$extra.txt || exit; \
 	done
 
-models/saved/notebook/model.json: | .venv/training
+models/saved/notebook: .venv/training
 	$(BIN)/python -m training notebook
 
 .venv/%: locks/%.txt .venv/bin/python

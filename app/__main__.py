@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # First of all: without a handler, process 1 of a container would not hear the signal, and any
+    # other would end with the signal's status, now or when uvicorn raises it again.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+
     # Imported by the command that needs it: the health check runs every few seconds.
     from app.main import create_app
     from app.server import listen, serve

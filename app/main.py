@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app import __version__
 from app.errors import add_error_handlers
 from app.loaded_models import load_models
 from app.openapi import build_openapi
@@ -26,7 +27,7 @@ def create_app(models_directory: Path = SAVED_MODELS, default: str = DEFAULT_MOD
     """
     app = FastAPI(
         title="California housing",
-        version="1.0.0",
+        version=__version__,
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,

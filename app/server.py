@@ -3,12 +3,9 @@
 import asyncio
 import contextlib
 import ctypes
-import signal
 import socket
 import struct
 import sys
-from types import FrameType
-from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -48,10 +45,7 @@ class DrainingServer(uvicorn.Server):
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer requests until SIGTERM or SIGINT, finish those that came, exit with status 0."""
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again when it is done; by default that would kill the process.
-        signal.signal(signal_number, _exit)
+    """Answer requests until SIGTERM or SIGINT, finish those that came, raise the signal again."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -84,7 +78,3 @@ def _turn_away(listener: socket.socket) -> None:
     program = struct.pack("HP", 1, ctypes.addressof(instruction))
     with contextlib.suppress(OSError):  # elsewhere, the moment between the two stays
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
-
-
-def _exit(signal_number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(0)

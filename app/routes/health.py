@@ -1,20 +1,26 @@
 """Whether the process lives, and whether it should be sent requests."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from app.schemas import Health
 
 router = APIRouter(tags=["health"])
 
+SHUTTING_DOWN: dict[int | str, dict[str, Any]] = {
+    503: {"model": Health, "description": "The service is shutting down."}
+}
 
-@router.get("/livez")
+
+@router.get("/livez", summary="Does the process live?")
 async def livez() -> Health:
     """The process answers; nothing else is asked."""
     return Health(status="alive")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "Shutting down."}})
-@router.get("/healthz", responses={503: {"model": Health, "description": "Shutting down."}})
+@router.get("/readyz", summary="Should requests be sent?", responses=SHUTTING_DOWN)
+@router.get("/healthz", summary="The same as /readyz", responses=SHUTTING_DOWN)
 async def readyz(request: Request, response: Response) -> Health:
     """The models are loaded, and the service is not shutting down."""
     if request.app.state.draining:

@@ -10,7 +10,7 @@ from app.schemas import Metrics, ModelMetrics
 router = APIRouter(tags=["models"])
 
 
-@router.get("/metrics")
+@router.get("/metrics", summary="The test errors")
 async def metrics(models: ModelsDep) -> Metrics:
     """The test errors of the default model, and under `models` of each, in 100,000 USD of 1990."""
     each = {name: model_metrics(model) for name, model in models.by_name.items()}

@@ -16,13 +16,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/models")
+@router.get("/models", summary="What is loaded")
 async def list_models(models: ModelsDep) -> ModelList:
     """Every model that is loaded."""
     return ModelList(models=[_describe(model, models) for model in models.by_name.values()])
 
 
-@router.get("/models/{name}", responses=REFUSALS)
+@router.get("/models/{name}", summary="One model", responses=REFUSALS)
 async def describe_model(name: str, models: ModelsDep) -> ModelDescription:
     """How a model was made, what it was trained on, and how well it does."""
     return _describe(models.get(name), models)

@@ -20,7 +20,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/predict", responses=REFUSALS)
+@router.post("/predict", summary="Predict the value of one row", responses=REFUSALS)
 async def predict(house: HouseFeatures, chosen: ChosenModelDep) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
     # async, because a forward pass is shorter than a switch to a thread
