@@ -11,7 +11,8 @@ RUN /pip/bin/pip --python /service/bin/python install --quiet --no-cache-dir --d
  && find /service/lib \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 COPY models /service/app/models
 COPY app /service/app/app
-RUN /service/bin/python -m compileall -q /service/app
+# The checkout may have come with any mode; the service runs as a user of its own.
+RUN /service/bin/python -m compileall -q /service/app && chmod -R a+rX /service/app
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /service /service

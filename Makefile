@@ -1,11 +1,11 @@
 # Everything is set up in .venv from the hash-locked files in locks/; nothing else is touched.
 
-SHELL := bash
 BIN := .venv/bin
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
+.DELETE_ON_ERROR:
 .PHONY: serve test train bench format lock
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
@@ -18,7 +18,7 @@ test: .venv/test
 	$(BIN)/pytest
 
 train: .venv/training
-	for model in models/saved/*/; do $(BIN)/python -m training "$$(basename "$$model")" || exit; done
+	$(BIN)/python -m training.again
 
 bench: .venv/training
 	$(BIN)/python -m benchmarks.fit

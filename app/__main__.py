@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -13,14 +14,17 @@ from models import DEFAULT_MODEL, SAVED_MODELS
 # Before NumPy is loaded: one row is far too little work to share between threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-BAD_ARGUMENTS, BAD_MODEL = 2, 3  # exit statuses
+NOT_READY, BAD_ARGUMENTS, BAD_MODEL, INTERRUPTED = 1, 2, 3, 130  # exit statuses
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks; returns the exit status."""
     options = _parse(arguments)
     command = {"serve": _serve, "predict": _predict, "healthcheck": _healthcheck}[options.command]
-    return command(options)
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return _refuse("interrupted", INTERRUPTED)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -43,7 +47,7 @@ def _serve(options: argparse.Namespace) -> int:
     except OSError as error:
         address = f"{options.host}:{options.port}"
         return _refuse(
-            f"{address} must be a free address, however: {error.strerror}", BAD_ARGUMENTS
+            f"{address} must be an address to listen on, however: {error.strerror}", BAD_ARGUMENTS
         )
     serve(app, listener)
     return 0
@@ -51,9 +55,12 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from app.loaded_models import load_models
+    from app.output_file import write_whole
     from app.score_file import ScoringError, score_file
     from models.storage import SavedModelError
 
+    if options.output and options.output.resolve() == options.file.resolve():
+        return _refuse("--output must not be the file that is read, however it is", BAD_ARGUMENTS)
     try:
         model = load_models(options.models, options.default).default
         answers = score_file(options.file, model)
@@ -61,17 +68,14 @@ def _predict(options: argparse.Namespace) -> int:
         return _refuse(error, BAD_MODEL)
     except ScoringError as error:
         return _refuse(error, BAD_ARGUMENTS)
-    if options.output is None:
-        sys.stdout.write(answers)
-        return 0
     try:
-        partial = options.output.with_name(f".{options.output.name}.partial")
-        partial.write_text(answers, encoding="utf-8")
-        partial.replace(options.output)
+        if options.output is None:
+            print(answers, end="", flush=True)
+        else:
+            write_whole(options.output, answers)
     except OSError as error:
-        return _refuse(
-            f"{options.output} must be writable, however: {error.strerror}", BAD_ARGUMENTS
-        )
+        where = options.output or "standard output"
+        return _refuse(f"{where} must be writable, however: {error.strerror}", BAD_ARGUMENTS)
     return 0
 
 
@@ -81,7 +85,7 @@ def _healthcheck(options: argparse.Namespace) -> int:
     if is_ready(options.host, options.port):
         return 0
     return _refuse(
-        f"the server on {options.host}:{options.port} must be ready, however it is not", 1
+        f"the server on {options.host}:{options.port} must be ready, however it is not", NOT_READY
     )
 
 
@@ -91,7 +95,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="python -m app", description="Serve or apply the saved models.")
+    parser = _Parser(
+        prog="python -m app", description="Serve or apply the saved models.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="answer HTTP requests")
@@ -110,7 +116,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
     _add_setting(parser, "host", str, "127.0.0.1", "the address of the server")
-    _add_setting(parser, "port", _port, "8000", "its port; 0 takes a free one")
+    _add_setting(parser, "port", _port, "8000", "its port; serve takes a free one for 0")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -131,12 +137,12 @@ def _add_setting(
         f"--{name}",
         type=kind,
         default=os.environ.get(variable) or default,
-        help=f"{meaning} (or {variable}; default {default})",
+        help=f"{meaning} (or {variable}; default {default})".replace("%", "%%"),
     )
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**16:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) >= 2**16:
         raise argparse.ArgumentTypeError(
             f"must be a whole number from 0 to {2**16 - 1}, however: {text[:40]!r}"
         )

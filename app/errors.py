@@ -1,6 +1,5 @@
 """One JSON shape for every refused request: problem+json (RFC 9457), never echoing the input."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -8,18 +7,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.explain import explain
+from app.loaded_models import UnknownModelError
+from app.refusals import explain
 from app.schemas import Problem, RefusedField
 
 MEDIA_TYPE = "application/problem+json"
-MOST_ERRORS = 10  # keeps the answer under 4 KiB
-
-logger = logging.getLogger(__name__)
+MOST_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every refused or failed request of an app with a problem."""
     app.add_exception_handler(RequestValidationError, _refused_input)
+    app.add_exception_handler(UnknownModelError, _unknown_model)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -50,13 +49,17 @@ async def _refused_input(request: Request, error: Exception) -> Response:
     return problem(422, errors[0].msg + more, errors)
 
 
+async def _unknown_model(request: Request, error: Exception) -> Response:
+    return problem(404, str(error))
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem(error.status_code, _detail(request, error), headers=error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    logger.error("unexpected error", exc_info=error)
+    # uvicorn logs the error
     return problem(500, "The service failed, and it is not the request's fault.")
 
 

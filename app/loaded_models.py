@@ -1,13 +1,17 @@
 """The models that are served, by name."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
-
-from fastapi import Depends, HTTPException, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 
 from models.storage import MANIFEST, SavedModel, SavedModelError, load_model
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MOST_NAMES = 10  # of an error's list; keeps it short
+
+
+class UnknownModelError(Exception):
+    """No model of that name is loaded; says which are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,10 @@ class LoadedModels:
     default: NamedModel
 
     def get(self, name: str) -> NamedModel:
-        """The model of that name; raises a 404 that lists the names there are."""
+        """The model of that name; raises UnknownModelError where there is none."""
         if name not in self.by_name:
-            raise HTTPException(
-                404,
-                f"The model must be one of {', '.join(self.by_name)}, however another name came.",
+            raise UnknownModelError(
+                f"The model must be {_list(self.by_name)}, however another name came."
             )
         return self.by_name[name]
 
@@ -45,40 +48,36 @@ def load_models(directory: Path, default: str) -> LoadedModels:
 
     Raises SavedModelError where one is damaged or the default is not among them.
     """
+    if not directory.is_dir():
+        raise SavedModelError(f"{directory} must be a directory of saved models, however it is not")
+    if (directory / MANIFEST).exists():
+        raise SavedModelError(
+            f"{directory} must be a directory of saved models, however it is one itself; "
+            "name the directory above it"
+        )
     by_name = {
-        path.parent.name: NamedModel(path.parent.name, load_model(path.parent))
+        path.parent.name: NamedModel(_name(path.parent), load_model(path.parent))
         for path in sorted(directory.glob(f"*/{MANIFEST}"))
     }
     if default not in by_name:
-        found = ", ".join(by_name) or "none"
         raise SavedModelError(
             f"{directory} must hold the default model {default!r}, however the models there are: "
-            f"{found} (train one with: python -m training RECIPE)"
+            f"{_list(by_name) if by_name else 'none'}"
         )
     return LoadedModels(by_name, by_name[default])
 
 
-async def get_models(request: Request) -> LoadedModels:
-    """The models that the app was made with."""
-    return cast("LoadedModels", request.app.state.models)
+def _name(directory: Path) -> str:
+    if not NAME.fullmatch(directory.name):
+        raise SavedModelError(
+            f"a model's directory must be named with up to 64 letters, digits and ._-, "
+            f"however: {directory.name[:80]!a}"
+        )
+    return directory.name
 
 
-ModelsDep = Annotated[LoadedModels, Depends(get_models)]
-"""The models that were loaded at start-up."""
-
-
-class ModelQuery(BaseModel):
-    """Which model is to answer."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str | None = Field(None, description="A model's name; without it the default answers.")
-
-
-async def get_chosen_model(models: ModelsDep, query: Annotated[ModelQuery, Query()]) -> NamedModel:
-    """The model that the query names, or the default."""
-    return models.default if query.model is None else models.get(query.model)
-
-
-ChosenModelDep = Annotated[NamedModel, Depends(get_chosen_model)]
-"""The model that `?model=NAME` asks for, or the default."""
+def _list(names: dict[str, NamedModel]) -> str:
+    shown = [*names][:MOST_NAMES]
+    if len(names) > MOST_NAMES:
+        return f"one of {', '.join(shown)} and {len(names) - MOST_NAMES} more"
+    return " or ".join(shown)

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.errors import add_error_handlers
+from app.head import HeadAsGet
 from app.loaded_models import load_models
 from app.openapi import build_openapi
 from app.routes import health, metrics, models, predict
 from app.routes.docs import add_docs
+from app.schemas import Problem
 from models import DEFAULT_MODEL, SAVED_MODELS
 
 DESCRIPTION = """\
@@ -32,12 +34,14 @@ def create_app(models_directory: Path = SAVED_MODELS, default: str = DEFAULT_MOD
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={500: {"model": Problem, "description": "The service failed."}},
     )
     app.state.models = load_models(models_directory, default)
     app.state.draining = False
     for router in (predict.router, metrics.router, models.router, health.router):
         app.include_router(router)
     add_docs(app)
+    app.add_middleware(HeadAsGet)
     add_error_handlers(app)
 
     @cache

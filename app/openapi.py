@@ -18,7 +18,7 @@ def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
     )
     _tell_errors_as_problems(document)
     _tell_training_ranges(document, models)
-    _tell_example(document, models)
+    _tell_examples(document, models)
     return document
 
 
@@ -40,22 +40,19 @@ def _tell_errors_as_problems(document: dict[str, Any]) -> None:
 def _tell_training_ranges(document: dict[str, Any], models: LoadedModels) -> None:
     """A number outside of the default model's range is answered, with a warning."""
     properties = document["components"]["schemas"]["HouseFeatures"]["properties"]
-    ranges = models.default.saved.model.training_ranges
-    for name, low, high in zip(
-        FEATURE_NAMES,
-        ranges.feature_minimum.tolist(),
-        ranges.feature_maximum.tolist(),
-        strict=True,
-    ):
-        properties[name]["x-training-range"] = [low, high]
-        properties[name]["description"] += f" Training range: {low:.6g} to {high:.6g}."
+    for feature, low, high in models.default.saved.model.training_ranges.by_feature():
+        field = properties[feature.name]
+        field["x-training-range"] = [low, high]
+        field["description"] += f" Training range: {low:.6g} to {high:.6g}."
 
 
-def _tell_example(document: dict[str, Any], models: LoadedModels) -> None:
-    """The first golden row with its true answer."""
+def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """The first golden row with its true answer, and the default model's name."""
     row = models.default.saved.golden_rows[0]
     operation = document["paths"]["/predict"]["post"]
     request = operation["requestBody"]["content"]["application/json"]
     request["example"] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
     response = operation["responses"]["200"]["content"]["application/json"]
     response["example"] = answer(row, models.default).model_dump()
+    (name,) = document["paths"]["/models/{name}"]["get"]["parameters"]
+    name["example"] = models.default.name

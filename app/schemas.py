@@ -2,17 +2,20 @@
 
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from models.features import FEATURES, TARGET_UNIT, Feature
+from models.arrays import FloatArray
+from models.features import FEATURES, TARGET_UNIT, Column
 
 
-def _field(feature: Feature) -> Any:
+def _field(feature: Column) -> Any:
     return Field(
         gt=feature.minimum if feature.above_minimum else None,
         ge=None if feature.above_minimum else feature.minimum,
         le=feature.maximum,
-        description=f"{feature.description.capitalize()}, {feature.unit}.",
+        title=feature.name,
+        description=f"{feature.description.capitalize()} ({feature.unit}).",
         json_schema_extra={"x-unit": feature.unit},
     )
 
@@ -27,21 +30,28 @@ HouseFeatures = create_model(
 )
 
 
-class Answer(BaseModel):
+def to_row(house: BaseModel) -> FloatArray:
+    """HouseFeatures as a row (8,), in the order of FEATURES."""
+    return np.array([*house.model_dump().values()])
+
+
+class FiniteSchema(BaseModel):
     """Finite numbers only, whatever happens."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Interval(Answer):
-    """Where the true value lies, with a known probability."""
+class Interval(FiniteSchema):
+    """Where the true value is expected."""
 
-    level: float = Field(description="The share of true values that such intervals hold.")
+    level: float = Field(
+        description="The share of true values that such intervals are calibrated to hold."
+    )
     lower: float = Field(description=f"The lower bound, {TARGET_UNIT}.")
     upper: float = Field(description=f"The upper bound, {TARGET_UNIT}.")
 
 
-class Prediction(Answer):
+class Prediction(FiniteSchema):
     """A median house value, and how far to trust it."""
 
     prediction: float = Field(description=f"The median house value, {TARGET_UNIT}.")
@@ -50,7 +60,7 @@ class Prediction(Answer):
     model: str = Field(description="The name and version of the model that answered.")
 
 
-class ModelMetrics(Answer):
+class ModelMetrics(FiniteSchema):
     """The errors of a model on the test part of the data."""
 
     mae: float = Field(description=f"Mean absolute error, {TARGET_UNIT}.")
@@ -70,7 +80,7 @@ class Metrics(ModelMetrics):
     models: dict[str, ModelMetrics]
 
 
-class FeatureRange(Answer):
+class FeatureRange(FiniteSchema):
     """A column of the data, and what the training rows held."""
 
     name: str
@@ -79,7 +89,7 @@ class FeatureRange(Answer):
     maximum: float
 
 
-class ModelDescription(Answer):
+class ModelDescription(FiniteSchema):
     """How a model was made, and how well it does."""
 
     name: str
@@ -100,7 +110,7 @@ class ModelDescription(Answer):
     parameters_sha256: str
 
 
-class ModelList(Answer):
+class ModelList(FiniteSchema):
     """Every model that is loaded."""
 
     models: list[ModelDescription]

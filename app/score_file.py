@@ -1,4 +1,4 @@
-"""Score a file of rows without a server: the same features, bounds and answers as over HTTP."""
+"""Score a file of rows without a server: the same features and bounds as over HTTP."""
 
 import csv
 import io
@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from app.answer import answer
-from app.explain import explain
 from app.loaded_models import NamedModel
-from app.schemas import HouseFeatures
+from app.refusals import explain
+from app.schemas import HouseFeatures, to_row
 from app.strict_json import parse_strict_json
 from models.csv_table import Table, TableError, parse_csv_table
 from models.features import FEATURE_NAMES, FEATURES
@@ -28,7 +28,8 @@ def score_file(path: Path, model: NamedModel) -> str:
 
     Raises ScoringError at the first row that the service would refuse.
     """
-    if path.suffix not in score_by_suffix:
+    score = score_by_suffix.get(path.suffix.lower())
+    if score is None:
         raise ScoringError(
             f"{path} must be named {', '.join(f'*{suffix}' for suffix in score_by_suffix)}, "
             "however it is not"
@@ -37,7 +38,7 @@ def score_file(path: Path, model: NamedModel) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise ScoringError(f"{path} must be a readable file, however: {error.strerror}") from error
-    return score_by_suffix[path.suffix](str(path), content, model)
+    return score(str(path), content, model)
 
 
 def _score_csv(name: str, content: bytes, model: NamedModel) -> str:
@@ -79,8 +80,8 @@ def _score_line(where: str, line: bytes, model: NamedModel) -> str:
     except ValidationError as error:
         first: Mapping[str, Any] = error.errors()[0]
         reason = explain({**first, "loc": ("body", *first["loc"])})
-        raise ScoringError(f"{where}: {reason.msg}") from error
-    return answer(np.array(list(house.model_dump().values())), model).model_dump_json()
+        raise ScoringError(f"{where}: {reason.msg.replace('The body', 'The line')}") from error
+    return answer(to_row(house), model).model_dump_json()
 
 
 score_by_suffix = {".csv": _score_csv, ".ndjson": _score_ndjson, ".jsonl": _score_ndjson}

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 0.5  # /readyz says 503 and every answer closes its connection
 SETTLE_SECONDS = 0.1  # for the requests of the connections that came last
-FINISH_SECONDS = 5  # for requests that are being sent or answered; orchestrators kill after 10
+FINISH_SECONDS = 5  # for requests that are still being sent; orchestrators kill after 10
+GIVE_UP_SECONDS = 7  # on requests that are still being answered
 
 SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python's socket module has no name for it
 BPF_RETURN_ZERO = struct.pack("HBBI", 0x06, 0, 0, 0)  # a sock_filter that drops every packet
@@ -41,7 +42,12 @@ class DrainingServer(uvicorn.Server):
         for listener in sockets or []:
             _turn_away(listener)
         await asyncio.sleep(SETTLE_SECONDS)
+        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_unfinished_requests)
         await super().shutdown(sockets)
+
+    def _hang_up_on_unfinished_requests(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
@@ -52,12 +58,12 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
         http="httptools",
         ws="none",
         lifespan="off",
-        log_level="warning",
+        log_level="error",
         access_log=False,  # costs as much as half of all requests
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=FINISH_SECONDS,
+        timeout_graceful_shutdown=GIVE_UP_SECONDS,
     )
     DrainingServer(config, app).run(sockets=[listener])
 

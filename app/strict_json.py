@@ -5,6 +5,7 @@ an exception that is not its own. The media type is checked before the body is l
 """
 
 import codecs
+import email.message
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
@@ -50,28 +51,31 @@ class StrictJSONRoute(APIRoute):
 
 def _require_plain_json(headers: Headers) -> None:
     """Raise a 415 or 413 unless the headers announce JSON as it is, and not too much of it."""
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    if media_type.strip().lower() != MEDIA_TYPE:
-        came = "another one came" if media_type else "none came"
+    content_type = email.message.Message()
+    content_type["content-type"] = headers.get("content-type", "")
+    if content_type.get_content_type() != MEDIA_TYPE:
+        came = "another one came" if "content-type" in headers else "none came"
         raise HTTPException(
             415,
             f"The Content-Type must be {MEDIA_TYPE}, however {came} "
             f"(with curl, add: -H 'content-type: {MEDIA_TYPE}').",
         )
-    if "charset=" in parameters.lower() and "utf-8" not in parameters.lower():
+    if content_type.get_content_charset("utf-8") not in ("utf-8", "utf8"):
         raise HTTPException(415, "The charset must be UTF-8, however another one came.")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(
             415, "The body must not be compressed, however the Content-Encoding says that it is."
         )
-    _require_size(int(headers.get("content-length", "0")))
+    length = headers.get("content-length", "")
+    if length.isdecimal():  # what is not is the server's to refuse; the body is counted anyway
+        _require_size(float(length))
 
 
-def _require_size(size: int) -> None:
+def _require_size(size: float) -> None:
     if size > MOST_BYTES:
         raise HTTPException(
             413,
-            f"The body must have at most {MOST_BYTES} bytes, however it has more.",
+            f"The body must have at most {MOST_BYTES:,} bytes, however it has more.",
             headers={"Connection": "close"},  # instead of reading the rest of it
         )
 

@@ -71,6 +71,7 @@ def scikit_learns_mlp(inputs: FloatArray, targets: FloatArray) -> None:
         momentum=0.0,
         n_iter_no_change=STEPS,
         random_state=SEED,
+        shuffle=False,
     )
     with warnings.catch_warnings(action="ignore"):  # it did not converge: nor did the notebook
         mlp.fit(inputs, targets.ravel())

@@ -33,7 +33,7 @@ def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> 
     try:
         return _parse(name, content.decode("utf-8-sig"), alternatives)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{name} must be a CSV file in UTF-8, however: {error}") from error
+        raise TableError(f"{name} must be CSV in UTF-8, however: {error}") from error
 
 
 def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table:
@@ -59,8 +59,10 @@ def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table
 def _choose(
     name: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
 ) -> Sequence[str]:
-    missing = [[column for column in columns if column not in header] for columns in alternatives]
-    columns, absent = min(zip(alternatives, missing, strict=True), key=lambda pair: len(pair[1]))
+    if not header:
+        raise TableError(f"{name} must have a header, however it is empty")
+    columns = max(alternatives, key=lambda columns: _likeness(header, columns))
+    absent = [column for column in columns if column not in header]
     if absent:
         raise TableError(
             f"{name}, line 1: the header must have the column {absent[0]}, however it is missing"
@@ -73,6 +75,12 @@ def _choose(
                 f"however it is there {header.count(column)} times"
             )
     return columns
+
+
+def _likeness(header: Sequence[str], columns: Sequence[str]) -> float:
+    """The share of the columns that the header has, whatever their case."""
+    folded = {column.lower() for column in header}
+    return sum(column.lower() in folded for column in columns) / len(columns)
 
 
 def _numbers(where: str, columns: Sequence[str], cells: Iterable[str]) -> Iterator[float]:

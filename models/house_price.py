@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from models.arrays import FloatArray
-from models.features import FEATURES, TARGET_UNIT, TrainingRanges
+from models.features import TARGET_UNIT
 from models.interval import ConformalInterval
 from models.network import Network
 from models.scaler import StandardScaler
+from models.training_ranges import TrainingRanges
 
 
 class Estimate(NamedTuple):
@@ -41,11 +40,11 @@ class HousePriceModel:
     def warnings(self, row: FloatArray, prediction: float) -> list[str]:
         """One sentence for each reason to doubt the prediction for a row (8,)."""
         ranges = self.training_ranges
-        outside = np.flatnonzero((row < ranges.feature_minimum) | (row > ranges.feature_maximum))
         sentences = [
-            f"{FEATURES[i].name} is outside its training range, {ranges.feature_minimum[i]:.6g} "
-            f"to {ranges.feature_maximum[i]:.6g} ({FEATURES[i].unit})."
-            for i in outside
+            f"{feature.name} is outside its training range, "
+            f"{low:.6g} to {high:.6g} ({feature.unit})."
+            for number, (feature, low, high) in zip(row.tolist(), ranges.by_feature(), strict=True)
+            if not low <= number <= high
         ]
         if not ranges.target_minimum <= prediction <= ranges.target_maximum:
             sentences.append(

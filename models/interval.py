@@ -6,14 +6,10 @@ from models.arrays import FloatArray
 
 
 class ConformalInterval(NamedTuple):
-    """Prediction plus or minus a quantile of held-out residuals.
-
-    Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive Inference for
-    Regression", arXiv:1604.04173, algorithm 2.
-    """
+    """Prediction plus or minus a quantile of residuals: equally wide everywhere."""
 
     level: float  # the share of true values that the interval is to hold, 0 to 1
-    half_width: float  # 100,000 USD, above 0
+    half_width: float  # 100,000 USD
 
     def around(self, predictions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The lower and upper bounds (n,) for predictions (n,)."""

@@ -2,9 +2,9 @@
 
 X is a layer's inputs, Y its outputs, L the loss; rows are examples. A layer remembers nothing
 between calls, so one network serves concurrent requests. Every forward pass is complex-safe, which
-is what lets the tests check the backward passes to rounding error (the complex-step derivative,
+is what lets the tests check the backward passes to rounding error (the complex-step derivative:
 Squire and Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", SIAM Review
-40, 1998, 110-112, equation 2).
+40, 1998, 110-112).
 """
 
 from dataclasses import dataclass
@@ -45,21 +45,27 @@ class Dense:
     weights: FloatArray  # W, (fan_in, fan_out)
     biases: FloatArray  # b, (fan_out,); or (1,), one number shared by all units
 
+    @classmethod
+    def initial(cls, fan_in: int, fan_out: int, *, rng: np.random.Generator) -> "Dense":
+        """A layer to train: weights of variance 2 / fan_in, and for each unit a bias of 0.
+
+        He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
+        """
+        scale = np.sqrt(2.0 / fan_in)
+        return cls(rng.normal(scale=scale, size=(fan_in, fan_out)), np.zeros(fan_out))
+
     @property
     def parameters(self) -> dict[str, FloatArray]:
         return {"weights": self.weights, "biases": self.biases}
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        outputs: FloatArray = np.dot(
-            self.weights.T, inputs.T
-        ).T  # np.dot: matmul is slow for fan_out = 1
-        outputs += self.biases
-        return outputs
+        return (self.weights.T @ inputs.T).T + self.biases
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
     ) -> FloatArray:
-        grad_inputs: FloatArray = np.dot(self.weights, grad_outputs.T).T  # dL/dX = dL/dY W^T
+        # dL/dX = dL/dY W^T; by np.dot, because matmul is slow where fan_out is 1
+        grad_inputs: FloatArray = np.dot(self.weights, grad_outputs.T).T
         return grad_inputs
 
     def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
@@ -104,7 +110,7 @@ class ReLU(Activation):
     """Y = max(X, 0)."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        return np.where(inputs.real > 0.0, inputs, 0.0)
+        return np.where(inputs.real < 0.0, 0.0, inputs)  # a NaN stays one
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
@@ -113,7 +119,7 @@ class ReLU(Activation):
 
 
 class SiLU(Activation):
-    """Y = X sigmoid(X) (Elfwing, Uchibe and Doya, arXiv:1702.03118, equation 4)."""
+    """Y = X sigmoid(X) (Elfwing, Uchibe and Doya, arXiv:1702.03118)."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         return inputs * Sigmoid().forward(inputs)

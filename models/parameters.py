@@ -43,7 +43,7 @@ def unpack(content: bytes, layout: Layout) -> tuple[StandardScaler, Network, flo
     """What `pack` was given.
 
     Raises SavedModelError unless the file holds exactly the arrays that the layout asks for, each a
-    finite float64 of the right shape, with scales and the half-width above 0.
+    finite float64 of the right shape, with scales above 0.
     """
     arrays = _read_npz(content)
     shapes = _expected_shapes(layout)
@@ -106,5 +106,7 @@ def _check(name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
         )
     if not np.isfinite(values).all():
         raise SavedModelError(f"{name} must be finite, however it holds NaN or infinity")
-    if name in ("scaler.scale", "interval.half_width") and not (values > 0).all():
+    if name == "scaler.scale" and not (values > 0).all():
         raise SavedModelError(f"{name} must be above 0, however: {values.min():g}")
+    if name == "interval.half_width" and values < 0:
+        raise SavedModelError(f"{name} must be 0 or above, however: {values:g}")

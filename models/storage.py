@@ -8,6 +8,7 @@ cut off at, `model.json` is whole and points at a parameters file that is whole.
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,15 +20,18 @@ import numpy as np
 from models.arrays import FloatArray
 from models.card import ModelCard
 from models.errors import SavedModelError
-from models.features import FEATURES, TARGET_NAME, TARGET_UNIT, TrainingRanges
 from models.house_price import Estimate, HousePriceModel
 from models.interval import ConformalInterval
 from models.manifest import seal, unseal
 from models.parameters import layout_of, pack, unpack
+from models.training_ranges import TrainingRanges
 
 __all__ = ["MANIFEST", "SavedModel", "SavedModelError", "load_model", "save_model"]
 
 MANIFEST = "model.json"
+PARAMETERS = r"parameters-[0-9a-f]{64}\.npz"
+LEFT_OVER = re.compile(rf"{PARAMETERS}|\.({PARAMETERS}|model\.json)\.partial")
+READ_ATTEMPTS = 10
 GOLDEN_TOLERANCE = 1e-12  # 100,000 USD; another machine's rounding stays far below it
 
 
@@ -66,9 +70,9 @@ def save_model(
         parameters_path = directory / _parameters_name(digest)
         _write_durably(parameters_path, parameters, directory_fd)
         _write_durably(directory / MANIFEST, manifest, directory_fd)
-        for stale in {*directory.glob("parameters-*.npz"), *directory.glob(".*.partial")}:
-            if stale != parameters_path:
-                stale.unlink()
+        for path in directory.iterdir():
+            if LEFT_OVER.fullmatch(path.name) and path != parameters_path:
+                path.unlink()
     return saved
 
 
@@ -92,25 +96,10 @@ def load_model(directory: Path) -> SavedModel:
 def _describe(
     model: HousePriceModel, card: ModelCard, digest: str, golden_rows: FloatArray
 ) -> dict[str, Any]:
-    ranges = model.training_ranges
     golden = model.estimate(golden_rows)
     return {
         **card.to_json(),
-        "features": [
-            {"name": feature.name, "unit": feature.unit, "minimum": low, "maximum": high}
-            for feature, low, high in zip(
-                FEATURES,
-                ranges.feature_minimum.tolist(),
-                ranges.feature_maximum.tolist(),
-                strict=True,
-            )
-        ],
-        "target": {
-            "name": TARGET_NAME,
-            "unit": TARGET_UNIT,
-            "minimum": ranges.target_minimum,
-            "maximum": ranges.target_maximum,
-        },
+        **model.training_ranges.to_json(),
         "layers": layout_of(model.network),
         "interval_level": model.interval.level,
         "parameters_sha256": digest,
@@ -125,41 +114,34 @@ def _decode(content: Mapping[str, Any], parameters: bytes) -> SavedModel:
     """The saved model from a manifest's content and the parameters file."""
     fields = dict(content)
     try:
-        features, target = fields.pop("features"), fields.pop("target")
-        layout, level = fields.pop("layers"), fields.pop("interval_level")
         digest, golden = fields.pop("parameters_sha256"), fields.pop("golden")
         if hashlib.sha256(parameters).hexdigest() != digest:
             raise SavedModelError("the parameters file must match its digest, however it does not")
-        scaler, network, half_width = unpack(parameters, layout)
-        model = HousePriceModel(
-            scaler,
-            network,
-            ConformalInterval(level, half_width),
-            TrainingRanges(
-                np.array([feature["minimum"] for feature in features]),
-                np.array([feature["maximum"] for feature in features]),
-                target["minimum"],
-                target["maximum"],
-            ),
+        scaler, network, half_width = unpack(parameters, fields.pop("layers"))
+        interval = ConformalInterval(_level(fields.pop("interval_level")), half_width)
+        ranges = TrainingRanges.from_json(fields.pop("features"), fields.pop("target"))
+        model = HousePriceModel(scaler, network, interval, ranges)
+        golden_rows = np.array(golden.pop("rows"), dtype=np.float64)
+        golden_estimate = Estimate(
+            **{name: np.array(values, dtype=np.float64) for name, values in golden.items()}
         )
-        golden_rows = np.array(golden.pop("rows"))
-        golden_estimate = Estimate(**{name: np.array(values) for name, values in golden.items()})
         card = ModelCard.from_json(fields)
-    except (KeyError, TypeError, ValueError) as error:
+        _check_golden(model, golden_rows, golden_estimate)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SavedModelError(
-            f"model.json must have every field of a model and no other, however: {error!r}"
+            f"model.json must have every field of a model, and no other, however: {error!r:.200}"
         ) from error
-    _check_golden(model, golden_rows, golden_estimate)
     return SavedModel(model, card, digest, golden_rows, golden_estimate)
 
 
+def _level(level: object) -> float:
+    if not isinstance(level, float) or not 0.0 < level < 1.0:
+        raise ValueError(f"interval_level must be between 0 and 1, however: {level!r:.40}")
+    return level
+
+
 def _check_golden(model: HousePriceModel, rows: FloatArray, expected: Estimate) -> None:
-    try:
-        errors = np.abs(np.array(model.estimate(rows)) - np.array(expected))
-    except ValueError as error:
-        raise SavedModelError(
-            f"the layers must fit the eight features and each other, however: {error}"
-        ) from error
+    errors = np.abs(np.array(model.estimate(rows)) - np.array(expected))
     if not (errors <= GOLDEN_TOLERANCE).all():
         raise SavedModelError(
             f"the golden rows must give their outputs to {GOLDEN_TOLERANCE:g}, "
@@ -168,18 +150,23 @@ def _check_golden(model: HousePriceModel, rows: FloatArray, expected: Estimate) 
 
 
 def _read(directory: Path) -> tuple[dict[str, Any], bytes]:
-    """The manifest's content and the parameters file that belongs to it."""
-    while True:
-        manifest = (directory / MANIFEST).read_bytes()
-        content = unseal(manifest)
+    """The manifest's content and the parameters file that belongs to it.
+
+    A save may replace both between the two reads; then the new pair is read.
+    """
+    for attempts_left in reversed(range(READ_ATTEMPTS)):
+        content = unseal((directory / MANIFEST).read_bytes())
+        digest = content.get("parameters_sha256")
+        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+            raise SavedModelError(
+                f"parameters_sha256 must be 64 hex digits, however: {digest!r:.80}"
+            )
         try:
-            return content, (
-                directory / _parameters_name(content["parameters_sha256"])
-            ).read_bytes()
+            return content, (directory / _parameters_name(digest)).read_bytes()
         except FileNotFoundError:
-            if (directory / MANIFEST).read_bytes() == manifest:
+            if not attempts_left:
                 raise
-            # A save replaced both files between the two reads: read the new pair.
+    raise AssertionError("unreachable")
 
 
 def _parameters_name(digest: str) -> str:

@@ -46,12 +46,13 @@ def rng():
     return np.random.default_rng(0)
 
 
-def run(*arguments, **options):
+def run(*arguments, stdout_path=None, **options):
     """Run this Python with arguments in the project's directory, to its end."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=PROJECT,
-        capture_output=True,
+        stdout=os.open(stdout_path, os.O_WRONLY) if stdout_path else subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=120,
         check=False,

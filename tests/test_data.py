@@ -72,6 +72,24 @@ def test_embedded_data_that_were_changed_are_refused(tmp_path, monkeypatch):
         load_dataset("embedded")
 
 
+@pytest.mark.parametrize("content", [b"", b"not gzip", EMBEDDED.read_bytes()[:1000]])
+def test_embedded_data_that_are_damaged_are_refused(tmp_path, monkeypatch, content):
+    damaged = tmp_path / "damaged.csv.gz"
+    damaged.write_bytes(content)
+    monkeypatch.setattr("training.data.EMBEDDED", damaged)
+
+    with pytest.raises(DataError, match=r"damaged\.csv\.gz must "):
+        load_dataset("embedded")
+
+
+def test_a_damaged_cache_of_scikit_learn_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "cal_housing_py3.pkz").write_bytes(b"half a download")
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+
+    with pytest.raises(DataError, match="--data sklearn must be able to download"):
+        load_dataset("sklearn")
+
+
 def test_a_file_of_census_columns_gives_the_embedded_rows(embedded, tmp_path):
     path = tmp_path / "census.csv"
     path.write_bytes(gzip.decompress(EMBEDDED.read_bytes()))
@@ -81,7 +99,7 @@ def test_a_file_of_census_columns_gives_the_embedded_rows(embedded, tmp_path):
     assert_array_equal(from_file.rows, embedded.rows)
     assert_array_equal(from_file.targets, embedded.targets)
     assert from_file.source.sha256 == embedded.source.sha256
-    assert from_file.source.source == "census.csv"
+    assert from_file.source.name == "census.csv"
 
 
 def test_a_file_of_features_may_have_other_columns_blank_lines_and_any_order(write):
@@ -110,13 +128,20 @@ def test_a_file_of_features_may_have_other_columns_blank_lines_and_any_order(wri
         ([CENSUS_HEADER, CENSUS_LINE.replace("129", "1_2")], "line 2, column total_bedrooms"),
         ([CENSUS_HEADER, CENSUS_LINE.replace("129", "1e999")], "line 2, column total_bedrooms"),
         ([CENSUS_HEADER, CENSUS_LINE.replace("126", "0")],
-         "line 2, column households: must be above 0"),
+         "line 2, column AveRooms (total_rooms / households): must be a number above 0"),
+        ([CENSUS_HEADER, CENSUS_LINE.replace("126", "1e-308")], "line 2, column AveRooms"),
+        ([FEATURE_HEADER, FEATURE_LINE, FEATURE_LINE.replace("8.3252", "-5")],
+         "line 3, column MedInc: must be a number from 0 to 100 (10,000 USD), however: -5"),
+        ([FEATURE_HEADER, FEATURE_LINE.replace("4.526", "452600")],
+         "line 2, column MedHouseVal (median_house_value / 100000): must be a number above 0"),
+        ([CENSUS_HEADER.upper(), CENSUS_LINE], "must have the column longitude"),
+        ([FEATURE_HEADER.lower(), FEATURE_LINE], "must have the column MedInc"),
         ([CENSUS_HEADER, CENSUS_LINE, CENSUS_LINE + ",1"],
          "line 3: must have 9 cells like the header, however: 10"),
         ([CENSUS_HEADER], "must have rows below its header, however it has none"),
-        ([], "line 1: the header must have the column"),
+        ([], "must have a header, however it is empty"),
         (["\0" * 10], "line 1: the header must have the column"),
-        ([CENSUS_HEADER, '"' + "x" * 200_000], "must be a CSV file in UTF-8"),
+        ([CENSUS_HEADER, '"' + "x" * 200_000], "must be CSV in UTF-8"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_its_name_the_column_and_the_line(write, lines, says):
@@ -136,7 +161,7 @@ def test_a_file_that_is_not_there_a_directory_or_not_text_is_refused(tmp_path):
     for path, says in [
         (tmp_path / "absent.csv", "No such file"),
         (tmp_path, "Is a directory"),
-        (binary, "must be a CSV file in UTF-8"),
+        (binary, "must be CSV in UTF-8"),
     ]:
         with pytest.raises(DataError, match=says):
             load_dataset(str(path))

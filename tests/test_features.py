@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from models.features import FEATURE_NAMES, FEATURES, TrainingRanges
+from models.features import FEATURE_NAMES, FEATURES
+from models.training_ranges import TrainingRanges
 
 
 def test_the_features_stand_in_the_data_sets_order():

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from models.features import TrainingRanges
 from models.house_price import HousePriceModel
 from models.interval import ConformalInterval
 from models.layers import Dense
 from models.network import Network
 from models.scaler import StandardScaler
+from models.training_ranges import TrainingRanges
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ def test_each_feature_outside_its_training_range_is_warned_of(model):
 
 def test_a_prediction_beyond_all_training_values_is_warned_of(model):
     assert model.warnings(np.ones(8), 5.1) == [
-        "The prediction is outside the values seen in training, 0 to 5 (100,000 USD (1990))."
+        "The prediction is outside the values seen in training, 0 to 5 (100,000 USD of 1990)."
     ]

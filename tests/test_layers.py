@@ -30,10 +30,10 @@ def test_dense_gradients_match_the_complex_step(rng, fan_out, shared_bias, batch
     gradients = layer.gradients(inputs, grad_outputs)
 
     def loss_of_weights(weights):
-        return mean_squared_error(Dense(weights, layer.biases + 0j).forward(inputs), targets)
+        return mean_squared_error(Dense(weights, layer.biases).forward(inputs), targets)
 
     def loss_of_biases(biases):
-        return mean_squared_error(Dense(layer.weights + 0j, biases).forward(inputs), targets)
+        return mean_squared_error(Dense(layer.weights, biases).forward(inputs), targets)
 
     assert_allclose(gradients["weights"], complex_step(loss_of_weights, layer.weights), rtol=1e-12)
     assert_allclose(gradients["biases"], complex_step(loss_of_biases, layer.biases), rtol=1e-12)
@@ -53,6 +53,28 @@ def test_backward_matches_the_complex_step(rng, name):
         return mean_squared_error(layer.forward(inputs), targets)
 
     assert_allclose(grad_inputs, complex_step(loss, inputs), rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda x: type(x).__name__)
+def test_backward_matches_the_complex_step_to_rounding_far_from_zero(activation):
+    inputs = np.array([[-700.0, -30.0, -5.0, 5.0, 30.0, 700.0]])
+    outputs = activation.forward(inputs)
+
+    slopes = activation.backward(inputs, outputs, np.ones_like(inputs))
+
+    assert_allclose(slopes, activation.forward(inputs + 1e-20j).imag / 1e-20, rtol=0, atol=1e-14)
+
+
+def test_relu_passes_on_what_is_not_a_number():
+    assert np.isnan(ReLU().forward(np.array([[np.nan]]))).all()
+
+
+def test_an_initial_layer_has_a_bias_for_each_unit_and_weights_scaled_to_its_inputs(rng):
+    layer = Dense.initial(400, 300, rng=rng)
+
+    assert_array_equal(layer.biases, np.zeros(300))
+    assert layer.weights.shape == (400, 300)
+    assert_allclose(layer.weights.std(), np.sqrt(2 / 400), rtol=0.01)
 
 
 def test_activations_give_their_textbook_values():

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from app.loaded_models import LoadedModels, NamedModel, UnknownModelError
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 
@@ -13,7 +14,7 @@ def test_metrics_are_those_of_the_saved_model(client, saved):
 
     for name in ("mae", "rmse", "mse", "r2", "coverage", "mean_width", "test_rows"):
         assert metrics[name] == MANIFEST["metrics"][name]
-    assert metrics["unit"] == "100,000 USD (1990)"
+    assert metrics["unit"] == "100,000 USD of 1990"
     assert metrics["model"] == f"notebook@{saved.version}"
 
 
@@ -47,9 +48,25 @@ def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
 
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["detail"] == (
-        "The model must be one of notebook, however another name came."
-    )
+    assert response.json()["detail"] == ("The model must be notebook, however another name came.")
+
+
+@pytest.mark.parametrize("address", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"])
+def test_head_is_answered_as_get_without_the_body(client, address):
+    got, head = client.get(address), client.head(address)
+
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+def test_many_models_do_not_make_an_error_long(saved):
+    models = {f"{'m' * 60}{n}": NamedModel(f"m{n}", saved) for n in range(1000)}
+
+    with pytest.raises(UnknownModelError, match="and 990 more, however another name came") as error:
+        LoadedModels(models, next(iter(models.values()))).get("other")
+
+    assert len(str(error.value)) < 1000
 
 
 @pytest.mark.parametrize(

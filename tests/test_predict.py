@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -43,6 +43,7 @@ def test_predict_answers_with_the_contracts_fields(client, saved, row):
     assert answer["model"] == f"notebook@{saved.version}"
 
 
+@settings(deadline=None)  # a busy machine may take its time over a request
 @given(row=numbers_within_bounds())
 def test_every_row_within_the_bounds_gets_the_numpy_references_answer(client, saved, row):
     response = client.post("/predict", json=row)
@@ -124,11 +125,11 @@ def test_both_bounds_of_each_feature_are_held(client, row, feature):
         ("null", "null came", "float_type"),
         ("[8.3]", "an array came", "float_type"),
         ('{"a": 1}', "an object came", "float_type"),
-        ("NaN", "the one that came is not finite", "finite_number"),
-        ("Infinity", "the one that came is not finite", "finite_number"),
-        ("-Infinity", "the one that came is not finite", "finite_number"),
-        ("1e400", "the one that came is not finite", "finite_number"),
-        ("9" * 5000, "the one that came is not finite", "finite_number"),
+        ("NaN", "NaN, infinity or a far too large one came", "finite_number"),
+        ("Infinity", "NaN, infinity or a far too large one came", "finite_number"),
+        ("-Infinity", "NaN, infinity or a far too large one came", "finite_number"),
+        ("1e400", "NaN, infinity or a far too large one came", "finite_number"),
+        ("9" * 5000, "NaN, infinity or a far too large one came", "finite_number"),
         ("8.3, \"MedInc\": 8.3", "it came more than once", "repeated"),
         ('8.3, "Med\\u0049nc": 8.3', "it came more than once", "repeated"),
     ],
@@ -193,7 +194,7 @@ def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
         (b'"row"', "however a string came"),
         (b"{", "must be JSON in UTF-8, however: Expecting property name"),
         (b"{} {}", "must be JSON in UTF-8, however: Extra data"),
-        (b"[" * 60_000, "nested too deeply"),
+        (b"[" * 60_000, "however: nested too deeply."),
         (b'{"a":' * 10_000, "nested too deeply"),
         (b"\xff\xfe{}", "not UTF-8"),
         ("{}".encode("utf-16"), "not UTF-8"),
@@ -211,7 +212,7 @@ def test_thousands_of_mistakes_give_one_short_answer(client):
     problem = refused(post(client, body), 422)
 
     assert problem["detail"].endswith("And 3007 more.")
-    assert len(problem["errors"]) == 10
+    assert len(problem["errors"]) == 16
 
 
 def test_no_refusal_echoes_its_input(client, row):
@@ -243,6 +244,7 @@ def test_no_refusal_echoes_its_input(client, row):
         ({"content-type": "application/x-www-form-urlencoded"}, "another one came (with curl"),
         ({"content-type": "text/plain"}, "however another one came"),
         ({"content-type": "application/json; charset=latin-1"}, "The charset must be UTF-8"),
+        ({"content-type": "application/json; charset=latin-1; x=utf-8"}, "must be UTF-8"),
         ({"content-type": "application/json", "content-encoding": "gzip"}, "not be compressed"),
     ],
 )  # fmt: skip
@@ -266,16 +268,19 @@ def test_a_body_that_is_too_large_is_refused_with_413(client):
 
     for response in (announced, streamed):
         problem = refused(response, 413)
-        assert problem["detail"] == "The body must have at most 65536 bytes, however it has more."
+        assert problem["detail"] == "The body must have at most 65,536 bytes, however it has more."
         assert response.headers["connection"] == "close"
 
 
 def test_an_unknown_model_or_parameter_is_refused(client, row):
     no_model = refused(client.post("/predict?model=other", json=row), 404)
     no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
+    twice = refused(client.post("/predict?model=other&model=notebook", json=row), 422)
 
-    assert no_model["detail"] == "The model must be one of notebook, however another name came."
+    assert no_model["detail"] == "The model must be notebook, however another name came."
     assert no_parameter["errors"][0]["loc"] == ["query"]
+    assert no_parameter["detail"].startswith("The query must have no parameter but `model`")
+    assert twice["detail"] == "The query must have `model` once, however it came repeatedly."
 
 
 def test_unknown_addresses_and_methods_are_problems(client):

@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import threading
 
 import pytest
 
@@ -64,8 +66,41 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, rows):
 
     result = predict(source, "--output", tmp_path / "absent" / "answers.csv")
 
-    assert result.returncode == 2
+    full = run("-m", "app", "predict", str(source), stdout_path="/dev/full")
+
+    assert result.returncode == full.returncode == 2
     assert result.stderr.endswith("must be writable, however: No such file or directory\n")
+    assert full.stderr.endswith(
+        "standard output must be writable, however: No space left on device\n"
+    )
+
+
+def test_an_output_that_is_a_link_is_followed_and_keeps_its_mode(tmp_path, rows):
+    source, target, link = (tmp_path / name for name in ("rows.csv", "private.csv", "link.csv"))
+    write_csv(source, rows)
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+
+    predict(source, "--output", link)
+
+    assert link.is_symlink()
+    assert target.read_text() == predict(source).stdout
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
+    source, pipe = write_csv(tmp_path / "rows.csv", rows), tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    received = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text()))
+    reader.start()
+
+    predict(source, "--output", pipe)
+    reader.join()
+
+    assert pipe.is_fifo()
+    assert received == [predict(source).stdout]
 
 
 def test_a_refused_row_is_named_by_file_line_and_column_and_nothing_is_written(tmp_path, rows):
@@ -75,7 +110,7 @@ def test_a_refused_row_is_named_by_file_line_and_column_and_nothing_is_written(t
         (write_csv(tmp_path / "rows.csv", bad), "rows.csv, line 4, column HouseAge: must be a "
          "number from 0 to 200 (years), however: 201"),
         (write_ndjson(tmp_path / "rows.jsonl", bad), "rows.jsonl, line 3: HouseAge must be a "
-         "number from 0 to 200 (years), however a larger one came."),
+         "number from 0 to 200 (years), however one that is too large came."),
     ]:  # fmt: skip
         result = predict(source, "--output", tmp_path / "answers")
         assert result.returncode == 2

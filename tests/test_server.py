@@ -104,7 +104,8 @@ def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first
     assert len(answered) > 100
     assert lost == []
     assert unready[0].status_code == 503
-    assert unready[0].json() == {"status": "draining"}
+    assert unready[0].headers["retry-after"] == "1"
+    assert unready[0].headers["content-type"] == "application/problem+json"
 
 
 def test_a_half_sent_body_does_not_hold_up_the_exit():
@@ -118,6 +119,7 @@ def test_a_half_sent_body_does_not_hold_up_the_exit():
 
         assert server.stop() == 0
         assert time.monotonic() - started < 10
+        assert server.process.stderr.read() == ""
 
 
 def test_no_answer_tells_which_server_gave_it(client):
@@ -129,11 +131,16 @@ def test_no_answer_tells_which_server_gave_it(client):
     [
         (["serve", "--port", "http"], "argument --port: must be a whole number from 0 to 65535"),
         (["serve", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535"),
-        (["serve", "--host", "300.1.1.1", "--port", "0"], "must be a free address"),
+        (["serve", "--host", "300.1.1.1", "--port", "0"], "must be an address to listen on"),
         (["serve", "--colour"], "unrecognized arguments"),
         (["bake"], "invalid choice"),
         ([], "required: COMMAND"),
         (["predict"], "required: FILE"),
+        (["serve", "--port", "9" * 5000], "argument --port: must be a whole number"),
+        (
+            ["predict", "absent.csv", "--output", "./absent.csv"],
+            "must not be the file that is read",
+        ),
         (["predict", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
     ],
 )
@@ -151,7 +158,7 @@ def test_a_port_that_is_taken_gets_one_sentence_and_status_2(server):
 
     assert result.returncode == 2
     assert result.stderr.startswith(
-        f"python -m app: 127.0.0.1:{server.port} must be a free address, "
+        f"python -m app: 127.0.0.1:{server.port} must be an address to listen on, "
         "however: Address already in use"
     )
     assert result.stderr.count("\n") == 1
@@ -164,7 +171,11 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
     manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
 
     for arguments, says in [
-        (["--models", str(tmp_path / "absent")], "must hold the default model 'notebook'"),
+        (
+            ["--models", str(tmp_path / "absent")],
+            "must be a directory of saved models, however it is not",
+        ),
+        (["--models", str(SAVED_MODELS / "notebook")], "however it is one itself"),
         (["--default", "other"], "must hold the default model 'other', however the models there"),
         (["--models", str(tmp_path)], "model.json must match its seal"),
     ]:
@@ -213,7 +224,10 @@ def test_the_health_check_tells_a_ready_server_from_none(server):
         unused.bind(("127.0.0.1", 0))
         absent = run("-m", "app", "healthcheck", "--port", str(unused.getsockname()[1]))
 
+    no_host = [run("-m", "app", "healthcheck", "--host", host) for host in ("a b", "a" * 100)]
+
     assert (ready.returncode, ready.stderr) == (0, "")
+    assert [result.returncode for result in no_host] == [1, 1]
     assert everywhere.returncode == 0
     assert absent.returncode == 1
     assert absent.stderr.endswith("must be ready, however it is not\n")

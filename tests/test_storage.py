@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import time
@@ -82,11 +83,22 @@ def test_the_same_model_gives_the_same_bytes(tmp_path, saved, directory):
 
 
 def test_a_save_leaves_nothing_else_behind(directory, saved, other):
-    (directory / ".model.json.partial").write_bytes(b"of a save that was killed")
+    killed = f".parameters-{'0' * 64}.npz.partial"
+    for name in (".model.json.partial", killed):
+        (directory / name).write_bytes(b"of a save that was killed")
 
     save(directory, saved, other)
 
     assert sorted(files(directory)) == ["model.json", parameters_path(directory).name]
+
+
+def test_a_save_leaves_other_peoples_files_alone(tmp_path, saved):
+    for name in (".film.mkv.partial", "parameters-mine.npz", "notes.txt"):
+        (tmp_path / name).write_text("mine")
+
+    save(tmp_path, saved, saved.model)
+
+    assert len(files(tmp_path)) == 5
 
 
 def test_a_model_that_could_not_be_loaded_is_never_saved(directory, saved):
@@ -100,8 +112,7 @@ def test_a_model_that_could_not_be_loaded_is_never_saved(directory, saved):
 
 
 @pytest.mark.parametrize("damaged", ["model.json", "parameters"])
-def test_every_single_bit_flip_is_noticed(directory, damaged):
-    """A thousand of each file's bits."""
+def test_a_thousand_single_bit_flips_are_noticed(directory, damaged):
     path = directory / "model.json" if damaged == "model.json" else parameters_path(directory)
     whole = path.read_bytes()
     rng = random.Random(0)
@@ -168,6 +179,54 @@ def test_a_load_during_saves_gets_one_whole_model(tmp_path, saved, other):
     assert seen == versions
 
 
+def test_two_writers_at_once_take_turns(tmp_path, saved, other):
+    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+    context = multiprocessing.get_context("forkserver")
+    writers = [
+        context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+        for _ in range(2)
+    ]
+    for writer in writers:
+        writer.start()
+    try:
+        seen = {load_model(tmp_path).version for _ in range(500)}
+        assert all(writer.is_alive() for writer in writers)
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.join()
+
+    assert seen == versions
+
+
+def test_everything_is_flushed_to_disk_before_it_gets_its_name(tmp_path, saved, monkeypatch):
+    done = []
+    fsync, replace_path = os.fsync, Path.replace
+
+    def note_fsync(descriptor):
+        done.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        fsync(descriptor)
+
+    def note_replace(path, target):
+        done.append(("replace", target.name))
+        return replace_path(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    save(tmp_path / "new", saved, saved.model)
+
+    parameters = parameters_path(tmp_path / "new").name
+    assert done == [
+        ("fsync", tmp_path.name),
+        ("fsync", f".{parameters}.partial"),
+        ("replace", parameters),
+        ("fsync", "new"),
+        ("fsync", ".model.json.partial"),
+        ("replace", "model.json"),
+        ("fsync", "new"),
+    ]
+
+
 @pytest.mark.parametrize("missing", ["model.json", "parameters"])
 def test_a_missing_file_is_named(directory, missing):
     path = directory / "model.json" if missing == "model.json" else parameters_path(directory)
@@ -186,10 +245,10 @@ def forge(directory, change_arrays=lambda arrays: None, change_manifest=lambda c
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     content = unseal((directory / "model.json").read_bytes())
-    content["parameters_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    digest = content["parameters_sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
     change_manifest(content)
     path.unlink()
-    path.with_name(f"parameters-{content['parameters_sha256']}.npz").write_bytes(buffer.getvalue())
+    path.with_name(f"parameters-{digest}.npz").write_bytes(buffer.getvalue())
     (directory / "model.json").write_bytes(seal(content))
 
 
@@ -207,8 +266,8 @@ def forge(directory, change_arrays=lambda arrays: None, change_manifest=lambda c
         (lambda a: a["network.2.biases"].__setitem__(0, np.inf), "network.2.biases must be finite"),
         (lambda a: a["scaler.scale"].__setitem__(1, 0.0), "scaler.scale must be above 0"),
         (lambda a: a["scaler.scale"].__setitem__(1, -2.0), "scaler.scale must be above 0"),
-        (lambda a: a.update({"interval.half_width": np.array(0.0)}),
-         "interval.half_width must be above 0"),
+        (lambda a: a.update({"interval.half_width": np.array(-0.1)}),
+         "interval.half_width must be 0 or above, however: -0.1"),
         (lambda a: a["network.0.weights"].__imul__(1.000001),
          "the golden rows must give their outputs to 1e-12, however they are off by"),
         (lambda a: a.update({"scaler.mean": np.array([object()] * 8)}),
@@ -225,14 +284,31 @@ def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change,
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda c: c.pop("golden"), "must have every field of a model and no other, .*'golden'"),
-        (lambda c: c.update(unknown=1), "must have every field of a model and no other"),
-        (lambda c: c["metrics"].pop("mae"), "must have every field of a model and no other"),
+        (lambda c: c.pop("golden"), "must have every field of a model, and no other, .*'golden'"),
+        (lambda c: c.update(unknown=1), "must have every field of a model, and no other"),
+        (lambda c: c["metrics"].pop("mae"), "must have every field of a model, and no other"),
         (lambda c: c["layers"].__setitem__(1, {"type": "Softmax"}),
          "a layer must be Dense or one of .*, however: 'Softmax'"),
         (lambda c: c["layers"].__setitem__(1, {"type": "ReLU"}), "the golden rows must give"),
         (lambda c: c["golden"]["predictions"].__setitem__(0, 4.3), "the golden rows must give"),
-        (lambda c: c["golden"].update(rows=[[1.0] * 7]), "the layers must fit the eight features"),
+        (lambda c: c["golden"].update(rows=[[1.0] * 7]), "must have every field of a model"),
+        (lambda c: c["golden"].update(rows=None), "the golden rows must give their outputs"),
+        (lambda c: c["golden"].update(rows=[["x"] * 8]), "must have every field of a model"),
+        (lambda c: c["golden"].update(predictions=["x"] * 8), "must have every field of a model"),
+        (lambda c: c.update(interval_level=None), "interval_level must be between 0 and 1"),
+        (lambda c: c.update(interval_level=7.0), "interval_level must be between 0 and 1"),
+        (lambda c: c.update(features=[]), "must have every field of a model"),
+        (lambda c: c["features"].reverse(), "the range must be of MedInc in 10,000 USD"),
+        (lambda c: c["features"][1].update(unit="months"), "the range must be of HouseAge in years"),
+        (lambda c: c["features"][1].update(minimum=None), "the range must be of HouseAge"),
+        (lambda c: c["features"][1].update(minimum=99.0), "the range must be of HouseAge"),
+        (lambda c: c["target"].update(unit="USD"), "the range must be of MedHouseVal in 100,000 USD"),
+        (lambda c: c["metrics"].update(mae="x"), "mae must be .*float.*, however: 'x'"),
+        (lambda c: c["versions"].update(numpy=2), "versions must be"),
+        (lambda c: c.update(seed="x"), "seed must be .*int.*, however: 'x'"),
+        (lambda c: c.update(layers=None), "must have every field of a model"),
+        (lambda c: c.update(parameters_sha256=None), "must be 64 hex digits, however: None"),
+        (lambda c: c.update(parameters_sha256="../x"), "must be 64 hex digits, however: '../x'"),
     ],
 )  # fmt: skip
 def test_a_sealed_manifest_that_no_model_can_have_is_refused(directory, change, says):

@@ -9,10 +9,10 @@ import termios
 import pytest
 from numpy.testing import assert_allclose
 
-from models import SAVED_MODELS
 from models.storage import load_model
 from tests.conftest import PROJECT, run
 from training.__main__ import main
+from training.again import main as train_again
 
 
 def train(*arguments):
@@ -46,7 +46,7 @@ def test_json_is_one_object_on_standard_output(tmp_path):
     assert 0.88 < report["coverage"] < 0.92
     assert 0 < report["fit_seconds"] < 60
     assert report["test_rows"] == 5160
-    assert report["model"] == f"notebook@{load_model(tmp_path).version}"
+    assert report["model"] == f"{tmp_path.name}@{load_model(tmp_path).version}"
 
 
 def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
@@ -79,6 +79,7 @@ def test_the_committed_model_is_what_the_command_trains(saved, tmp_path):
 
     model = load_model(tmp_path).model
     assert_allclose(model.predict(saved.golden_rows), saved.golden_estimate.predictions, rtol=1e-10)
+    assert load_model(tmp_path).model.interval.level == saved.model.interval.level
     assert retrained["mae"] == pytest.approx(saved.card.metrics.mae, rel=1e-12)
 
 
@@ -142,7 +143,7 @@ def test_a_training_that_is_stopped_leaves_the_old_model(number, tmp_path):
         (["--data", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
         (
             ["--output", "/dev/null/model"],
-            "/dev/null/model must be a writable directory, however: File exists",
+            "/dev/null/model must be a directory, however: Not a directory",
         ),
     ],
 )
@@ -163,5 +164,44 @@ def test_an_unknown_recipe_is_refused(capsys):
     assert "invalid choice: 'champignon'" in capsys.readouterr().err
 
 
-def test_the_default_output_is_the_recipes_own_directory():
-    assert (SAVED_MODELS / "notebook" / "model.json").is_file()
+def test_the_default_output_is_the_recipes_own_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.__main__.SAVED_MODELS", tmp_path)
+
+    assert main(["notebook", "--quiet"]) == 0
+
+    assert load_model(tmp_path / "notebook").card.recipe == "notebook"
+
+
+def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.again.SAVED_MODELS", tmp_path)
+    for name, seed in [("one", "3"), ("other", "4")]:
+        main(
+            [
+                "notebook",
+                "--quiet",
+                "--split=blocked",
+                f"--seed={seed}",
+                f"--output={tmp_path / name}",
+            ]
+        )
+    before = {path.parent.name: path.name for path in tmp_path.glob("*/*.npz")}
+    for path in tmp_path.glob("*/*.npz"):
+        assert load_model(path.parent).card.split.kind == "blocked"
+
+    assert train_again() == 0
+
+    assert {path.parent.name: path.name for path in tmp_path.glob("*/*.npz")} == before
+
+
+def test_an_empty_output_is_refused_and_a_full_standard_output_told(tmp_path):
+    empty = train("--output", "")
+    full = run(
+        *["-m", "training", "notebook", "--quiet", "--output", str(tmp_path)],
+        stdout_path="/dev/full",
+    )
+
+    assert (empty.returncode, full.returncode) == (2, 2)
+    assert "must name a directory, however it is empty" in empty.stderr
+    assert full.stderr.endswith(
+        "standard output must be writable, however: No space left on device\n"
+    )

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import platform
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,26 +28,35 @@ from training.split import split_dataset
 GOLDEN_ROWS = 8
 
 
+class OutputError(Exception):
+    """The model cannot be saved where it should be."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Train, save and report as the command line asks; returns the exit status."""
     options = _parse(arguments)
     output = options.output or SAVED_MODELS / options.recipe
     try:
         saved = train(options, output)
-    except DataError as error:
+    except (DataError, OutputError) as error:
         return _refuse(error, 2)
-    except OSError as error:
-        return _refuse(f"{output} must be a writable directory, however: {error.strerror}", 2)
     except (DivergedError, SavedModelError) as error:
         return _refuse(error, 1)
     except KeyboardInterrupt:
         return _refuse("interrupted; a model saved before is untouched", 130)
-    print(json.dumps(_report(saved)) if options.json else _summary(saved, output))
+    try:
+        print(
+            json.dumps(_report(saved, output)) if options.json else _summary(saved, output),
+            flush=True,
+        )
+    except OSError as error:
+        return _refuse(f"standard output must be writable, however: {error.strerror}", 2)
     return 0
 
 
 def train(options: argparse.Namespace, output: Path) -> SavedModel:
     """The whole story: from the data to a model saved in the output directory."""
+    _require_writable(output)
     dataset = load_dataset(options.data)
     train_part, test_part = split_dataset(dataset, options.split, options.split_seed)
     recipe = RECIPES[options.recipe]
@@ -65,13 +76,26 @@ def train(options: argparse.Namespace, output: Path) -> SavedModel:
             "scikit-learn": sklearn.__version__,
         },
     )
-    return save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
+    try:
+        return save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
+    except OSError as error:
+        raise OutputError(f"{output} must be writable, however: {error.strerror}") from error
 
 
-def _report(saved: SavedModel) -> dict[str, object]:
+def _require_writable(output: Path) -> None:
+    """Before an hour is spent on what could not be saved."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output} must be a directory, however: {error.strerror}") from error
+    if not os.access(output, os.W_OK):
+        raise OutputError(f"{output} must be writable, however it is not")
+
+
+def _report(saved: SavedModel, output: Path) -> dict[str, object]:
     card = saved.card
     return {
-        "model": f"{card.recipe}@{saved.version}",
+        "model": f"{output.resolve().name}@{saved.version}",
         "unit": TARGET_UNIT,
         **asdict(card.metrics),
         "fit_seconds": card.fit_seconds,
@@ -84,7 +108,7 @@ def _summary(saved: SavedModel, output: Path) -> str:
         f"MAE: {metrics.mae}\nRMSE: {metrics.rmse}\nMSE: {metrics.mse}\n"
         f"{saved.model.interval.level:.0%} interval: coverage {metrics.coverage:.4f}, "
         f"mean width {metrics.mean_width:.4f}\n"
-        f"Unit: {TARGET_UNIT}; {metrics.test_rows} test rows. Saved in {output}."
+        f"Unit: {TARGET_UNIT}; {metrics.test_rows} test rows\nSaved in {output}"
     )
 
 
@@ -97,26 +121,34 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m training",
         description="Train a recipe on the California Housing data and save the model.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("recipe", choices=sorted(RECIPES), help="the way to train")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where to save; None: models/saved/RECIPE"
+        "--output",
+        type=_directory,
+        metavar="DIR",
+        help="where to save (default models/saved/RECIPE)",
     )
     parser.add_argument(
         "--data",
         default="embedded",
         metavar="embedded|sklearn|FILE.csv",
-        help="the data set; a file has the features and MedHouseVal, or the nine census columns",
+        help="the data set (default embedded); a file has the features and MedHouseVal, "
+        "or the nine census columns",
     )
     parser.add_argument(
         "--split",
         choices=("random", "blocked"),
         default="random",
-        help="the test part: a quarter of the rows, or of the 0.25-degree cells of the map",
+        help="the test part: a quarter of the rows (default), or of the 0.25-degree cells",
     )
-    parser.add_argument("--split-seed", type=_seed, default=10, metavar="N", help="draws the split")
-    parser.add_argument("--seed", type=_seed, default=10, metavar="N", help="draws the network")
+    parser.add_argument(
+        "--split-seed", type=_seed, default=10, metavar="N", help="draws the split (default 10)"
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=10, metavar="N", help="draws the network (default 10)"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object on standard output"
     )
@@ -124,8 +156,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _directory(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must name a directory, however it is empty")
+    return Path(text)
+
+
 def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(
             f"must be a whole number from 0 to {2**32 - 1}, however: {text[:40]!r}"
         )

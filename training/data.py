@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import warnings
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ import numpy as np
 from models.arrays import FloatArray
 from models.card import DataSource
 from models.csv_table import Table, TableError, parse_csv_table
-from models.features import FEATURE_NAMES, TARGET_NAME
+from models.features import FEATURE_NAMES, FEATURES, TARGET
 
 EMBEDDED = Path(__file__).parent / "embedded" / "california_housing.csv.gz"
 EMBEDDED_SHA256 = "8a5396dba2c96ff32351fff11af69e8bfe9c08e572cafb38591f50daa75e368c"  # uncompressed
@@ -27,7 +29,15 @@ CENSUS_COLUMNS = (
     "median_income",
     "median_house_value",
 )
-FEATURE_COLUMNS = (*FEATURE_NAMES, TARGET_NAME)
+FEATURE_COLUMNS = (*FEATURE_NAMES, TARGET.name)
+
+derived = {
+    "AveRooms": " (total_rooms / households)",
+    "AveBedrms": " (total_bedrooms / households)",
+    "AveOccup": " (population / households)",
+    TARGET.name: " (median_house_value / 100000)",
+}
+"""Where a column of the features comes from in the census columns."""
 
 
 class DataError(Exception):
@@ -56,7 +66,10 @@ def load_dataset(source: str) -> Dataset:
 
 
 def _load_embedded() -> Dataset:
-    content = gzip.decompress(EMBEDDED.read_bytes())
+    try:
+        content = gzip.decompress(EMBEDDED.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{EMBEDDED} must be a readable .gz file, however: {error}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != EMBEDDED_SHA256:
         raise DataError(f"{EMBEDDED} must have the SHA-256 {EMBEDDED_SHA256}, however: {digest}")
@@ -64,13 +77,13 @@ def _load_embedded() -> Dataset:
 
 
 def _load_sklearn() -> Dataset:
-    # Only this source needs scikit-learn's downloader, and importing it takes longer than a fit.
+    # Imported by the one source that needs it.
     from sklearn.datasets import fetch_california_housing  # noqa: PLC0415
 
     try:
         with warnings.catch_warnings(action="ignore"):  # it warns of each retry, we tell the end
             rows, targets = fetch_california_housing(return_X_y=True)
-    except OSError as error:
+    except Exception as error:  # a damaged cache raises whatever joblib's reader happens to raise
         raise DataError(
             f"--data sklearn must be able to download the data set, however: {error}"
         ) from error
@@ -94,25 +107,33 @@ def _from_csv(source: str, name: str, content: bytes) -> Dataset:
     if len(table.values) == 0:
         raise DataError(f"{name} must have rows below its header, however it has none")
     if table.columns is CENSUS_COLUMNS:
-        rows, targets = _features_from_census(name, table)
+        rows, targets = _features_from_census(table)
     else:
         rows, targets = table.values[:, :-1], table.values[:, -1]
+    _require_bounds(name, table.lines, rows, targets)
     digest = hashlib.sha256(content).hexdigest()
     return Dataset(np.ascontiguousarray(rows), targets, DataSource(source, digest, len(rows)))
 
 
-def _features_from_census(name: str, table: Table) -> tuple[FloatArray, FloatArray]:
+def _features_from_census(table: Table) -> tuple[FloatArray, FloatArray]:
     """The averages per household and the target, in scikit-learn's own arithmetic."""
     longitude, latitude, age, rooms, bedrooms, population, households, income, value = (
         table.values.T
     )
-    if not (households > 0).all():
-        line = table.lines[int(np.argmin(households > 0))]
-        raise DataError(
-            f"{name}, line {line}, column households: must be above 0, however it is not"
-        )
-    averages = rooms / households, bedrooms / households, population / households
+    with np.errstate(all="ignore"):  # what cannot be an average is found with the other bounds
+        averages = rooms / households, bedrooms / households, population / households
     rows = np.column_stack(
         [income, age, averages[0], averages[1], population, averages[2], latitude, longitude]
     )
     return rows, value / 100_000.0
+
+
+def _require_bounds(name: str, lines: Sequence[int], rows: FloatArray, targets: FloatArray) -> None:
+    """What the service would refuse is no row to learn from."""
+    for column, numbers in zip((*FEATURES, TARGET), (*rows.T, targets), strict=True):
+        for line, number in zip(lines, numbers.tolist(), strict=True):
+            if not column.allows(number):
+                raise DataError(
+                    f"{name}, line {line}, column {column.name}{derived.get(column.name, '')}: "
+                    f"must be a number {column.bounds}, however: {number:g}"
+                )

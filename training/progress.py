@@ -18,7 +18,7 @@ class Progress:
 
     quiet: bool = False
 
-    def losses(self, losses: Iterable[float], steps: int) -> None:
+    def run(self, losses: Iterable[float], steps: int) -> None:
         """Run a fit to its end, printing the loss of every tenth step."""
         for step, loss in enumerate(self._bar(losses, "fitting", steps)):
             if not self.quiet and step % LINES_EVERY == 0:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request
 
-from app.schemas import Health
+from app.schemas import Health, Problem
 
 router = APIRouter(tags=["health"])
 
 SHUTTING_DOWN: dict[int | str, dict[str, Any]] = {
-    503: {"model": Health, "description": "The service is shutting down."}
+    503: {"model": Problem, "description": "The service is shutting down."}
 }
 
 
@@ -21,9 +21,12 @@ async def livez() -> Health:
 
 @router.get("/readyz", summary="Should requests be sent?", responses=SHUTTING_DOWN)
 @router.get("/healthz", summary="The same as /readyz", responses=SHUTTING_DOWN)
-async def readyz(request: Request, response: Response) -> Health:
+async def readyz(request: Request) -> Health:
     """The models are loaded, and the service is not shutting down."""
     if request.app.state.draining:
-        response.status_code = 503
-        return Health(status="draining")
+        raise HTTPException(
+            503,
+            "The service must not be sent new requests, because it is shutting down.",
+            headers={"Retry-After": "1"},
+        )
     return Health(status="ready")

@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from app.loaded_models import ModelsDep, NamedModel
+from app.dependencies import ModelsDep
+from app.loaded_models import NamedModel
 from app.schemas import Metrics, ModelMetrics
 
 router = APIRouter(tags=["models"])

@@ -4,10 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.loaded_models import LoadedModels, ModelsDep, NamedModel
+from app.dependencies import ModelsDep
+from app.loaded_models import LoadedModels, NamedModel
 from app.routes.metrics import model_metrics
-from app.schemas import FeatureRange, ModelDescription, ModelList, Problem
-from models.features import FEATURES, TARGET_NAME, TARGET_UNIT
+from app.schemas import ModelDescription, ModelList, Problem
 
 router = APIRouter(tags=["models"])
 
@@ -30,24 +30,12 @@ async def describe_model(name: str, models: ModelsDep) -> ModelDescription:
 
 def _describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
     saved = model.saved
-    ranges = saved.model.training_ranges
     return ModelDescription(
         **saved.card.to_json() | {"metrics": model_metrics(model)},
+        **saved.model.training_ranges.to_json(),
         name=model.name,
         version=saved.version,
         default=model is models.default,
-        features=[
-            FeatureRange(name=feature.name, unit=feature.unit, minimum=low, maximum=high)
-            for feature, low, high in zip(
-                FEATURES, ranges.feature_minimum, ranges.feature_maximum, strict=True
-            )
-        ],
-        target=FeatureRange(
-            name=TARGET_NAME,
-            unit=TARGET_UNIT,
-            minimum=ranges.target_minimum,
-            maximum=ranges.target_maximum,
-        ),
         interval_level=saved.model.interval.level,
         parameters_sha256=saved.sha256,
     )

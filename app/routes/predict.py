@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 from fastapi import APIRouter
 
 from app.answer import answer
-from app.loaded_models import ChosenModelDep
-from app.schemas import HouseFeatures, Prediction, Problem
+from app.dependencies import ChosenModelDep
+from app.schemas import HouseFeatures, Prediction, Problem, to_row
 from app.strict_json import StrictJSONRoute
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
@@ -24,4 +23,4 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 async def predict(house: HouseFeatures, chosen: ChosenModelDep) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
     # async, because a forward pass is shorter than a switch to a thread
-    return answer(np.array(list(house.model_dump().values())), chosen)
+    return answer(to_row(house), chosen)

@@ -2,7 +2,6 @@
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
-  deepLinking: true,
   tryItOutEnabled: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,

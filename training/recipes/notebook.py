@@ -13,11 +13,12 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler as ScalerFit
 
 from models.arrays import FloatArray
-from models.features import FEATURES, TrainingRanges
+from models.features import FEATURES
 from models.house_price import HousePriceModel
 from models.layers import Dense, Sigmoid
 from models.network import Network
 from models.scaler import StandardScaler
+from models.training_ranges import TrainingRanges
 from training.calibrate import FOLDS, LEVEL, Predict, cross_fit_interval
 from training.data import Dataset
 from training.fit import fit
@@ -52,7 +53,7 @@ def train(dataset: Dataset, seed: int, progress: Progress) -> Trained:
     """Fit on all training rows, then calibrate the interval by fitting again without each fold."""
     scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
     started = time.perf_counter()
-    progress.losses(losses, STEPS)
+    progress.run(losses, STEPS)
     fit_seconds = time.perf_counter() - started
 
     interval = cross_fit_interval(

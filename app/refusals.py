@@ -1,4 +1,4 @@
-"""What is wrong with an input, in one sentence: what was required, and what came."""
+"""Why an input is refused, in one sentence: what was required, and what came."""
 
 import difflib
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ feature_by_folded_name = {feature.name.lower(): feature for feature in FEATURES}
 
 what_came = {
     "missing": "it is missing",
-    "finite_number": "the one that came is not finite",
-    "greater_than": "a smaller one came",
-    "greater_than_equal": "a smaller one came",
-    "less_than_equal": "a larger one came",
+    "finite_number": "NaN, infinity or a far too large one came",
+    "greater_than": "one that is too small came",
+    "greater_than_equal": "one that is too small came",
+    "less_than_equal": "one that is too large came",
 }
 """By the type of Pydantic's error, where it says enough."""
 
@@ -48,13 +48,15 @@ def explain(error: Mapping[str, Any]) -> RefusedField:
     if place == "body":
         return RefusedField(loc=[place], msg=_unknown_feature(path[0]), type="unknown_feature")
     return RefusedField(
-        loc=[place], msg="The query must have known parameters only.", type=error["type"]
+        loc=[place],
+        msg="The query must have no parameter but `model`, however another one came.",
+        type="unknown_parameter",
     )
 
 
 def _not_json(error: Mapping[str, Any], path: list[Any]) -> str:
-    reason = error["ctx"]["error"]
-    return f"The body must be JSON in UTF-8, however: {reason} (at character {path[0]})."
+    where = f" (after {path[0]} characters)" if path[0] else ""
+    return f"The body must be JSON in UTF-8, however: {error['ctx']['error']}{where}."
 
 
 def _not_an_object(error: Mapping[str, Any]) -> str:

@@ -1,0 +1,56 @@
+"""What the training rows held: outside of it a prediction is extrapolation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.features import FEATURES, TARGET, Column
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRanges:
+    """The smallest and the largest number of each column, each in its own unit."""
+
+    feature_minimum: FloatArray  # (8,)
+    feature_maximum: FloatArray  # (8,)
+    target_minimum: float
+    target_maximum: float
+
+    @classmethod
+    def of(cls, rows: FloatArray, targets: FloatArray) -> "TrainingRanges":
+        """The ranges of rows (n, 8) and their targets (n,)."""
+        return cls(rows.min(axis=0), rows.max(axis=0), float(targets.min()), float(targets.max()))
+
+    def by_feature(self) -> Iterator[tuple[Column, float, float]]:
+        """Each feature with its minimum and maximum."""
+        return zip(
+            FEATURES, self.feature_minimum.tolist(), self.feature_maximum.tolist(), strict=True
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """`features` and `target` as JSON types."""
+        target = _to_json(TARGET, self.target_minimum, self.target_maximum)
+        return {"features": [_to_json(*entry) for entry in self.by_feature()], "target": target}
+
+    @classmethod
+    def from_json(
+        cls, features: Sequence[Mapping[str, Any]], target: Mapping[str, Any]
+    ) -> "TrainingRanges":
+        """What `to_json` gave; raises ValueError where it is of other columns or no range."""
+        for entry, column in zip([*features, target], [*FEATURES, TARGET], strict=True):
+            low, high = entry["minimum"], entry["maximum"]
+            expected = _to_json(column, low, high)
+            if entry != expected or type(low) is not float or type(high) is not float or low > high:
+                raise ValueError(
+                    f"the range must be of {column.name} in {column.unit}, from one number up to "
+                    f"another, however: {dict(entry)!s:.200}"
+                )
+        minimum, maximum = ([entry[end] for entry in features] for end in ("minimum", "maximum"))
+        return cls(np.array(minimum), np.array(maximum), target["minimum"], target["maximum"])
+
+
+def _to_json(column: Column, minimum: float, maximum: float) -> dict[str, Any]:
+    return {"name": column.name, "unit": column.unit, "minimum": minimum, "maximum": maximum}

@@ -1,0 +1,44 @@
+import asyncio
+
+import httpx
+import pytest
+
+from app.main import create_app
+
+
+@pytest.fixture
+def app():
+    return create_app()
+
+
+def ask(app, method, path, **request):
+    async def ask():
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, **request)
+
+    return asyncio.run(ask())
+
+
+def test_a_failure_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(app):
+    app.state.models = "not models"
+
+    response = ask(app, "GET", "/metrics")
+
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"] == "The service failed, and it is not the request's fault."
+
+
+@pytest.mark.parametrize("length", ["abc", "", "-1", "9" * 5000])
+def test_a_content_length_that_lies_is_no_failure_of_the_service(app, row, length):
+    response = ask(app, "POST", "/predict", json=row, headers={"content-length": length})
+
+    assert response.status_code in (200, 413)
+
+
+def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
+    biases = app.state.models.default.saved.model.network.layers[2].biases
+    biases[0] = float("nan")
+
+    assert ask(app, "POST", "/predict", json=row).status_code == 500

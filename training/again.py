@@ -1,0 +1,37 @@
+"""python -m training.again: train every saved model again, in place, as its own card says."""
+
+import sys
+
+from models import SAVED_MODELS
+from models.card import ModelCard
+from models.storage import MANIFEST, SavedModelError, load_model
+from training.__main__ import main as train
+
+
+def main() -> int:
+    """Retrain what is saved; returns the exit status of the first failure, or 0."""
+    for manifest in sorted(SAVED_MODELS.glob(f"*/{MANIFEST}")):
+        directory = manifest.parent
+        print(directory.name, file=sys.stderr)
+        try:
+            card = load_model(directory).card
+        except SavedModelError as error:
+            print(f"python -m training.again: {error}", file=sys.stderr)
+            return 1
+        if status := train([*_options(card), f"--output={directory}"]):
+            return status
+    return 0
+
+
+def _options(card: ModelCard) -> list[str]:
+    return [
+        card.recipe,
+        f"--seed={card.seed}",
+        f"--data={card.data.name}",
+        f"--split={card.split.kind}",
+        f"--split-seed={card.split.seed}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
