@@ -63,7 +63,10 @@ def test_every_relative_path_that_is_named_exists():
 
 
 def test_every_option_of_the_commands_is_told():
-    for option in ("--output", "--data", "--split", "--split-seed", "--seed", "--json", "--quiet"):
+    for option in (
+        *("--output", "--data", "--split", "--split-seed", "--seed"),
+        *("--json", "--quiet", "--no-report"),
+    ):
         assert f"`{option}" in README
     for option in ("--host", "--port", "--models", "--default"):
         assert option in README

@@ -13,10 +13,16 @@ from models.storage import load_model
 from tests.conftest import PROJECT, run
 from training.__main__ import main
 from training.again import main as train_again
+from training.report.pictures import PICTURES
+from training.report.write import ReportError
 
 
 def train(*arguments):
     return run("-m", "training", "notebook", *map(str, arguments))
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def test_the_command_prints_the_notebooks_lines_and_metrics(tmp_path):
@@ -75,7 +81,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
 
 def test_the_committed_model_is_what_the_command_trains(saved, tmp_path):
     """To the bit on the machine that trained it; on another processor, to its rounding."""
-    retrained = json.loads(train("--json", "--quiet", "--output", tmp_path).stdout)
+    retrained = json.loads(train("--json", "--quiet", "--no-report", "--output", tmp_path).stdout)
 
     model = load_model(tmp_path).model
     assert_allclose(model.predict(saved.golden_rows), saved.golden_estimate.predictions, rtol=1e-10)
@@ -85,7 +91,8 @@ def test_the_committed_model_is_what_the_command_trains(saved, tmp_path):
 
 def test_retraining_gives_the_same_bytes(tmp_path):
     for name in ("one", "other"):
-        train("--quiet", "--seed", "3", "--split-seed", "4", "--output", tmp_path / name)
+        seeds = ("--seed", "3", "--split-seed", "4")
+        train("--quiet", "--no-report", *seeds, "--output", tmp_path / name)
 
     one, other = (next((tmp_path / name).glob("*.npz")) for name in ("one", "other"))
     assert one.name == other.name
@@ -94,7 +101,9 @@ def test_retraining_gives_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("changed", [["--seed", "11"], ["--split-seed", "11"]])
 def test_other_seeds_give_other_honest_models(changed, tmp_path):
-    report = json.loads(train("--json", "--quiet", *changed, "--output", tmp_path).stdout)
+    report = json.loads(
+        train("--json", "--quiet", "--no-report", *changed, "--output", tmp_path).stdout
+    )
 
     card = load_model(tmp_path).card
     assert report["mae"] != pytest.approx(0.4541651383248917, rel=1e-6)
@@ -105,17 +114,74 @@ def test_other_seeds_give_other_honest_models(changed, tmp_path):
 
 def test_the_blocked_split_is_harder(tmp_path):
     report = json.loads(
-        train("--json", "--quiet", "--split", "blocked", "--output", tmp_path).stdout
+        train("--json", "--quiet", "--no-report", "--split", "blocked", "--output", tmp_path).stdout
     )
 
     assert report["rmse"] > 0.6445131808245368
     assert load_model(tmp_path).card.split.kind == "blocked"
 
 
+def test_a_report_and_a_card_are_written_beside_the_model(tmp_path):
+    result = train("--quiet", "--output", tmp_path)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {p.name for p in PICTURES}
+    card = (tmp_path / "README.md").read_text()
+    assert load_model(tmp_path).version in card
+    for picture in PICTURES:
+        assert f"](report/{picture.name})" in card
+
+
+def test_no_report_writes_none_and_leaves_none_of_the_model_before(tmp_path):
+    main(["notebook", "--quiet", f"--output={tmp_path}"])
+
+    main(["notebook", "--quiet", "--seed=3", "--no-report", f"--output={tmp_path}"])
+
+    assert load_model(tmp_path).card.seed == 3
+    assert [path.suffix for path in contents(tmp_path)].count(".npz") == 1
+    assert {path.suffix for path in contents(tmp_path)} == {".npz", ".json"}
+
+
+def test_a_report_that_fails_is_told_and_the_model_and_its_card_are_whole(
+    tmp_path, monkeypatch, capsys
+):
+    def fail(*_):
+        raise ReportError("matplotlib must be installed, however it is not")
+
+    monkeypatch.setattr("training.__main__.write_report", fail)
+
+    status = main(["notebook", "--quiet", "--json", f"--output={tmp_path}"])
+
+    out, err = capsys.readouterr()
+    assert status == 0
+    assert err == (
+        "python -m training: the report is not whole: "
+        "matplotlib must be installed, however it is not\n"
+    )
+    assert json.loads(out)["model"].endswith(load_model(tmp_path).version)
+    assert "## Pictures" not in (tmp_path / "README.md").read_text()
+
+
+def test_a_report_that_is_interrupted_leaves_the_model_and_no_card(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.__main__.write_report", interrupt)
+
+    status = main(["notebook", "--quiet", f"--output={tmp_path}"])
+
+    assert status == 130
+    assert capsys.readouterr().err.endswith(
+        "interrupted; the model is saved, its report is not whole\n"
+    )
+    assert load_model(tmp_path).card.recipe == "notebook"
+    assert not (tmp_path / "README.md").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_training_that_is_stopped_leaves_the_old_model(number, tmp_path):
     train("--quiet", "--output", tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     process = subprocess.Popen(
         [sys.executable, "-m", "training", "notebook", "--seed", "3", "--output", str(tmp_path)],
         cwd=PROJECT,
@@ -126,7 +192,7 @@ def test_a_training_that_is_stopped_leaves_the_old_model(number, tmp_path):
     process.send_signal(number)
     _, rest = process.communicate(timeout=30)
 
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert rest.endswith("interrupted; a model saved before is untouched\n")
@@ -179,6 +245,7 @@ def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monke
             [
                 "notebook",
                 "--quiet",
+                "--no-report",
                 "--split=blocked",
                 f"--seed={seed}",
                 f"--output={tmp_path / name}",

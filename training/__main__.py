@@ -1,4 +1,4 @@
-"""python -m training RECIPE: load, split, train, evaluate, save."""
+"""python -m training RECIPE: load, split, train, evaluate, save, report."""
 
 import argparse
 import json
@@ -8,8 +8,9 @@ import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import sklearn
@@ -18,11 +19,15 @@ from models import SAVED_MODELS
 from models.card import ModelCard, Split
 from models.features import TARGET_UNIT
 from models.storage import SavedModel, SavedModelError, save_model
-from training.data import DataError, load_dataset
+from training.data import DataError, Dataset, load_dataset
 from training.evaluate import evaluate
 from training.fit import DivergedError
+from training.history import History
+from training.model_card import remove_model_card, write_model_card
 from training.progress import Progress
 from training.recipes import RECIPES
+from training.recipes.recipe import Recipe
+from training.report.write import remove_report, write_report
 from training.split import split_dataset
 
 GOLDEN_ROWS = 8
@@ -37,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     output = options.output or SAVED_MODELS / options.recipe
     try:
-        saved = train(options, output)
+        run = train(options, output)
     except (DataError, OutputError) as error:
         return _refuse(error, 2)
     except (DivergedError, SavedModelError) as error:
@@ -46,15 +51,32 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse("interrupted; a model saved before is untouched", 130)
     try:
         print(
-            json.dumps(_report(saved, output)) if options.json else _summary(saved, output),
+            json.dumps(_figures(run.saved, output))
+            if options.json
+            else _summary(run.saved, output),
             flush=True,
         )
     except OSError as error:
         return _refuse(f"standard output must be writable, however: {error.strerror}", 2)
+    try:
+        if not options.no_report:
+            _report(run, output)
+    except KeyboardInterrupt:
+        return _refuse("interrupted; the model is saved, its report is not whole", 130)
     return 0
 
 
-def train(options: argparse.Namespace, output: Path) -> SavedModel:
+class Run(NamedTuple):
+    """A finished training: the model saved, and what its report is drawn from."""
+
+    saved: SavedModel
+    train: Dataset
+    test: Dataset
+    history: History
+    recipe: Recipe
+
+
+def train(options: argparse.Namespace, output: Path) -> Run:
     """The whole story: from the data to a model saved in the output directory."""
     _require_writable(output)
     dataset = load_dataset(options.data)
@@ -77,9 +99,26 @@ def train(options: argparse.Namespace, output: Path) -> SavedModel:
         },
     )
     try:
-        return save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
+        saved = save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
+        remove_report(output)  # it tells of the model that was saved here before
+        remove_model_card(output)
     except OSError as error:
         raise OutputError(f"{output} must be writable, however: {error.strerror}") from error
+    return Run(saved, train_part, test_part, trained.history, recipe)
+
+
+def _report(run: Run, output: Path) -> None:
+    """The pictures, then the card that shows them. The model is saved: what fails is only told."""
+    steps = (
+        partial(write_report, output, run.saved.model, run.train, run.test, run.history),
+        partial(write_model_card, output, run.recipe.tried),
+    )
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # a report is no reason to lose a training
+            reason = " ".join(str(error).split())
+            print(f"python -m training: the report is not whole: {reason}", file=sys.stderr)
 
 
 def _require_writable(output: Path) -> None:
@@ -92,7 +131,7 @@ def _require_writable(output: Path) -> None:
         raise OutputError(f"{output} must be writable, however it is not")
 
 
-def _report(saved: SavedModel, output: Path) -> dict[str, object]:
+def _figures(saved: SavedModel, output: Path) -> dict[str, object]:
     card = saved.card
     return {
         "model": f"{output.resolve().name}@{saved.version}",
@@ -153,6 +192,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--json", action="store_true", help="print one JSON object on standard output"
     )
     parser.add_argument("--quiet", action="store_true", help="print no progress")
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no pictures and no model card"
+    )
     return parser.parse_args(arguments)
 
 

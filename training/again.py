@@ -3,9 +3,9 @@
 import sys
 
 from models import SAVED_MODELS
-from models.card import ModelCard
 from models.storage import MANIFEST, SavedModelError, load_model
 from training.__main__ import main as train
+from training.command import arguments_of
 
 
 def main() -> int:
@@ -18,19 +18,9 @@ def main() -> int:
         except SavedModelError as error:
             print(f"python -m training.again: {error}", file=sys.stderr)
             return 1
-        if status := train([*_options(card), f"--output={directory}"]):
+        if status := train([*arguments_of(card), f"--output={directory}"]):
             return status
     return 0
-
-
-def _options(card: ModelCard) -> list[str]:
-    return [
-        card.recipe,
-        f"--seed={card.seed}",
-        f"--data={card.data.name}",
-        f"--split={card.split.kind}",
-        f"--split-seed={card.split.seed}",
-    ]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from training.history import History
+
 LINES_EVERY = 10
 
 T = TypeVar("T")
@@ -18,11 +20,14 @@ class Progress:
 
     quiet: bool = False
 
-    def run(self, losses: Iterable[float], steps: int) -> None:
+    def run(self, losses: Iterable[float], steps: int) -> History:
         """Run a fit to its end, printing the loss of every tenth step."""
+        taken: list[float] = []
         for step, loss in enumerate(self._bar(losses, "fitting", steps)):
+            taken.append(loss)
             if not self.quiet and step % LINES_EVERY == 0:
                 tqdm.write(f"Iter {step}: loss = {loss:.6f}", file=sys.stderr)
+        return History.of_losses(taken)
 
     def folds(self, folds: Iterable[int]) -> Iterator[int]:
         """Pass the folds of a calibration through."""

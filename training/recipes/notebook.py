@@ -53,7 +53,7 @@ def train(dataset: Dataset, seed: int, progress: Progress) -> Trained:
     """Fit on all training rows, then calibrate the interval by fitting again without each fold."""
     scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
     started = time.perf_counter()
-    progress.run(losses, STEPS)
+    history = progress.run(losses, STEPS)
     fit_seconds = time.perf_counter() - started
 
     interval = cross_fit_interval(
@@ -64,7 +64,7 @@ def train(dataset: Dataset, seed: int, progress: Progress) -> Trained:
         watch=progress.folds,
     )
     ranges = TrainingRanges.of(dataset.rows, dataset.targets)
-    return Trained(HousePriceModel(scaler, network, interval, ranges), fit_seconds)
+    return Trained(HousePriceModel(scaler, network, interval, ranges), fit_seconds, history)
 
 
 def _start(

@@ -1,11 +1,12 @@
 """What a recipe is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.house_price import HousePriceModel
 from training.data import Dataset
+from training.history import History
 from training.progress import Progress
 
 
@@ -15,6 +16,14 @@ class Trained:
 
     model: HousePriceModel
     fit_seconds: float  # the wall time of the fitting loop alone
+    history: History
+
+
+class Tried(NamedTuple):
+    """What was tried and did not help."""
+
+    what: str
+    result: str  # with the figure that it was judged by, and its unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +33,4 @@ class Recipe:
     name: str
     hyperparameters: Mapping[str, Any]
     train: Callable[[Dataset, int, Progress], Trained]
+    tried: Sequence[Tried] = ()
