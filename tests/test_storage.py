@@ -24,7 +24,8 @@ from models.storage import SavedModelError, load_model, save_model
 @pytest.fixture
 def directory(tmp_path):
     """A copy of the committed model, to be damaged."""
-    return Path(shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook"))
+    report = shutil.ignore_patterns("README.md", "report")
+    return Path(shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook", ignore=report))
 
 
 @pytest.fixture
