@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from models import DEFAULT_MODEL, SAVED_MODELS
+from models import SAVED_MODELS
 
 # Before NumPy is loaded: one row is far too little work to share between threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -121,7 +121,12 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
     _add_setting(parser, "models", Path, str(SAVED_MODELS), "a directory of saved models")
-    _add_setting(parser, "default", str, DEFAULT_MODEL, "the model that answers if none is named")
+    parser.add_argument(
+        "--default",
+        default=os.environ.get("HOUSING_DEFAULT") or None,
+        help="the model that answers if none is named (or HOUSING_DEFAULT; default champion, "
+        "or notebook where there is no champion)",
+    )
 
 
 def _add_setting(

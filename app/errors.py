@@ -43,7 +43,7 @@ def problem(
 
 async def _refused_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
+    found = [*{(entry["loc"], entry["type"]): entry for entry in error.errors()}.values()]
     errors = [explain(entry) for entry in found[:MOST_ERRORS]]
     more = f" And {len(found) - 1} more." if len(found) > 1 else ""
     return problem(422, errors[0].msg + more, errors)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import DEFAULT_MODELS
 from models.storage import MANIFEST, SavedModel, SavedModelError, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -43,8 +44,10 @@ class LoadedModels:
         return self.by_name[name]
 
 
-def load_models(directory: Path, default: str) -> LoadedModels:
+def load_models(directory: Path, default: str | None) -> LoadedModels:
     """Load and verify every model that is saved in a directory of model directories.
+
+    Where no default is named, it is the champion, or the notebook's model without it.
 
     Raises SavedModelError where one is damaged or the default is not among them.
     """
@@ -59,12 +62,14 @@ def load_models(directory: Path, default: str) -> LoadedModels:
         path.parent.name: NamedModel(_name(path.parent), load_model(path.parent))
         for path in sorted(directory.glob(f"*/{MANIFEST}"))
     }
-    if default not in by_name:
-        raise SavedModelError(
-            f"{directory} must hold the default model {default!r}, however the models there are: "
-            f"{_list(by_name) if by_name else 'none'}"
-        )
-    return LoadedModels(by_name, by_name[default])
+    wanted = DEFAULT_MODELS if default is None else (default,)
+    for name in wanted:
+        if name in by_name:
+            return LoadedModels(by_name, by_name[name])
+    raise SavedModelError(
+        f"{directory} must hold the default model {' or '.join(wanted)}, however the models there "
+        f"are: {_list(by_name) if by_name else 'none'}"
+    )
 
 
 def _name(directory: Path) -> str:

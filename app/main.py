@@ -11,10 +11,10 @@ from app.errors import add_error_handlers
 from app.head import HeadAsGet
 from app.loaded_models import load_models
 from app.openapi import build_openapi
-from app.routes import health, metrics, models, predict
+from app.routes import explain, health, metrics, models, predict
 from app.routes.docs import add_docs
 from app.schemas import Problem
-from models import DEFAULT_MODEL, SAVED_MODELS
+from models import SAVED_MODELS
 
 DESCRIPTION = """\
 Median house values of California's census block groups, in **100,000 USD of 1990**, from eight
@@ -22,7 +22,7 @@ features, by a neural network. Every answer comes with an interval and with warn
 network is out of its depth."""
 
 
-def create_app(models_directory: Path = SAVED_MODELS, default: str = DEFAULT_MODEL) -> FastAPI:
+def create_app(models_directory: Path = SAVED_MODELS, default: str | None = None) -> FastAPI:
     """An app that serves the models saved in a directory.
 
     Raises SavedModelError where one of them is damaged, or the default one is not there.
@@ -38,7 +38,7 @@ def create_app(models_directory: Path = SAVED_MODELS, default: str = DEFAULT_MOD
     )
     app.state.models = load_models(models_directory, default)
     app.state.draining = False
-    for router in (predict.router, metrics.router, models.router, health.router):
+    for router in (predict.router, explain.router, metrics.router, models.router, health.router):
         app.include_router(router)
     add_docs(app)
     app.add_middleware(HeadAsGet)

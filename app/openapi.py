@@ -49,9 +49,10 @@ def _tell_training_ranges(document: dict[str, Any], models: LoadedModels) -> Non
 def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
     """The first golden row with its true answer, and the default model's name."""
     row = models.default.saved.golden_rows[0]
+    for path in ("/predict", "/explain"):
+        request = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        request["example"] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
     operation = document["paths"]["/predict"]["post"]
-    request = operation["requestBody"]["content"]["application/json"]
-    request["example"] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
     response = operation["responses"]["200"]["content"]["application/json"]
     response["example"] = answer(row, models.default).model_dump()
     (name,) = document["paths"]["/models/{name}"]["get"]["parameters"]

@@ -49,9 +49,15 @@ def explain(error: Mapping[str, Any]) -> RefusedField:
         return RefusedField(loc=[place], msg=_unknown_feature(path[0]), type="unknown_feature")
     return RefusedField(
         loc=[place],
-        msg="The query must have no parameter but `model`, however another one came.",
-        type="unknown_parameter",
+        msg=_refused_query(path),
+        type="unknown_parameter" if error["type"] == "extra_forbidden" else error["type"],
     )
+
+
+def _refused_query(path: list[Any]) -> str:
+    if path == ["level"]:
+        return "The query's `level` must be a number, however something else came."
+    return "The query must have known parameters only (see /docs), however another one came."
 
 
 def _not_json(error: Mapping[str, Any], path: list[Any]) -> str:

@@ -60,6 +60,17 @@ class Prediction(FiniteSchema):
     model: str = Field(description="The name and version of the model that answered.")
 
 
+class Explanation(FiniteSchema):
+    """A prediction, taken apart: baseline + the sum of the contributions = prediction."""
+
+    prediction: float = Field(description=f"The median house value, {TARGET_UNIT}.")
+    baseline: float = Field(description=f"The mean prediction for the background, {TARGET_UNIT}.")
+    contributions: dict[str, float] = Field(
+        description=f"What each feature adds to the baseline, {TARGET_UNIT}."
+    )
+    model: str = Field(description="The name and version of the model that answered.")
+
+
 class ModelMetrics(FiniteSchema):
     """The errors of a model on the test part of the data."""
 
@@ -100,7 +111,7 @@ class ModelDescription(FiniteSchema):
     seed: int
     features: list[FeatureRange] = Field(description="In order, with their training ranges.")
     target: FeatureRange
-    interval_level: float
+    interval_levels: list[float] = Field(description="The levels that `?level=` can ask for.")
     metrics: ModelMetrics
     data: dict[str, Any] = Field(description="The data set, its rows and its SHA-256.")
     split: dict[str, Any] = Field(description="How the rows were divided.")

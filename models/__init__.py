@@ -5,5 +5,5 @@ from pathlib import Path
 SAVED_MODELS = Path(__file__).parent / "saved"
 """A directory for each saved model, written by training."""
 
-DEFAULT_MODEL = "notebook"
-"""The saved model that answers when none is asked for."""
+DEFAULT_MODELS = ("champion", "notebook")
+"""Which saved model answers when none is asked for: the first of these that is there."""

@@ -1,6 +1,8 @@
-"""The one array type: every number in a model is a float64."""
+"""The array type: float64 wherever an answer is computed, float32 while a large network trains."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]

@@ -1,41 +1,73 @@
 """The price model: a row of features in, a median house value and its interval out."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
+
+import numpy as np
 
 from models.arrays import FloatArray
 from models.features import TARGET_UNIT
-from models.interval import ConformalInterval
+from models.interval import DEFAULT_LEVEL, Estimate, Interval
+from models.neighbour_encoder import NeighbourEncoder
 from models.network import Network
-from models.scaler import StandardScaler
+from models.shapley import Background, shapley_values
 from models.training_ranges import TrainingRanges
 
+FAR_AWAY = 20.0  # km; all but four in a thousand block groups have another one nearer
+OUT_OF_REACH = 120.0  # km; from here on, an interval holds all values seen in training
+AT_THE_CAP = 0.01  # 100,000 USD
 
-class Estimate(NamedTuple):
-    """Median house values and their interval, in 100,000 USD (1990)."""
 
-    predictions: FloatArray  # (n,)
-    lower: FloatArray  # (n,)
-    upper: FloatArray  # (n,)
+class Encoder(Protocol):
+    """What makes a network's inputs of rows."""
+
+    def transform(self, rows: FloatArray) -> FloatArray:
+        """Rows (n, 8) in the order and units of FEATURES to inputs (n, fan_in)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HousePriceModel:
     """A trained recipe: all that an answer is computed from."""
 
-    scaler: StandardScaler
+    encoder: Encoder
     network: Network
-    interval: ConformalInterval
+    interval: Interval
     training_ranges: TrainingRanges
+    background: Background
 
     def predict(self, rows: FloatArray) -> FloatArray:
         """Median house values (n,) in 100,000 USD for rows (n, 8) in the order of FEATURES."""
-        return self.network.predict(self.scaler.transform(rows)).ravel()
+        return self.estimate(rows).predictions
 
-    def estimate(self, rows: FloatArray) -> Estimate:
-        """The predictions for rows (n, 8) with their intervals."""
-        predictions = self.predict(rows)
-        return Estimate(predictions, *self.interval.around(predictions))
+    def estimate(self, rows: FloatArray, level: float = DEFAULT_LEVEL) -> Estimate:
+        """The predictions for rows (n, 8), and the interval at a level that was calibrated.
+
+        Raises ValueError at another level.
+        """
+        inputs = self.encoder.transform(rows)
+        estimate = self.interval.estimate(self.network.predict(inputs), level)
+        if not isinstance(self.encoder, NeighbourEncoder):
+            return estimate
+        return self._widen(estimate, self.encoder.kilometres(inputs))
+
+    def _widen(self, estimate: Estimate, kilometres: FloatArray) -> Estimate:
+        """Out to all values seen in training, the further a row is from every training row.
+
+        No calibration reaches there: hardly any row is so far from the others.
+        """
+        share = np.clip((kilometres - FAR_AWAY) / (OUT_OF_REACH - FAR_AWAY), 0.0, 1.0)
+        ranges = self.training_ranges
+        return estimate._replace(
+            lower=(1.0 - share) * estimate.lower + share * ranges.target_minimum,
+            upper=(1.0 - share) * estimate.upper + share * ranges.target_maximum,
+        )
+
+    def explain(self, row: FloatArray) -> tuple[float, FloatArray]:
+        """The mean prediction for the background, and each feature's contribution (8,) to a row's.
+
+        Exact Shapley values; the baseline and the contributions add up to the prediction.
+        """
+        return shapley_values(self.predict, row, self.background.rows)
 
     def warnings(self, row: FloatArray, prediction: float) -> list[str]:
         """One sentence for each reason to doubt the prediction for a row (8,)."""
@@ -46,9 +78,25 @@ class HousePriceModel:
             for number, (feature, low, high) in zip(row.tolist(), ranges.by_feature(), strict=True)
             if not low <= number <= high
         ]
-        if not ranges.target_minimum <= prediction <= ranges.target_maximum:
+        sentences += self._far_away(row)
+        if prediction >= ranges.target_maximum - AT_THE_CAP:
             sentences.append(
-                "The prediction is outside the values seen in training, "
-                f"{ranges.target_minimum:.6g} to {ranges.target_maximum:.6g} ({TARGET_UNIT})."
+                f"The data end at {ranges.target_maximum * 100_000:,.0f} USD: "
+                "read the prediction as that or more."
+            )
+        if prediction < ranges.target_minimum:
+            sentences.append(
+                f"The prediction is below all values seen in training, {ranges.target_minimum:.6g} "
+                f"({TARGET_UNIT}) and up."
             )
         return sentences
+
+    def _far_away(self, row: FloatArray) -> list[str]:
+        if not isinstance(self.encoder, NeighbourEncoder):
+            return []
+        kilometres = self.encoder.kilometres_to_nearest(row)
+        if kilometres <= FAR_AWAY:
+            return []
+        return [
+            f"The nearest training row is {kilometres:.0f} km away; the interval is wider there."
+        ]

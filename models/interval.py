@@ -1,16 +1,107 @@
-"""How sure a prediction is."""
+"""From a network's outputs to predictions and how sure they are."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from models.arrays import FloatArray
 
+DEFAULT_LEVEL = 0.9
 
-class ConformalInterval(NamedTuple):
-    """Prediction plus or minus a quantile of residuals: equally wide everywhere."""
 
-    level: float  # the share of true values that the interval is to hold, 0 to 1
-    half_width: float  # 100,000 USD
+class Estimate(NamedTuple):
+    """Median house values and their interval, in 100,000 USD (1990)."""
 
-    def around(self, predictions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The lower and upper bounds (n,) for predictions (n,)."""
-        return predictions - self.half_width, predictions + self.half_width
+    predictions: FloatArray  # (n,)
+    lower: FloatArray  # (n,)
+    upper: FloatArray  # (n,)
+
+
+class Interval(Protocol):
+    """What a model needs of its interval."""
+
+    @property
+    def levels(self) -> FloatArray:
+        """The levels that were calibrated, (k,), each the share of true values to be held."""
+
+    def estimate(self, outputs: FloatArray, level: float) -> Estimate:
+        """Predictions and bounds from the network's outputs (n, outputs), at one of the levels."""
+
+
+def index_of(level: float, levels: FloatArray) -> int:
+    """Where a level stands; raises ValueError where it was not calibrated."""
+    found = np.flatnonzero(levels == level)
+    if len(found) != 1:
+        raise ValueError(f"the level must be one of {levels.tolist()}, however: {level!r:.40}")
+    return int(found[0])
+
+
+def check_levels(levels: FloatArray) -> None:
+    """Raise ValueError unless the levels (k,) ascend between 0 and 1 and hold the default."""
+    ascending = np.concatenate([[0.0], levels, [1.0]])
+    if not (np.diff(ascending) > 0).all() or DEFAULT_LEVEL not in levels:
+        raise ValueError(
+            f"the levels must ascend between 0 and 1 and hold {DEFAULT_LEVEL}, "
+            f"however: {levels.tolist()!s:.80}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualInterval:
+    """The one output plus or minus a quantile of residuals: equally wide everywhere."""
+
+    levels: FloatArray  # (k,), ascending
+    half_widths: FloatArray  # (k,), 100,000 USD, 0 or above
+
+    def __post_init__(self) -> None:
+        check_levels(self.levels)
+        if self.half_widths.shape != self.levels.shape or (self.half_widths < 0).any():
+            raise ValueError(f"the half-widths must be 0 or above, however: {self.half_widths}")
+
+    def estimate(self, outputs: FloatArray, level: float) -> Estimate:
+        predictions = outputs[:, 0]
+        half_width = self.half_widths[index_of(level, self.levels)]
+        return Estimate(predictions, predictions - half_width, predictions + half_width)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileInterval:
+    """Quantiles that the network gives for each row, moved outwards by a share of their distance.
+
+    Conformalised quantile regression with relative margins: Romano, Patterson and Candes,
+    arXiv:1905.03222, and Sesia and Candes, "A comparison of some conformal quantile regression
+    methods", arXiv:1909.05433 (CQR-r); the margins are those of the prediction's group.
+    The outputs are the prediction, then the quantiles, ascending: the lower ones of the levels,
+    highest level first, then the upper ones, lowest level first.
+    """
+
+    levels: FloatArray  # (k,), ascending
+    edges: FloatArray  # (groups - 1,), 100,000 USD, between the groups of predictions
+    margins: FloatArray  # (groups, k), of the distance of the quantiles; below 0: inwards
+    minimum: float  # 100,000 USD; nothing below and
+    maximum: float  # nothing above this was seen in training
+
+    def __post_init__(self) -> None:
+        check_levels(self.levels)
+        if self.margins.shape != (len(self.edges) + 1, len(self.levels)):
+            raise ValueError("each group of predictions must have a margin for each level")
+        if not self.minimum <= self.maximum:
+            raise ValueError("the minimum must not be above the maximum")
+
+    def estimate(self, outputs: FloatArray, level: float) -> Estimate:
+        index = index_of(level, self.levels)
+        predictions = outputs[:, 0]
+        lower, upper = quantiles_of(outputs, index)
+        margins = self.margins[np.searchsorted(self.edges, predictions), index] * (upper - lower)
+        lower = np.minimum(lower - margins, predictions)
+        upper = np.maximum(upper + margins, predictions)
+        bounds = (np.clip(each, self.minimum, self.maximum) for each in (predictions, lower, upper))
+        return Estimate(*bounds)
+
+
+def quantiles_of(outputs: FloatArray, index: int) -> tuple[FloatArray, FloatArray]:
+    """The lower and the upper quantile (n,) of the level at an index, from outputs (n, 1 + 2k)."""
+    quantiles = np.sort(outputs[:, 1:], axis=1)  # a network may let them cross
+    half = quantiles.shape[1] // 2
+    return quantiles[:, half - 1 - index], quantiles[:, half + index]

@@ -76,6 +76,7 @@ class Dense:
         return {"weights": grad_weights, "biases": grad_biases}
 
 
+@dataclass(frozen=True)
 class Activation:
     """A layer that bends each number by itself and has nothing to learn."""
 
@@ -129,3 +130,59 @@ class SiLU(Activation):
     ) -> FloatArray:
         sigmoid = Sigmoid().forward(inputs)
         return grad_outputs * (sigmoid + outputs * (1.0 - sigmoid))  # dY/dX = s + Y (1 - s)
+
+
+@dataclass(frozen=True, slots=True)
+class Standardise(Activation):
+    """Y = (X - mean) / scale, held within +-limit; of the training rows, and not learned."""
+
+    mean: FloatArray  # (features,)
+    scale: FloatArray  # (features,), above 0
+    limit: float  # an input further out says no more
+
+    def __post_init__(self) -> None:
+        if not (self.scale > 0).all() or not self.limit > 0:
+            raise ValueError("every scale and the limit must be above 0, however one is not")
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        standardised = (inputs - self.mean) / self.scale
+        held = np.clip(standardised.real, -self.limit, self.limit)
+        return np.where(standardised.real == held, standardised, held)
+
+    def backward(
+        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
+    ) -> FloatArray:
+        return np.where(np.abs(outputs) < self.limit, grad_outputs / self.scale, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Y = X F, number by number, with factors F that are not learned: one draw of dropout.
+
+    A layer of the training network only. Srivastava et al., "Dropout: A Simple Way to Prevent
+    Neural Networks from Overfitting", JMLR 15, 2014, section 4; scaled in training, so that nothing
+    is left to do when predicting.
+    """
+
+    factors: FloatArray  # F, (batch, units): 0 for a dropped unit, 1 / (1 - dropout) for a kept one
+
+    @classmethod
+    def draw(cls, shape: tuple[int, ...], dropout: float, *, rng: np.random.Generator) -> "Mask":
+        """Drop each unit of each example with a probability of `dropout`."""
+        kept = rng.random(shape, dtype=np.float32) >= dropout
+        return cls(kept / np.float32(1.0 - dropout))
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        return {}
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        return inputs * self.factors
+
+    def backward(
+        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
+    ) -> FloatArray:
+        return grad_outputs * self.factors  # dL/dX = dL/dY F
+
+    def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
+        return {}

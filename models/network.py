@@ -1,7 +1,10 @@
 """The layers in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
 
 from models.arrays import FloatArray
 from models.layers import Layer
@@ -27,6 +30,10 @@ class Network:
             activations.append(layer.forward(activations[-1]))
         return activations
 
+    def as_type(self, dtype: type[np.floating[Any]]) -> "Network":
+        """The same network with its arrays in another precision."""
+        return Network([_as_type(layer, dtype) for layer in self.layers])
+
     def backward(self, activations: list[FloatArray], grad_outputs: FloatArray) -> Gradients:
         """The chain rule, last layer first (Rumelhart, Hinton and Williams, Nature 323, 1986).
 
@@ -39,3 +46,8 @@ class Network:
             if index > 0:  # nobody asks for the gradient of the network's own inputs
                 grad_outputs = layer.backward(inputs, outputs, grad_outputs)
         return gradients
+
+
+def _as_type(layer: Layer, dtype: type[np.floating[Any]]) -> Layer:
+    arrays = {name: values.astype(dtype) for name, values in layer.parameters.items()}
+    return cast("Layer", replace(cast("Any", layer), **arrays))

@@ -1,92 +1,50 @@
-"""A model's arrays as the bytes of one .npz file, and back, with every array checked."""
+"""The parts of a model as the bytes of one .npz file, and back, with every array checked."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from models.arrays import FloatArray
 from models.errors import SavedModelError
-from models.features import FEATURES
-from models.layers import Dense, Layer, ReLU, Sigmoid, SiLU
-from models.network import Network
-from models.scaler import StandardScaler
+from models.parts import Description, arrays_of, build
 
-ACTIVATIONS: Mapping[str, type[Layer]] = {"Sigmoid": Sigmoid, "ReLU": ReLU, "SiLU": SiLU}
-
-Layout = Sequence[Mapping[str, Any]]
-"""The layers without their numbers, as `[{"type": "Dense", "fan_in": 8, ...}, ...]`."""
+Parts = Mapping[str, Any]
+"""A model's parts by name: `encoder`, `layers.0`, `layers.1`, ..., `interval`."""
 
 
-def layout_of(network: Network) -> Layout:
-    """The layers of a network without their numbers."""
-    return [_describe(layer) for layer in network.layers]
-
-
-def pack(scaler: StandardScaler, network: Network, half_width: float) -> bytes:
-    """The .npz file; the same numbers give the same bytes."""
+def pack(parts: Parts) -> bytes:
+    """The .npz file with every array as `part.field`; the same numbers give the same bytes."""
     arrays = {
-        "scaler.mean": scaler.mean,
-        "scaler.scale": scaler.scale,
-        "interval.half_width": np.array(half_width),
+        f"{name}.{field}": np.ascontiguousarray(values)
+        for name, part in parts.items()
+        for field, values in arrays_of(part).items()
     }
-    for index, layer in enumerate(network.layers):
-        for name, values in layer.parameters.items():
-            arrays[f"network.{index}.{name}"] = values
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def unpack(content: bytes, layout: Layout) -> tuple[StandardScaler, Network, float]:
-    """What `pack` was given.
+def unpack(content: bytes, descriptions: Mapping[str, Description]) -> Parts:
+    """The parts of these descriptions, by name.
 
-    Raises SavedModelError unless the file holds exactly the arrays that the layout asks for, each a
-    finite float64 of the right shape, with scales above 0.
+    Raises SavedModelError unless the file holds exactly the arrays that the descriptions ask for,
+    each of the right shape and type and finite, and every part takes its own.
     """
     arrays = _read_npz(content)
-    shapes = _expected_shapes(layout)
+    shapes = {
+        f"{name}.{field}": tuple(shape)
+        for name, description in descriptions.items()
+        for field, shape in description["shapes"].items()
+    }
     if arrays.keys() != shapes.keys():
         raise SavedModelError(
             f"the parameters must be {sorted(shapes)}, however: {sorted(arrays)!s:.400}"
         )
     for name, shape in shapes.items():
         _check(name, arrays[name], shape)
-    network = Network([_build(index, entry, arrays) for index, entry in enumerate(layout)])
-    scaler = StandardScaler(arrays["scaler.mean"], arrays["scaler.scale"])
-    return scaler, network, float(arrays["interval.half_width"])
-
-
-def _describe(layer: Layer) -> Mapping[str, Any]:
-    if isinstance(layer, Dense):
-        fan_in, fan_out = layer.weights.shape
-        return {"type": "Dense", "fan_in": fan_in, "fan_out": fan_out, "biases": len(layer.biases)}
-    return {"type": type(layer).__name__}
-
-
-def _build(index: int, entry: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> Layer:
-    if entry["type"] == "Dense":
-        return Dense(arrays[f"network.{index}.weights"], arrays[f"network.{index}.biases"])
-    if entry["type"] in ACTIVATIONS:
-        return ACTIVATIONS[entry["type"]]()
-    raise SavedModelError(
-        f"a layer must be Dense or one of {sorted(ACTIVATIONS)}, however: {entry['type']!r:.40}"
-    )
-
-
-def _expected_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
-    features = (len(FEATURES),)
-    shapes: dict[str, tuple[int, ...]] = {
-        "scaler.mean": features,
-        "scaler.scale": features,
-        "interval.half_width": (),
-    }
-    for index, entry in enumerate(layout):
-        if entry["type"] == "Dense":
-            shapes[f"network.{index}.weights"] = (entry["fan_in"], entry["fan_out"])
-            shapes[f"network.{index}.biases"] = (entry["biases"],)
-    return shapes
+    return {name: build(entry, arrays, name) for name, entry in descriptions.items()}
 
 
 def _read_npz(content: bytes) -> dict[str, FloatArray]:
@@ -106,7 +64,3 @@ def _check(name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
         )
     if not np.isfinite(values).all():
         raise SavedModelError(f"{name} must be finite, however it holds NaN or infinity")
-    if name == "scaler.scale" and not (values > 0).all():
-        raise SavedModelError(f"{name} must be above 0, however: {values.min():g}")
-    if name == "interval.half_width" and values < 0:
-        raise SavedModelError(f"{name} must be 0 or above, however: {values:g}")

@@ -12,6 +12,10 @@ class StandardScaler:
     mean: FloatArray  # (features,), the training rows' mean
     scale: FloatArray  # (features,), the training rows' standard deviation, above 0
 
+    def __post_init__(self) -> None:
+        if not (self.scale > 0).all():
+            raise ValueError(f"every scale must be above 0, however: {self.scale.min():g}")
+
     def transform(self, rows: FloatArray) -> FloatArray:
         """Rows (n, features) in their own units to (n, features) in standard deviations."""
         return (rows - self.mean) / self.scale

@@ -20,10 +20,12 @@ import numpy as np
 from models.arrays import FloatArray
 from models.card import ModelCard
 from models.errors import SavedModelError
-from models.house_price import Estimate, HousePriceModel
-from models.interval import ConformalInterval
+from models.house_price import HousePriceModel
+from models.interval import Estimate
 from models.manifest import seal, unseal
-from models.parameters import layout_of, pack, unpack
+from models.network import Network
+from models.parameters import Parts, pack, unpack
+from models.parts import Description, describe
 from models.training_ranges import TrainingRanges
 
 __all__ = ["MANIFEST", "SavedModel", "SavedModelError", "load_model", "save_model"]
@@ -32,7 +34,7 @@ MANIFEST = "model.json"
 PARAMETERS = r"parameters-[0-9a-f]{64}\.npz"
 LEFT_OVER = re.compile(rf"{PARAMETERS}|\.({PARAMETERS}|model\.json)\.partial")
 READ_ATTEMPTS = 10
-GOLDEN_TOLERANCE = 1e-12  # 100,000 USD; another machine's rounding stays far below it
+GOLDEN_TOLERANCE = 1e-9  # 100,000 USD; another machine's rounding stays far below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ def save_model(
     A model saved there before is replaced in one step, or not at all. Raises SavedModelError where
     what would be written could not be loaded, and OSError where it cannot be written.
     """
-    parameters = pack(model.scaler, model.network, model.interval.half_width)
-    unpack(parameters, layout_of(model.network))  # before golden answers are made with them
+    parts = _parts_of(model)
+    parameters = pack(parts)
+    descriptions = {name: describe(part) for name, part in parts.items()}
+    unpack(parameters, descriptions)  # before golden answers are made with them
     digest = hashlib.sha256(parameters).hexdigest()
-    manifest = seal(_describe(model, card, digest, golden_rows))
+    manifest = seal(_manifest(model, card, digest, descriptions, golden_rows))
     saved = _decode(unseal(manifest), parameters)
 
     _make_durably(directory)
@@ -93,15 +97,28 @@ def load_model(directory: Path) -> SavedModel:
         raise SavedModelError(f"{directory}: {error}") from error
 
 
-def _describe(
-    model: HousePriceModel, card: ModelCard, digest: str, golden_rows: FloatArray
+def _parts_of(model: HousePriceModel) -> Parts:
+    layers = {f"layers.{index}": layer for index, layer in enumerate(model.network.layers)}
+    return {
+        "encoder": model.encoder,
+        **layers,
+        "interval": model.interval,
+        "background": model.background,
+    }
+
+
+def _manifest(
+    model: HousePriceModel,
+    card: ModelCard,
+    digest: str,
+    descriptions: Mapping[str, Description],
+    golden_rows: FloatArray,
 ) -> dict[str, Any]:
     golden = model.estimate(golden_rows)
     return {
         **card.to_json(),
         **model.training_ranges.to_json(),
-        "layers": layout_of(model.network),
-        "interval_level": model.interval.level,
+        "parts": descriptions,
         "parameters_sha256": digest,
         "golden": {
             "rows": golden_rows.tolist(),
@@ -117,27 +134,27 @@ def _decode(content: Mapping[str, Any], parameters: bytes) -> SavedModel:
         digest, golden = fields.pop("parameters_sha256"), fields.pop("golden")
         if hashlib.sha256(parameters).hexdigest() != digest:
             raise SavedModelError("the parameters file must match its digest, however it does not")
-        scaler, network, half_width = unpack(parameters, fields.pop("layers"))
-        interval = ConformalInterval(_level(fields.pop("interval_level")), half_width)
+        parts = dict(unpack(parameters, fields.pop("parts")))
         ranges = TrainingRanges.from_json(fields.pop("features"), fields.pop("target"))
-        model = HousePriceModel(scaler, network, interval, ranges)
+        model = _assemble(parts, ranges)
         golden_rows = np.array(golden.pop("rows"), dtype=np.float64)
         golden_estimate = Estimate(
             **{name: np.array(values, dtype=np.float64) for name, values in golden.items()}
         )
         card = ModelCard.from_json(fields)
         _check_golden(model, golden_rows, golden_estimate)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise SavedModelError(
             f"model.json must have every field of a model, and no other, however: {error!r:.200}"
         ) from error
     return SavedModel(model, card, digest, golden_rows, golden_estimate)
 
 
-def _level(level: object) -> float:
-    if not isinstance(level, float) or not 0.0 < level < 1.0:
-        raise ValueError(f"interval_level must be between 0 and 1, however: {level!r:.40}")
-    return level
+def _assemble(parts: dict[str, Any], ranges: TrainingRanges) -> HousePriceModel:
+    encoder, interval = parts.pop("encoder"), parts.pop("interval")
+    background = parts.pop("background")
+    layers = [parts.pop(f"layers.{index}") for index in range(len(parts))]
+    return HousePriceModel(encoder, Network(layers), interval, ranges, background)
 
 
 def _check_golden(model: HousePriceModel, rows: FloatArray, expected: Estimate) -> None:

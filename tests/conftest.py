@@ -95,7 +95,8 @@ def serving(*arguments) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with serving() as server:
+    """Both saved models, the one that can be worked out by hand by default."""
+    with serving("--default", "notebook") as server:
         yield server
 
 

@@ -8,7 +8,7 @@ from app.main import create_app
 
 @pytest.fixture
 def app():
-    return create_app()
+    return create_app(default="notebook")
 
 
 def ask(app, method, path, **request):

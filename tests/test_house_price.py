@@ -3,10 +3,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.house_price import HousePriceModel
-from models.interval import ConformalInterval
+from models.interval import ResidualInterval
 from models.layers import Dense
 from models.network import Network
 from models.scaler import StandardScaler
+from models.shapley import Background
 from models.training_ranges import TrainingRanges
 
 
@@ -17,8 +18,9 @@ def model():
     return HousePriceModel(
         StandardScaler(mean=np.ones(8), scale=np.full(8, 2.0)),
         Network([Dense(weights, np.array([3.0]))]),
-        ConformalInterval(level=0.9, half_width=0.5),
-        TrainingRanges(np.zeros(8), np.full(8, 10.0), 0.0, 5.0),
+        ResidualInterval(np.array([0.5, 0.9]), np.array([0.25, 0.5])),
+        TrainingRanges(np.zeros(8), np.full(8, 10.0), 0.0, 5.00001),
+        Background(np.ones((2, 8))),
     )
 
 
@@ -41,7 +43,7 @@ def test_a_row_alone_is_predicted_as_in_a_batch(saved, rng):
 
 
 def test_a_row_inside_the_training_ranges_has_no_warnings(model):
-    assert model.warnings(np.full(8, 10.0), 5.0) == []
+    assert model.warnings(np.full(8, 10.0), 4.9) == []
 
 
 def test_each_feature_outside_its_training_range_is_warned_of(model):
@@ -53,7 +55,25 @@ def test_each_feature_outside_its_training_range_is_warned_of(model):
     ]
 
 
-def test_a_prediction_beyond_all_training_values_is_warned_of(model):
-    assert model.warnings(np.ones(8), 5.1) == [
-        "The prediction is outside the values seen in training, 0 to 5 (100,000 USD of 1990)."
+@pytest.mark.parametrize("prediction", [4.995, 5.00001, 7.0])
+def test_a_prediction_at_the_cap_of_the_data_is_warned_of(model, prediction):
+    assert model.warnings(np.ones(8), prediction) == [
+        "The data end at 500,001 USD: read the prediction as that or more."
     ]
+
+
+def test_a_prediction_below_all_training_values_is_warned_of(model):
+    assert model.warnings(np.ones(8), -0.1) == [
+        "The prediction is below all values seen in training, 0 (100,000 USD of 1990) and up."
+    ]
+
+
+def test_another_calibrated_level_gives_another_interval(model):
+    predictions, lower, upper = model.estimate(np.ones((1, 8)), 0.5)
+
+    assert (predictions.item(), lower.item(), upper.item()) == (3.0, 2.75, 3.25)
+
+
+def test_a_level_that_was_not_calibrated_is_refused(model):
+    with pytest.raises(ValueError, match=r"must be one of \[0.5, 0.9\], however: 0.8"):
+        model.estimate(np.ones((1, 8)), 0.8)

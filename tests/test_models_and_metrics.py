@@ -22,7 +22,9 @@ def test_metrics_tell_the_same_of_each_model_by_name(client):
     metrics = client.get("/metrics").json()
 
     each = metrics.pop("models")
-    assert each == {"notebook": metrics}
+    assert set(each) == {"champion", "notebook"}
+    assert each["notebook"] == metrics
+    assert each["champion"]["rmse"] < 0.4
 
 
 def test_a_model_describes_itself(client, saved):
@@ -40,7 +42,8 @@ def test_a_model_describes_itself(client, saved):
 
 
 def test_all_models_are_listed(client):
-    assert client.get("/models").json() == {"models": [client.get("/models/notebook").json()]}
+    each = [client.get(f"/models/{name}").json() for name in ("champion", "notebook")]
+    assert client.get("/models").json() == {"models": each}
 
 
 def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
@@ -48,7 +51,9 @@ def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
 
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["detail"] == ("The model must be notebook, however another name came.")
+    assert response.json()["detail"] == (
+        "The model must be champion or notebook, however another name came."
+    )
 
 
 @pytest.mark.parametrize("address", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"])

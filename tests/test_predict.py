@@ -26,8 +26,8 @@ def reference(saved, row):
     """The prediction by nothing but NumPy and the saved arrays."""
     hidden, _, output = saved.model.network.layers
     scaled = (
-        np.array([row[name] for name in FEATURE_NAMES]) - saved.model.scaler.mean
-    ) / saved.model.scaler.scale
+        np.array([row[name] for name in FEATURE_NAMES]) - saved.model.encoder.mean
+    ) / saved.model.encoder.scale
     with np.errstate(over="ignore"):
         activations = 1 / (1 + np.exp(-(scaled @ hidden.weights + hidden.biases)))
     return (activations @ output.weights + output.biases).item()
@@ -50,7 +50,7 @@ def test_every_row_within_the_bounds_gets_the_numpy_references_answer(client, sa
 
     assert response.status_code == 200
     answer = response.json()
-    half_width = saved.model.interval.half_width
+    half_width = saved.model.interval.half_widths[2]
     expected = reference(saved, row)
     assert_allclose(answer["prediction"], expected, rtol=1e-12, atol=1e-12)
     assert_allclose(answer["interval"]["lower"], expected - half_width, rtol=1e-12, atol=1e-12)
@@ -73,6 +73,29 @@ def test_the_model_can_be_chosen_by_name(client, row):
     chosen = client.post("/predict?model=notebook", json=row)
 
     assert chosen.json() == client.post("/predict", json=row).json()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row, level):
+    answer = client.post(f"/predict?level={level}", json=row).json()
+
+    index = saved.model.interval.levels.tolist().index(level)
+    width = answer["interval"]["upper"] - answer["interval"]["lower"]
+    assert answer["interval"]["level"] == level
+    assert width == pytest.approx(2 * saved.model.interval.half_widths[index])
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("level=0.85", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
+        ("level=nan", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
+        ("level=high", "The query's `level` must be a number, however something else came."),
+        ("level=0.5&level=0.8", "The query must have `level` once, however it came again."),
+    ],
+)
+def test_another_level_is_refused(client, row, query, says):
+    assert refused(client.post(f"/predict?{query}", json=row), 422)["detail"] == says
 
 
 def test_a_feature_outside_its_training_range_is_answered_with_a_warning(client, row):
@@ -277,10 +300,12 @@ def test_an_unknown_model_or_parameter_is_refused(client, row):
     no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
     twice = refused(client.post("/predict?model=other&model=notebook", json=row), 422)
 
-    assert no_model["detail"] == "The model must be notebook, however another name came."
+    assert no_model["detail"] == (
+        "The model must be champion or notebook, however another name came."
+    )
     assert no_parameter["errors"][0]["loc"] == ["query"]
-    assert no_parameter["detail"].startswith("The query must have no parameter but `model`")
-    assert twice["detail"] == "The query must have `model` once, however it came repeatedly."
+    assert no_parameter["detail"].startswith("The query must have known parameters only")
+    assert twice["detail"] == "The query must have `model` once, however it came again."
 
 
 def test_unknown_addresses_and_methods_are_problems(client):

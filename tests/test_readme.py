@@ -9,7 +9,7 @@ import pytest
 
 from models import SAVED_MODELS
 from models.features import FEATURES
-from tests.conftest import PROJECT, counterpart, run
+from tests.conftest import PROJECT, counterpart, run, serving
 
 README = (PROJECT / "README.md").read_text()
 
@@ -20,13 +20,13 @@ def block(language):
     return text
 
 
-def test_the_curl_gets_the_reply_that_stands_below_it(server):
+def test_the_curl_gets_the_reply_that_stands_below_it():
     counterpart("curl", package="curl")
-    command = block("sh").replace("http://127.0.0.1:8000", server.url)
-
-    reply = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True
-    ).stdout
+    with serving() as server:
+        command = block("sh").replace("http://127.0.0.1:8000", server.url)
+        reply = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
 
     def rounded(text):  # another processor's last digit may differ
         return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-12))
@@ -35,11 +35,12 @@ def test_the_curl_gets_the_reply_that_stands_below_it(server):
     assert re.sub(r"\d+", "0", reply) == re.sub(r"\d+", "0", block("json").strip())
 
 
-def test_the_metrics_are_those_of_the_saved_model():
-    metrics = json.loads((SAVED_MODELS / "notebook" / "model.json").read_text())["metrics"]
-    names = ("mae", "rmse", "mse", "coverage", "mean_width")
+@pytest.mark.parametrize("name", ["champion", "notebook"])
+def test_the_metrics_are_those_of_the_saved_model(name):
+    metrics = json.loads((SAVED_MODELS / name / "model.json").read_text())["metrics"]
+    figures = ("mae", "rmse", "mse", "coverage", "mean_width")
 
-    assert "| `notebook` | " + " | ".join(f"{metrics[name]:.4f}" for name in names) in README
+    assert f"| `{name}` | " + " | ".join(f"{metrics[figure]:.4f}" for figure in figures) in README
     assert f"{metrics['test_rows']:,} rows of the test part" in README
 
 

@@ -28,7 +28,7 @@ def write_ndjson(path, rows):
 
 
 def predict(*arguments):
-    return run("-m", "app", "predict", *map(str, arguments))
+    return run("-m", "app", "predict", "--default", "notebook", *map(str, arguments))
 
 
 def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):

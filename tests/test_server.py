@@ -176,7 +176,10 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
             "must be a directory of saved models, however it is not",
         ),
         (["--models", str(SAVED_MODELS / "notebook")], "however it is one itself"),
-        (["--default", "other"], "must hold the default model 'other', however the models there"),
+        (
+            ["--default", "other"],
+            "must hold the default model other, however the models there are: champion or notebook",
+        ),
         (["--models", str(tmp_path)], "model.json must match its seal"),
     ]:
         result = run("-m", "app", *command, *arguments)

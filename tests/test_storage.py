@@ -17,7 +17,6 @@ from models import SAVED_MODELS
 from models.layers import Dense, ReLU, SiLU
 from models.manifest import seal, unseal
 from models.network import Network
-from models.scaler import StandardScaler
 from models.storage import SavedModelError, load_model, save_model
 
 
@@ -57,7 +56,8 @@ def test_a_model_is_loaded_as_it_was_saved(tmp_path, saved, other, rng):
 
     assert loaded.version == version != saved.version
     assert loaded.card == saved.card
-    assert loaded.model.interval == other.interval
+    assert_array_equal(loaded.model.interval.half_widths, other.interval.half_widths)
+    assert_array_equal(loaded.model.background.rows, other.background.rows)
     assert_array_equal(loaded.model.predict(rows), other.predict(rows))
 
 
@@ -104,9 +104,12 @@ def test_a_save_leaves_other_peoples_files_alone(tmp_path, saved):
 
 def test_a_model_that_could_not_be_loaded_is_never_saved(directory, saved):
     before = files(directory)
-    broken = replace(saved.model, scaler=StandardScaler(saved.model.scaler.mean, np.zeros(8)))
+    *layers, output = saved.model.network.layers
+    broken = replace(
+        saved.model, network=Network([*layers, Dense(output.weights * np.nan, output.biases)])
+    )
 
-    with pytest.raises(SavedModelError, match=r"scaler\.scale must be above 0, however: 0"):
+    with pytest.raises(SavedModelError, match=r"layers\.2\.weights must be finite"):
         save(directory, saved, broken)
 
     assert files(directory) == before
@@ -137,7 +140,9 @@ def test_truncation_at_any_length_is_noticed(directory, damaged):
             load_model(directory)
 
 
-def save_in_turn(directory, saved, models):
+def save_in_turn(directory, saved, models, started=None):
+    if started:
+        started.set()
     while True:
         for model in models:
             save(directory, saved, model)
@@ -150,11 +155,18 @@ def test_a_hundred_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_pa
     rng = random.Random(0)
     seen, before = set(), None
     changes = 0
+    begun = time.perf_counter()
+    save(tmp_path, saved, other)
+    one_save = time.perf_counter() - begun
 
     for _ in range(100):
-        child = context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+        started = context.Event()
+        child = context.Process(
+            target=save_in_turn, args=(tmp_path, saved, (other, saved.model), started)
+        )
         child.start()
-        time.sleep(rng.uniform(0.005, 0.03))
+        started.wait()
+        time.sleep(rng.uniform(0, 3 * one_save))
         child.kill()
         child.join()
         version = load_model(tmp_path).version
@@ -256,22 +268,24 @@ def forge(directory, change_arrays=lambda arrays: None, change_manifest=lambda c
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda a: a.pop("scaler.mean"), r"the parameters must be \[.*'scaler.mean'"),
+        (lambda a: a.pop("encoder.mean"), r"the parameters must be \[.*'encoder.mean'"),
         (lambda a: a.update(extra=np.ones(1)), "however: .*'extra'"),
-        (lambda a: a.update({"scaler.mean": np.ones(7)}),
-         r"scaler.mean must be float64 \(8,\), however: float64 \(7,\)"),
-        (lambda a: a.update({"scaler.mean": np.ones(8, np.float32)}),
+        (lambda a: a.update({"encoder.mean": np.ones(7)}),
+         r"encoder.mean must be float64 \(8,\), however: float64 \(7,\)"),
+        (lambda a: a.update({"encoder.mean": np.ones(8, np.float32)}),
          r"must be float64 \(8,\), however: float32 \(8,\)"),
-        (lambda a: a["network.0.weights"].__setitem__((3, 2), np.nan),
-         "network.0.weights must be finite"),
-        (lambda a: a["network.2.biases"].__setitem__(0, np.inf), "network.2.biases must be finite"),
-        (lambda a: a["scaler.scale"].__setitem__(1, 0.0), "scaler.scale must be above 0"),
-        (lambda a: a["scaler.scale"].__setitem__(1, -2.0), "scaler.scale must be above 0"),
-        (lambda a: a.update({"interval.half_width": np.array(-0.1)}),
-         "interval.half_width must be 0 or above, however: -0.1"),
-        (lambda a: a["network.0.weights"].__imul__(1.000001),
-         "the golden rows must give their outputs to 1e-12, however they are off by"),
-        (lambda a: a.update({"scaler.mean": np.array([object()] * 8)}),
+        (lambda a: a["layers.0.weights"].__setitem__((3, 2), np.nan),
+         "layers.0.weights must be finite"),
+        (lambda a: a["layers.2.biases"].__setitem__(0, np.inf), "layers.2.biases must be finite"),
+        (lambda a: a["encoder.scale"].__setitem__(1, 0.0), "encoder: every scale must be above 0"),
+        (lambda a: a["encoder.scale"].__setitem__(1, -2.0), "encoder: every scale must be above 0"),
+        (lambda a: a["interval.half_widths"].__setitem__(0, -0.1),
+         "interval: the half-widths must be 0 or above"),
+        (lambda a: a["interval.levels"].__setitem__(2, 7.0), "interval: the levels must ascend"),
+        (lambda a: a["interval.levels"].__setitem__(2, 0.85), "interval: the levels must .* hold 0.9"),
+        (lambda a: a["layers.0.weights"].__imul__(1.000001),
+         "the golden rows must give their outputs to 1e-09, however they are off by"),
+        (lambda a: a.update({"encoder.mean": np.array([object()] * 8)}),
          "must be an .npz file of plain arrays"),
     ],
 )  # fmt: skip
@@ -288,16 +302,16 @@ def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change,
         (lambda c: c.pop("golden"), "must have every field of a model, and no other, .*'golden'"),
         (lambda c: c.update(unknown=1), "must have every field of a model, and no other"),
         (lambda c: c["metrics"].pop("mae"), "must have every field of a model, and no other"),
-        (lambda c: c["layers"].__setitem__(1, {"type": "Softmax"}),
-         "a layer must be Dense or one of .*, however: 'Softmax'"),
-        (lambda c: c["layers"].__setitem__(1, {"type": "ReLU"}), "the golden rows must give"),
+        (lambda c: c["parts"]["layers.1"].update(type="Softmax"),
+         "layers.1 must be one of .*, however: 'Softmax'"),
+        (lambda c: c["parts"]["layers.1"].update(type="ReLU"), "the golden rows must give"),
+        (lambda c: c["parts"]["layers.1"].update(slope=2), "layers.1: .*slope"),
+        (lambda c: c["parts"].update(extra=c["parts"]["layers.1"]), "must have every field"),
         (lambda c: c["golden"]["predictions"].__setitem__(0, 4.3), "the golden rows must give"),
         (lambda c: c["golden"].update(rows=[[1.0] * 7]), "must have every field of a model"),
-        (lambda c: c["golden"].update(rows=None), "the golden rows must give their outputs"),
+        (lambda c: c["golden"].update(rows=None), "must have every field of a model"),
         (lambda c: c["golden"].update(rows=[["x"] * 8]), "must have every field of a model"),
         (lambda c: c["golden"].update(predictions=["x"] * 8), "must have every field of a model"),
-        (lambda c: c.update(interval_level=None), "interval_level must be between 0 and 1"),
-        (lambda c: c.update(interval_level=7.0), "interval_level must be between 0 and 1"),
         (lambda c: c.update(features=[]), "must have every field of a model"),
         (lambda c: c["features"].reverse(), "the range must be of MedInc in 10,000 USD"),
         (lambda c: c["features"][1].update(unit="months"), "the range must be of HouseAge in years"),
@@ -307,7 +321,7 @@ def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change,
         (lambda c: c["metrics"].update(mae="x"), "mae must be .*float.*, however: 'x'"),
         (lambda c: c["versions"].update(numpy=2), "versions must be"),
         (lambda c: c.update(seed="x"), "seed must be .*int.*, however: 'x'"),
-        (lambda c: c.update(layers=None), "must have every field of a model"),
+        (lambda c: c.update(parts=None), "must have every field of a model"),
         (lambda c: c.update(parameters_sha256=None), "must be 64 hex digits, however: None"),
         (lambda c: c.update(parameters_sha256="../x"), "must be 64 hex digits, however: '../x'"),
     ],

@@ -66,7 +66,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
     )
     os.close(terminal)
     shown = b""
-    while process.poll() is None or shown.count(b"calibrating") == 0:
+    while process.poll() is None or b"Iter 1000" not in shown:
         try:
             shown += os.read(watcher, 65536)
         except OSError:
@@ -75,7 +75,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
 
     assert process.wait() == 0
     assert b"fitting" in shown
-    assert b"calibrating" in shown
+    assert b"it/s, loss = " in shown
     assert b"Iter 1000: loss" in shown
 
 
@@ -85,7 +85,6 @@ def test_the_committed_model_is_what_the_command_trains(saved, tmp_path):
 
     model = load_model(tmp_path).model
     assert_allclose(model.predict(saved.golden_rows), saved.golden_estimate.predictions, rtol=1e-10)
-    assert load_model(tmp_path).model.interval.level == saved.model.interval.level
     assert retrained["mae"] == pytest.approx(saved.card.metrics.mae, rel=1e-12)
 
 
@@ -195,7 +194,9 @@ def test_a_training_that_is_stopped_leaves_the_old_model(number, tmp_path):
     assert contents(tmp_path) == before
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert rest.endswith("interrupted; a model saved before is untouched\n")
+        assert rest.endswith(
+            "interrupted; a model saved before is untouched, and --resume goes on\n"
+        )
         assert "Traceback" not in rest
 
 

@@ -4,13 +4,12 @@ import argparse
 import json
 import os
 import platform
-import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import sklearn
@@ -18,18 +17,23 @@ import sklearn
 from models import SAVED_MODELS
 from models.card import ModelCard, Split
 from models.features import TARGET_UNIT
+from models.interval import DEFAULT_LEVEL
 from models.storage import SavedModel, SavedModelError, save_model
+from training.checkpoint import Checkpoints
 from training.data import DataError, Dataset, load_dataset
 from training.evaluate import evaluate
 from training.fit import DivergedError
 from training.history import History
 from training.model_card import remove_model_card, write_model_card
+from training.options import Parser, add_data_options, add_output_options, answer, refuse, seed
 from training.progress import Progress
 from training.recipes import RECIPES
 from training.recipes.recipe import Recipe
 from training.report.write import remove_report, write_report
 from training.split import split_dataset
 
+COMMAND = "python -m training"
+INTERRUPTED = "interrupted; a model saved before is untouched, and --resume goes on"
 GOLDEN_ROWS = 8
 
 
@@ -39,31 +43,29 @@ class OutputError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Train, save and report as the command line asks; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["compare"]:
+        from training import compare  # noqa: PLC0415  # its trees take longer to import than to skip
+
+        return compare.main(arguments[1:])
     options = _parse(arguments)
     output = options.output or SAVED_MODELS / options.recipe
     try:
         run = train(options, output)
     except (DataError, OutputError) as error:
-        return _refuse(error, 2)
+        return refuse(COMMAND, error, 2)
     except (DivergedError, SavedModelError) as error:
-        return _refuse(error, 1)
+        return refuse(COMMAND, error, 1)
     except KeyboardInterrupt:
-        return _refuse("interrupted; a model saved before is untouched", 130)
+        return refuse(COMMAND, INTERRUPTED, 130)
+    figures = _figures(run.saved, output)
+    status = answer(COMMAND, json.dumps(figures) if options.json else _summary(run.saved, output))
     try:
-        print(
-            json.dumps(_figures(run.saved, output))
-            if options.json
-            else _summary(run.saved, output),
-            flush=True,
-        )
-    except OSError as error:
-        return _refuse(f"standard output must be writable, however: {error.strerror}", 2)
-    try:
-        if not options.no_report:
+        if status == 0 and not options.no_report:
             _report(run, output)
     except KeyboardInterrupt:
-        return _refuse("interrupted; the model is saved, its report is not whole", 130)
-    return 0
+        return refuse(COMMAND, "interrupted; the model is saved, its report is not whole", 130)
+    return status
 
 
 class Run(NamedTuple):
@@ -82,7 +84,13 @@ def train(options: argparse.Namespace, output: Path) -> Run:
     dataset = load_dataset(options.data)
     train_part, test_part = split_dataset(dataset, options.split, options.split_seed)
     recipe = RECIPES[options.recipe]
-    trained = recipe.train(train_part, options.seed, Progress(options.quiet))
+    checkpoints = Checkpoints(output / "checkpoints", _run_of(options, dataset))
+    try:
+        if not options.resume:
+            checkpoints.clear()
+        trained = recipe.train(train_part, options.seed, Progress(options.quiet), checkpoints)
+    except OSError as error:
+        raise OutputError(f"{output} must take checkpoints, however: {error.strerror}") from error
     card = ModelCard(
         recipe=recipe.name,
         seed=options.seed,
@@ -104,7 +112,14 @@ def train(options: argparse.Namespace, output: Path) -> Run:
         remove_model_card(output)
     except OSError as error:
         raise OutputError(f"{output} must be writable, however: {error.strerror}") from error
+    checkpoints.clear()
     return Run(saved, train_part, test_part, trained.history, recipe)
+
+
+def _run_of(options: argparse.Namespace, dataset: Dataset) -> str:
+    """What must be the same for a run to go on from another's checkpoints."""
+    made_of = (options.recipe, options.seed, options.split, options.split_seed, np.__version__)
+    return f"{made_of} {dataset.source.sha256} {RECIPES[options.recipe].hyperparameters}"
 
 
 def _report(run: Run, output: Path) -> None:
@@ -145,21 +160,17 @@ def _summary(saved: SavedModel, output: Path) -> str:
     metrics = saved.card.metrics
     return (
         f"MAE: {metrics.mae}\nRMSE: {metrics.rmse}\nMSE: {metrics.mse}\n"
-        f"{saved.model.interval.level:.0%} interval: coverage {metrics.coverage:.4f}, "
+        f"{DEFAULT_LEVEL:.0%} interval: coverage {metrics.coverage:.4f}, "
         f"mean width {metrics.mean_width:.4f}\n"
         f"Unit: {TARGET_UNIT}; {metrics.test_rows} test rows\nSaved in {output}"
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="python -m training",
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser(
+        prog=COMMAND,
         description="Train a recipe on the California Housing data and save the model.",
+        epilog="`python -m training compare` fits the recipes and other models side by side.",
         allow_abbrev=False,
     )
     parser.add_argument("recipe", choices=sorted(RECIPES), help="the way to train")
@@ -169,29 +180,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="where to save (default models/saved/RECIPE)",
     )
+    add_data_options(parser)
     parser.add_argument(
-        "--data",
-        default="embedded",
-        metavar="embedded|sklearn|FILE.csv",
-        help="the data set (default embedded); a file has the features and MedHouseVal, "
-        "or the nine census columns",
+        "--seed", type=seed, default=10, metavar="N", help="draws the network (default 10)"
     )
+    add_output_options(parser)
     parser.add_argument(
-        "--split",
-        choices=("random", "blocked"),
-        default="random",
-        help="the test part: a quarter of the rows (default), or of the 0.25-degree cells",
+        "--resume", action="store_true", help="go on from the checkpoints of a killed run"
     )
-    parser.add_argument(
-        "--split-seed", type=_seed, default=10, metavar="N", help="draws the split (default 10)"
-    )
-    parser.add_argument(
-        "--seed", type=_seed, default=10, metavar="N", help="draws the network (default 10)"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object on standard output"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print no progress")
     parser.add_argument(
         "--no-report", action="store_true", help="write no pictures and no model card"
     )
@@ -202,19 +198,6 @@ def _directory(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("must name a directory, however it is empty")
     return Path(text)
-
-
-def _seed(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from 0 to {2**32 - 1}, however: {text[:40]!r}"
-        )
-    return int(text)
-
-
-def _refuse(reason: object, status: int) -> int:
-    print(f"python -m training: {reason}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

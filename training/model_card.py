@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.card import ModelCard
 from models.features import TARGET, TARGET_UNIT
+from models.interval import DEFAULT_LEVEL
 from models.storage import MANIFEST, SavedModel, load_model
 from training.command import arguments_of
 from training.recipes.recipe import Tried
@@ -80,7 +81,7 @@ def _front_matter(name: str, saved: SavedModel) -> Iterator[str]:
     yield from _yaml_metric("rmse", f"RMSE, {TARGET_UNIT}", metrics.rmse)
     yield from _yaml_metric("mse", f"MSE, ({TARGET_UNIT}) squared", metrics.mse)
     yield from _yaml_metric("r_squared", "R2", metrics.r2)
-    level = saved.model.interval.level
+    level = DEFAULT_LEVEL
     yield from _yaml_metric("coverage", f"coverage of the {level:.0%} interval", metrics.coverage)
     yield "---"
 
@@ -120,7 +121,7 @@ def _body(name: str, saved: SavedModel, directory: Path, tried: Sequence[Tried])
 
 def _what_it_is(name: str, saved: SavedModel) -> Iterator[str]:
     cap = saved.model.training_ranges.target_maximum * 100_000
-    level = f"{saved.model.interval.level:.0%}"
+    level = f"{DEFAULT_LEVEL:.0%}"
     yield f"\n# {name}\n"
     yield _paragraph(
         f"""A neural network written in NumPy, its backward passes by hand, that predicts the median
@@ -161,7 +162,7 @@ def _data(card: ModelCard) -> Iterator[str]:
 
 
 def _metrics(saved: SavedModel) -> Iterator[str]:
-    metrics, level = saved.card.metrics, saved.model.interval.level
+    metrics, level = saved.card.metrics, DEFAULT_LEVEL
     yield f"""
 ## Metrics
 

@@ -1,37 +1,45 @@
 """What training tells while it runs, on standard error."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from tqdm import tqdm
 
-from training.history import History
-
-LINES_EVERY = 10
-
-T = TypeVar("T")
+from training.history import Moment
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The notebook's lines, and a bar where someone is watching: a terminal, not a log file."""
+    """A line now and then, and a bar where someone is watching: a terminal, not a log file."""
 
     quiet: bool = False
 
-    def run(self, losses: Iterable[float], steps: int) -> History:
-        """Run a fit to its end, printing the loss of every tenth step."""
-        taken: list[float] = []
-        for step, loss in enumerate(self._bar(losses, "fitting", steps)):
-            taken.append(loss)
-            if not self.quiet and step % LINES_EVERY == 0:
-                tqdm.write(f"Iter {step}: loss = {loss:.6f}", file=sys.stderr)
-        return History.of_losses(taken)
+    def run(
+        self,
+        moments: Iterable[Moment],
+        total: int,
+        *,
+        counted_in: str = "Iter",
+        line_every: int = 1,
+        label: str = "fitting",
+    ) -> list[Moment]:
+        """Run a fit to its end, with a line for every so many of its moments; returns them all."""
+        taken = []
+        with tqdm(
+            moments, label, total, leave=False, file=sys.stderr, disable=self.quiet or None
+        ) as bar:
+            for moment in bar:
+                taken.append(moment)
+                bar.set_postfix_str(_describe(moment), refresh=False)
+                if not self.quiet and moment.number % line_every == 0:
+                    line = f"{counted_in} {moment.number}: {_describe(moment)}"
+                    tqdm.write(line, file=sys.stderr)
+        return taken
 
-    def folds(self, folds: Iterable[int]) -> Iterator[int]:
-        """Pass the folds of a calibration through."""
-        return iter(self._bar(folds, "calibrating", None))
 
-    def _bar(self, items: Iterable[T], label: str, total: int | None) -> Iterable[T]:
-        return tqdm(items, label, total, leave=False, file=sys.stderr, disable=self.quiet or None)
+def _describe(moment: Moment) -> str:
+    described = f"loss = {moment.training_loss:.6f}"
+    if moment.validation_rmse is not None:
+        described += f", validation RMSE = {moment.validation_rmse:.4f}"
+    return described

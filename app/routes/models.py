@@ -36,6 +36,6 @@ def _describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
         name=model.name,
         version=saved.version,
         default=model is models.default,
-        interval_level=saved.model.interval.level,
+        interval_levels=saved.model.interval.levels.tolist(),
         parameters_sha256=saved.sha256,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.answer import answer
-from app.dependencies import ChosenModelDep
+from app.dependencies import ChosenDep
 from app.schemas import HouseFeatures, Prediction, Problem, to_row
 from app.strict_json import StrictJSONRoute
 
@@ -20,7 +20,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/predict", summary="Predict the value of one row", responses=REFUSALS)
-async def predict(house: HouseFeatures, chosen: ChosenModelDep) -> Prediction:
+async def predict(house: HouseFeatures, chosen: ChosenDep) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
     # async, because a forward pass is shorter than a switch to a thread
-    return answer(to_row(house), chosen)
+    return answer(to_row(house), chosen.model, chosen.level)

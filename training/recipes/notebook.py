@@ -18,10 +18,13 @@ from models.house_price import HousePriceModel
 from models.layers import Dense, Sigmoid
 from models.network import Network
 from models.scaler import StandardScaler
+from models.shapley import Background
 from models.training_ranges import TrainingRanges
-from training.calibrate import FOLDS, LEVEL, Predict, cross_fit_interval
+from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, residual_interval
+from training.checkpoint import Checkpoints
 from training.data import Dataset
 from training.fit import fit
+from training.history import History, Moment
 from training.optimizer import GradientDescent
 from training.progress import Progress
 from training.recipes.recipe import Recipe, Trained
@@ -29,6 +32,8 @@ from training.recipes.recipe import Recipe, Trained
 HIDDEN_UNITS = 4
 LEARNING_RATE = 0.1
 STEPS = 1001
+LINE_EVERY = 10  # steps
+BACKGROUND_ROWS = 64  # of the training part, which the split has shuffled
 
 
 def initial_network(seed: int) -> Network:
@@ -49,22 +54,28 @@ def fit_scaler(rows: FloatArray) -> StandardScaler:
     return StandardScaler(mean=fitted.mean_, scale=fitted.scale_)
 
 
-def train(dataset: Dataset, seed: int, progress: Progress) -> Trained:
+def train(
+    dataset: Dataset,
+    seed: int,
+    progress: Progress,
+    checkpoints: Checkpoints,  # not needed for a second's work
+) -> Trained:
     """Fit on all training rows, then calibrate the interval by fitting again without each fold."""
     scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
     started = time.perf_counter()
-    history = progress.run(losses, STEPS)
+    moments = progress.run(
+        (Moment(step, float(loss)) for step, loss in enumerate(losses)),
+        STEPS,
+        line_every=LINE_EVERY,
+    )
     fit_seconds = time.perf_counter() - started
 
-    interval = cross_fit_interval(
-        partial(_fit_predictor, seed=seed),
-        dataset.rows,
-        dataset.targets,
-        seed=seed,
-        watch=progress.folds,
-    )
+    held_out = cross_fit(partial(_fit_fold, seed=seed), dataset.rows, dataset.targets, seed=seed)
+    interval = residual_interval(held_out, dataset.targets)
     ranges = TrainingRanges.of(dataset.rows, dataset.targets)
-    return Trained(HousePriceModel(scaler, network, interval, ranges), fit_seconds, history)
+    background = Background(dataset.rows[:BACKGROUND_ROWS])
+    model = HousePriceModel(scaler, network, interval, ranges, background)
+    return Trained(model, fit_seconds, History(moments))
 
 
 def _start(
@@ -82,10 +93,10 @@ def _start(
     return scaler, network, losses
 
 
-def _fit_predictor(rows: FloatArray, targets: FloatArray, *, seed: int) -> Predict:
-    scaler, network, losses = _start(rows, targets, seed)
+def _fit_fold(fold: Fold, *, seed: int) -> FloatArray:
+    scaler, network, losses = _start(fold.rows, fold.targets, seed)
     deque(losses, maxlen=0)
-    return lambda rows: network.predict(scaler.transform(rows)).ravel()
+    return network.predict(scaler.transform(fold.held_out_rows))
 
 
 NOTEBOOK = Recipe(
@@ -97,8 +108,9 @@ NOTEBOOK = Recipe(
         "optimizer": "gradient descent, full batch",
         "learning_rate": LEARNING_RATE,
         "steps": STEPS,
-        "interval_level": LEVEL,
+        "interval_levels": list(LEVELS),
         "interval_folds": FOLDS,
+        "background_rows": BACKGROUND_ROWS,
     },
     train=train,
 )

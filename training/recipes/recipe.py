@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from models.house_price import HousePriceModel
+from training.checkpoint import Checkpoints
 from training.data import Dataset
 from training.history import History
 from training.progress import Progress
@@ -32,5 +33,5 @@ class Recipe:
 
     name: str
     hyperparameters: Mapping[str, Any]
-    train: Callable[[Dataset, int, Progress], Trained]
+    train: Callable[[Dataset, int, Progress, Checkpoints], Trained]
     tried: Sequence[Tried] = ()

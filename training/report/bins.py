@@ -8,7 +8,7 @@ from sklearn.neighbors import BallTree
 
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
-from models.house_price import Estimate
+from models.interval import Estimate
 
 EARTH_RADIUS = 6371.0088  # km, the mean
 TENTHS = 10

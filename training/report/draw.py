@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from models.house_price import HousePriceModel
+from models.interval import DEFAULT_LEVEL
 from training.data import Dataset
 from training.history import History
 from training.report import bins, pictures, plots
@@ -51,7 +52,7 @@ def _plots(
             longitudes, latitudes, predictions - targets
         ),
         pictures.COVERAGE: lambda: plots.plot_coverage(
-            bins.coverage_by_prediction(estimate, targets), model.interval.level
+            bins.coverage_by_prediction(estimate, targets), DEFAULT_LEVEL
         ),
         pictures.IMPORTANCE: lambda: plots.plot_importance(
             permutation_importance(model.predict, rows, targets, rng=np.random.default_rng(SEED))

@@ -1,9 +1,13 @@
 """Which features a model leans on."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from models.arrays import FloatArray
-from training.calibrate import Predict
+
+Predict = Callable[[FloatArray], FloatArray]
+"""Rows (n, 8) to predictions (n,)."""
 
 MOST_ROWS = 2_000
 SHUFFLES = 5

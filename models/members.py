@@ -1,0 +1,88 @@
+"""Layers of several networks in one: members that share all but their first and last parameters.
+
+Gorishniy, Kotelnikov and Babenko, "TabM: Advancing Tabular Deep Learning with Parameter-Efficient
+Ensembling", arXiv:2410.24210, section 3.3 (TabM-mini): each member scales the inputs in its own
+way, runs the shared layers, and has an output layer of its own. The batches of the members stand
+one below the other, so that the shared layers need to know nothing of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.layers import Activation
+
+
+@dataclass(frozen=True, slots=True)
+class MemberScale:
+    """Y_m = X r_m, with X (batch, features) and Y (members x batch, features)."""
+
+    factors: FloatArray  # r, (members, features)
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        return {"factors": self.factors}
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        return (self.factors[:, np.newaxis] * inputs).reshape(-1, inputs.shape[1])
+
+    def backward(
+        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
+    ) -> FloatArray:
+        by_member = grad_outputs.reshape(len(self.factors), *inputs.shape)
+        grad_inputs: FloatArray = np.einsum("mbf,mf->bf", by_member, self.factors)
+        return grad_inputs  # dL/dX = sum of dL/dY_m r_m over the members
+
+    def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
+        by_member = grad_outputs.reshape(len(self.factors), *inputs.shape)
+        return {"factors": np.einsum("mbf,bf->mf", by_member, inputs)}  # sum of dL/dY_m X
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDense:
+    """Y_m = X_m W_m + b_m, with X (members x batch, fan_in) and Y (members x batch, fan_out)."""
+
+    weights: FloatArray  # W, (members, fan_in, fan_out)
+    biases: FloatArray  # b, (members, fan_out)
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        return {"weights": self.weights, "biases": self.biases}
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        outputs = self._by_member(inputs) @ self.weights + self.biases[:, np.newaxis]
+        return outputs.reshape(len(inputs), outputs.shape[2])
+
+    def backward(
+        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
+    ) -> FloatArray:
+        grad_inputs = self._by_member(grad_outputs) @ self.weights.transpose(0, 2, 1)
+        return grad_inputs.reshape(inputs.shape)  # dL/dX_m = dL/dY_m W_m^T
+
+    def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
+        grads = self._by_member(grad_outputs)
+        return {
+            "weights": self._by_member(inputs).transpose(0, 2, 1) @ grads,  # X_m^T dL/dY_m
+            "biases": grads.sum(axis=1),
+        }
+
+    def _by_member(self, stacked: FloatArray) -> FloatArray:
+        """(members x batch, k) as (members, batch, k)."""
+        return stacked.reshape(len(self.weights), -1, stacked.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMean(Activation):
+    """Y = mean of Y_m over the members: (members x batch, k) to (batch, k)."""
+
+    members: int
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        outputs: FloatArray = inputs.reshape(self.members, -1, inputs.shape[1]).mean(axis=0)
+        return outputs
+
+    def backward(
+        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
+    ) -> FloatArray:
+        return np.tile(grad_outputs / self.members, (self.members, 1))

@@ -1,0 +1,196 @@
+"""What the neighbours cost: the nearest training rows, summed up as inputs of a network.
+
+A block group's neighbours are looked for by three distances: on the map alone, and on the map with
+the unlikeness of the other columns added, so that a like block group further away may count as
+nearer. For each distance, several weightings of the neighbours give mean, spread and share of
+capped prices, their distances, and how they differ from the row.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from models.arrays import FloatArray
+from models.nearest import Indices, Neighbours, NeighbourSearch
+
+NEIGHBOURS = 32
+RANKS = (1, 2, 4, 8, 16, 32)  # the mean of the nearest 1, 2, 4, ... neighbours
+POWERS = (1, 2, 4)  # the mean weighted by 1 / distance, 1 / distance^2, ...
+DIFFERENCES_OF = (0, 3, 8)  # the weightings that tell the differences of the columns, too
+CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
+THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rounding
+NEAREST_ON_MAP = 3  # of the summaries, the first's logarithm of kilometres
+NEARLY_ZERO = 0.05  # km; block groups share coordinates
+CHUNK = 1024  # rows at a time
+
+KM_PER_DEGREE = 111.2
+REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, California's middle
+"""The scale of the map: kilometres from the middle, to within a tenth all over the state."""
+
+
+def on_the_map(rows: FloatArray) -> FloatArray:
+    """Kilometres east and north of California's middle, (n, 2), of rows (n, 8)."""
+    latitude, longitude = rows[:, 6], rows[:, 7]
+    east = (longitude - REFERENCE_LONGITUDE) * np.cos(np.radians(REFERENCE_LATITUDE))
+    return KM_PER_DEGREE * np.column_stack([east, latitude - REFERENCE_LATITUDE])
+
+
+def columns_of(rows: FloatArray) -> FloatArray:
+    """What of rows (n, 8) is compared besides the place, (n, 8); logarithms of long tails."""
+    income, age, rooms, bedrooms, population, occupancy = rows[:, :6].T
+    log_income, log_population = np.log(np.maximum(income, 0.1)), np.log(population)
+    return np.column_stack(
+        [
+            log_income,
+            age,
+            np.log(rooms),
+            np.log(bedrooms),
+            log_population,
+            np.log(occupancy),
+            log_population - np.log(occupancy),  # the households
+            income,
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class NeighbourEncoder:
+    """A row's own columns, and summaries of the reference rows around it."""
+
+    reference_rows: FloatArray  # (n, 8), the training rows
+    reference_targets: FloatArray  # (n,), 100,000 USD
+    column_mean: FloatArray  # (8,), of columns_of the training rows
+    column_scale: FloatArray  # (8,)
+    likeness: FloatArray  # (8,), how much a column's unlikeness counts
+    reaches: FloatArray  # (distances,), km that a unit of unlikeness counts as; 0: the map alone
+
+    def __post_init__(self) -> None:
+        if not (self.column_scale > 0).all():
+            raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
+        places, columns = on_the_map(self.reference_rows), self.columns(self.reference_rows)
+        likeness = np.sqrt(self.likeness)
+        # Derived once, and not saved.
+        object.__setattr__(self, "_places", places)
+        object.__setattr__(self, "_columns", columns)
+        object.__setattr__(
+            self, "_search", NeighbourSearch(places, columns * likeness, self.reaches)
+        )
+
+    _places: ClassVar[FloatArray]
+    _columns: ClassVar[FloatArray]
+    _search: ClassVar[NeighbourSearch]
+
+    @classmethod
+    def of(
+        cls, rows: FloatArray, targets: FloatArray, likeness: FloatArray, reaches: FloatArray
+    ) -> "NeighbourEncoder":
+        """An encoder that refers to training rows (n, 8) and their targets (n,)."""
+        columns = columns_of(rows)
+        scale = columns.std(axis=0)
+        scale[scale < 1e-9 * np.abs(columns).max(axis=0)] = 1.0  # a constant, give or take rounding
+        return cls(rows, targets, columns.mean(axis=0), scale, likeness, reaches)
+
+    def among(self, chosen: Indices) -> "NeighbourEncoder":
+        """The same, with some of the reference rows only."""
+        return replace(
+            self,
+            reference_rows=self.reference_rows[chosen],
+            reference_targets=self.reference_targets[chosen],
+        )
+
+    def columns(self, rows: FloatArray) -> FloatArray:
+        """Rows (n, 8) as standardised columns (n, 8), at most 5 standard deviations from 0."""
+        return np.clip((columns_of(rows) - self.column_mean) / self.column_scale, -5.0, 5.0)
+
+    def transform(self, rows: FloatArray, *, excluding: Indices | None = None) -> FloatArray:
+        """Rows (n, 8) to inputs (n, inputs).
+
+        A reference row that is the row itself, give or take rounding, is not its own neighbour;
+        `excluding` (n,) names it where it is known.
+        """
+        chunks = [slice(start, start + CHUNK) for start in range(0, max(len(rows), 1), CHUNK)]
+        return np.concatenate(
+            [
+                self._transform(rows[chunk], None if excluding is None else excluding[chunk])
+                for chunk in chunks
+            ]
+        )
+
+    def kilometres_to_nearest(self, row: FloatArray) -> float:
+        """The distance from a row (8,) to the nearest reference row on the map."""
+        steps = self._places - on_the_map(row[np.newaxis])
+        return float(np.sqrt(np.einsum("nd,nd->n", steps, steps).min()))
+
+    def kilometres(self, inputs: FloatArray) -> FloatArray:
+        """How far the nearest neighbour on the map is, (n,), as told in inputs (n, inputs)."""
+        return np.exp(inputs[:, self.reference_rows.shape[1] + NEAREST_ON_MAP]) - NEARLY_ZERO
+
+    def _transform(self, rows: FloatArray, excluding: Indices | None) -> FloatArray:
+        places, columns = on_the_map(rows), self.columns(rows)
+        found = self._find(places, columns * np.sqrt(self.likeness), excluding)
+        steps = places[:, np.newaxis, np.newaxis] - self._places[found.rows]
+        summaries = _summaries(
+            prices=self.reference_targets[found.rows],
+            kilometres=np.sqrt(np.einsum("mrkd,mrkd->mrk", steps, steps)),
+            distances=found.distances
+            / np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis],
+            differences=columns[:, np.newaxis, np.newaxis] - self._columns[found.rows],
+        )
+        return np.hstack([columns, summaries.reshape(len(rows), np.prod(summaries.shape[1:]))])
+
+    def _find(
+        self, places: FloatArray, columns: FloatArray, excluding: Indices | None
+    ) -> Neighbours:
+        """The neighbours of each row, of which a reference row that is the row itself is none."""
+        found = self._search.find(places, columns, NEIGHBOURS, excluding=excluding)
+        itself = np.flatnonzero(found.distances[:, -1, 0] < THE_SAME)
+        if excluding is None and len(itself):
+            others = self._search.find(
+                places[itself], columns[itself], NEIGHBOURS, excluding=found.rows[itself, -1, 0]
+            )
+            found.distances[itself], found.rows[itself] = others.distances, others.rows
+        return found
+
+
+def _summaries(
+    *, prices: FloatArray, kilometres: FloatArray, distances: FloatArray, differences: FloatArray
+) -> FloatArray:
+    """By each weighting: price, its spread, capped share, distances; of some, the differences.
+
+    Prices, kilometres and distances are (m, reaches, neighbours), differences have the 8 columns as
+    a last axis; the summaries are (m, reaches, numbers).
+    """
+    numbers = np.empty((*prices.shape, 5))
+    numbers[..., 0] = prices
+    numbers[..., 1] = prices * prices
+    numbers[..., 2] = prices >= CAPPED
+    numbers[..., 3] = np.log(kilometres + NEARLY_ZERO)
+    numbers[..., 4] = np.log(distances + NEARLY_ZERO)
+    weights = _weightings(distances)
+    means = weights @ numbers  # (m, reaches, weightings, 5)
+    means[..., 1] = np.sqrt(np.maximum(means[..., 1] - means[..., 0] ** 2, 0.0) + 1e-4)
+    differing = weights[:, :, DIFFERENCES_OF] @ differences
+    return np.concatenate([_flat(means), _flat(differing)], axis=2)
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    """(m, reaches, a, b) as (m, reaches, a b)."""
+    return values.reshape(*values.shape[:2], values.shape[2] * values.shape[3])
+
+
+def _weightings(distances: FloatArray) -> FloatArray:
+    """How much each neighbour counts, (m, reaches, weightings, neighbours); each sums to 1."""
+    weights = np.empty((*distances.shape[:2], len(RANKS) + len(POWERS), NEIGHBOURS))
+    weights[:, :, : len(RANKS)] = _RANK_WEIGHTS
+    inverse = 1.0 / (distances + 2 * NEARLY_ZERO)
+    for index, power in enumerate(POWERS, start=len(RANKS)):
+        powers = inverse**power
+        weights[:, :, index] = powers / powers.sum(axis=2, keepdims=True)
+    return weights
+
+
+_RANK_WEIGHTS = (np.arange(NEIGHBOURS) < np.array(RANKS)[:, np.newaxis]) / np.array(RANKS)[
+    :, np.newaxis
+]
+"""The mean of the nearest 1, 2, 4, ... neighbours, (ranks, neighbours)."""

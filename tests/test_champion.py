@@ -1,0 +1,242 @@
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from models import SAVED_MODELS
+from models.interval import DEFAULT_LEVEL
+from models.storage import load_model
+from tests.complex_step import complex_step
+from tests.conftest import PROJECT, run
+from training.data import load_dataset
+from training.loss import mean_squared_error, pinball_loss
+from training.recipes.champion import QUANTILE_WEIGHT, QUANTILES, loss
+from training.split import split_dataset
+
+
+@pytest.fixture(scope="module")
+def champion():
+    return load_model(SAVED_MODELS / "champion")
+
+
+@pytest.fixture(scope="module")
+def test_part():
+    return split_dataset(load_dataset("embedded"), "random", 10)[1]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file of 400 block groups all over the state, which train in seconds."""
+    dataset = load_dataset("embedded")
+    rows = np.column_stack([dataset.rows, dataset.targets])[::51]
+    path = tmp_path / "small.csv"
+    header = "MedInc,HouseAge,AveRooms,AveBedrms,Population,AveOccup,Latitude,Longitude,MedHouseVal"
+    np.savetxt(path, rows, delimiter=",", header=header, comments="", fmt="%.17g")
+    return path
+
+
+def test_the_saved_champion_has_the_errors_that_its_card_tells(champion, test_part):
+    predictions, lower, upper = champion.model.estimate(test_part.rows)
+    errors = predictions - test_part.targets
+    metrics = champion.card.metrics
+
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(metrics.rmse, rel=1e-9)
+    assert np.mean(np.abs(errors)) == pytest.approx(metrics.mae, rel=1e-9)
+    assert metrics.rmse < 0.400
+    assert metrics.mae < 0.245
+    held = (lower <= test_part.targets) & (test_part.targets <= upper)
+    assert np.mean(held) == pytest.approx(metrics.coverage)
+    assert 0.88 < metrics.coverage < 0.92
+    assert metrics.mean_width < 1.0
+
+
+def test_cheap_and_dear_houses_are_covered_alike(champion, test_part):
+    predictions, lower, upper = champion.model.estimate(test_part.rows, DEFAULT_LEVEL)
+    held = (lower <= test_part.targets) & (test_part.targets <= upper)
+    quarter = np.searchsorted(np.quantile(predictions, [0.25, 0.5, 0.75]), predictions)
+
+    for number in range(4):
+        assert 0.86 < held[quarter == number].mean() < 0.95
+
+
+def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, test_part):
+    widths = []
+    for level in champion.model.interval.levels.tolist():
+        predictions, lower, upper = champion.model.estimate(test_part.rows, level)
+        held = (lower <= test_part.targets) & (test_part.targets <= upper)
+        assert held.mean() == pytest.approx(level, abs=0.025)
+        assert (lower <= predictions).all()
+        assert (predictions <= upper).all()
+        widths.append(np.mean(upper - lower))
+
+    assert widths == sorted(widths)
+
+
+def test_a_row_alone_is_predicted_as_in_a_batch(champion, test_part):
+    rows = test_part.rows[:300]
+
+    alone = np.concatenate([champion.model.predict(row[np.newaxis]) for row in rows])
+
+    assert_allclose(champion.model.predict(rows), alone, rtol=0, atol=1e-9)
+
+
+def test_a_place_far_from_every_training_row_is_warned_of_with_its_distance(champion):
+    row = champion.golden_rows[0].copy()
+    row[6:] = 37.0, -124.5
+
+    (sentence,) = [s for s in champion.model.warnings(row, 2.0) if "km away" in s]
+
+    kilometres = champion.model.encoder.kilometres_to_nearest(row)
+    assert sentence.startswith(f"The nearest training row is {kilometres:.0f} km away")
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(41, -115.5), (36, -115), (37, -124.9)])
+def test_the_interval_widens_far_from_the_training_rows(champion, test_part, latitude, longitude):
+    """Inland as at sea, to all values seen in training where the nearest row is out of reach."""
+    moved = test_part.rows[:200].copy()
+    moved[:, 6:] = latitude, longitude
+
+    near, far = (champion.model.estimate(rows) for rows in (test_part.rows[:200], moved))
+
+    kilometres = champion.model.encoder.kilometres_to_nearest(moved[0])
+    widths = far.upper - far.lower
+    ranges = champion.model.training_ranges
+    reached = min((kilometres - 20) / 100, 1.0)
+    assert widths.mean() > 1.5 * np.mean(near.upper - near.lower)
+    assert widths.min() >= reached * (ranges.target_maximum - ranges.target_minimum) - 1e-9
+
+
+def test_training_rows_are_covered_as_rows_that_were_not_seen(champion):
+    """A training row that is asked for is not its own neighbour."""
+    train_part = split_dataset(load_dataset("embedded"), "random", 10)[0]
+    rows, targets = train_part.rows[:2000], train_part.targets[:2000]
+
+    predictions, lower, upper = champion.model.estimate(rows)
+
+    assert 0.88 < np.mean((lower <= targets) & (targets <= upper)) < 0.97
+    assert np.sqrt(np.mean((predictions - targets) ** 2)) > 0.3
+
+
+def test_the_gradient_of_the_recipes_loss_matches_the_complex_step(rng):
+    outputs, targets = rng.normal(size=(5, 1 + len(QUANTILES))), rng.normal(size=(5, 1))
+
+    _, gradient = loss(outputs, targets)
+
+    def complex_loss(outputs):
+        return mean_squared_error(outputs[:, :1], targets) + QUANTILE_WEIGHT * len(
+            QUANTILES
+        ) * pinball_loss(outputs[:, 1:], targets, QUANTILES)
+
+    assert_allclose(gradient, complex_step(complex_loss, outputs), rtol=1e-12)
+    assert list(QUANTILES) == sorted(QUANTILES)
+
+
+def train(small, output, *arguments):
+    return [
+        "-m",
+        "training",
+        "champion",
+        "--no-report",
+        f"--data={small}",
+        f"--output={output}",
+        *arguments,
+    ]
+
+
+def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, tmp_path):
+    unbroken = run(*train(small, tmp_path / "unbroken", "--quiet", "--json"))
+    process = subprocess.Popen(
+        [sys.executable, *train(small, tmp_path / "broken")],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    told = []
+    for line in process.stderr:
+        told.append(line.rstrip())
+        if line.startswith("fold 3 of 5, epoch 7"):
+            break
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "broken" / "model.json").exists()
+
+    resumed = run(*train(small, tmp_path / "broken", "--resume", "--json"))
+
+    lines = [line for line in resumed.stderr.splitlines() if line in told]
+    assert len(lines) == len(told), "the epochs before the kill are told as they were"
+    assert unbroken.returncode == resumed.returncode == 0, unbroken.stderr + resumed.stderr
+    names = [next((tmp_path / name).glob("*.npz")).name for name in ("unbroken", "broken")]
+    assert names[0] == names[1]
+    assert json.loads(resumed.stdout)["rmse"] == json.loads(unbroken.stdout)["rmse"]
+    assert not (tmp_path / "broken" / "checkpoints").exists()
+
+
+def test_a_run_tells_its_loss_and_validation_error_line_by_line(small, tmp_path):
+    result = run(*train(small, tmp_path / "model"))
+
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("fold 1 of 5, epoch 0: loss = ")
+    assert "validation RMSE = " in lines[0]
+    assert lines[-1].startswith("epoch 15: loss = ")
+    assert len(lines) == 6 * 16
+
+
+def test_ctrl_c_saves_nothing_and_says_so(small, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, *train(small, tmp_path / "model")],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    next(line for line in process.stderr if line.startswith("fold 1"))
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert rest.endswith("interrupted; a model saved before is untouched, and --resume goes on\n")
+    assert not (tmp_path / "model" / "model.json").exists()
+
+
+def test_too_few_rows_are_refused_in_one_sentence(small, tmp_path):
+    few = tmp_path / "few.csv"
+    few.write_text("".join(small.read_text().splitlines(keepends=True)[:60]))
+
+    result = run(*train(few, tmp_path / "model", "--quiet"))
+
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "few.csv must have at least 100 training rows for this recipe" in result.stderr
+
+
+def test_a_file_of_a_single_block_of_the_map_can_be_trained_on(small, tmp_path):
+    """Every masked view is then the plain one."""
+    lines = small.read_text().splitlines()[:160]
+    cells = [line.split(",") for line in lines[1:]]
+    for row in cells:
+        row[6], row[7] = "37.88", "-122.23"
+    one_block = tmp_path / "block.csv"
+    one_block.write_text("\n".join([lines[0], *(",".join(row) for row in cells)]) + "\n")
+
+    result = run(*train(one_block, tmp_path / "model", "--quiet", "--json"))
+
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_rows"] == 40
+
+
+def test_checkpoints_leave_other_files_alone_and_must_be_writable(small, tmp_path):
+    mine = tmp_path / "model" / "checkpoints" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    run("-m", "training", "notebook", "--quiet", "--no-report", f"--output={tmp_path / 'model'}")
+    assert mine.read_text() == "mine"
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "checkpoints").write_text("a file")
+    result = run(*train(small, tmp_path / "other", "--quiet"))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "must take checkpoints, however" in result.stderr

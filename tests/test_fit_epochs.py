@@ -1,0 +1,197 @@
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from models.layers import Dense, ReLU
+from models.members import MemberDense, MemberMean, MemberScale
+from models.network import Network
+from tests.complex_step import complex_step
+from training.checkpoint import Checkpoint
+from training.fit import DivergedError
+from training.fit_epochs import Plan, Views, fit_epochs
+from training.loss import (
+    mean_squared_error,
+    mean_squared_error_gradient,
+    pinball_loss,
+    pinball_loss_gradient,
+)
+from training.optimizer import AdamW
+
+PLAN = Plan(
+    epochs=4,
+    batch_size=8,
+    learning_rate=0.01,
+    warm_up=0.1,
+    weight_decay=0.01,
+    clip_norm=1.0,
+    dropout=0.1,
+    input_noise=0.1,
+)
+
+
+def squared_error(outputs, targets):
+    return mean_squared_error(outputs, targets), mean_squared_error_gradient(outputs, targets)
+
+
+def network(seed=0):
+    rng = np.random.default_rng(seed)
+    return Network(
+        [
+            MemberScale(rng.choice([-1.0, 1.0], size=(2, 3))),
+            Dense.initial(3, 16, rng=rng),
+            ReLU(),
+            MemberDense(rng.normal(size=(2, 16, 1)) / 4, np.zeros((2, 1))),
+            MemberMean(2),
+        ]
+    ).as_type(np.float32)
+
+
+@pytest.fixture
+def data(rng):
+    inputs = rng.normal(size=(64, 3)).astype(np.float32)
+    views = Views(np.stack([inputs, inputs + np.float32(0.01)]), np.array([0.7, 0.3]))
+    return views, inputs[:, 0] * 2.0
+
+
+def run(data, checkpoint, *, plan=PLAN, net=None, seed=0):
+    views, targets = data
+    return fit_epochs(
+        net or network(),
+        views,
+        targets,
+        loss=squared_error,
+        plan=plan,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+
+
+def arrays(net):
+    return [values for layer in net.layers for values in layer.parameters.values()]
+
+
+def test_a_fit_learns(data, tmp_path):
+    moments = list(run(data, Checkpoint(tmp_path / "a", ""), plan=replace(PLAN, epochs=60)))
+
+    assert moments[-1].training_loss < moments[0].training_loss / 4
+
+
+def test_equal_seeds_give_equal_networks_and_others_do_not(data, tmp_path):
+    nets = [network() for _ in range(3)]
+    for index, seed in enumerate((1, 1, 2)):
+        list(run(data, Checkpoint(tmp_path / str(index), ""), net=nets[index], seed=seed))
+
+    for one, same, other in zip(*map(arrays, nets), strict=True):
+        assert_array_equal(one, same)
+        assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("epochs_done", [1, 3, 4])
+def test_a_fit_that_was_killed_goes_on_as_if_it_had_not_been(data, tmp_path, epochs_done):
+    unbroken, resumed = network(), network()
+    losses = list(run(data, Checkpoint(tmp_path / "unbroken", "run"), net=unbroken))
+    checkpoint = Checkpoint(tmp_path / "broken", "run")
+
+    list(islice(run(data, checkpoint), epochs_done))
+    resumed_losses = list(run(data, checkpoint, net=resumed))
+
+    assert resumed_losses == losses
+    for one, other in zip(arrays(unbroken), arrays(resumed), strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_checkpoint_of_another_network_is_as_none(data, tmp_path):
+    """As an older program may have left it."""
+    checkpoint = Checkpoint(tmp_path / "checkpoint", "run")
+    list(run(data, checkpoint))
+    arrays, progress = checkpoint.load()
+    checkpoint.save({**arrays, "values.1": np.zeros((3, 99), np.float32)}, progress)
+
+    assert [moment.number for moment in run(data, checkpoint)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("damage", ["other run", "bit flip", "truncated", "empty"])
+def test_a_checkpoint_that_is_damaged_or_of_another_run_is_as_none(data, tmp_path, damage):
+    path = tmp_path / "checkpoint"
+    expected = list(run(data, Checkpoint(path, "one run")))
+    saved = path.read_bytes()
+    path.write_bytes(
+        {
+            "other run": saved,
+            "bit flip": saved[:100] + bytes([saved[100] ^ 1]) + saved[101:],
+            "truncated": saved[:-1],
+            "empty": b"",
+        }[damage]
+    )
+    checkpoint = Checkpoint(path, "another run" if damage == "other run" else "one run")
+
+    assert checkpoint.load() is None
+    assert list(run(data, checkpoint)) == expected
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_fit_that_diverges_says_so(data, tmp_path):
+    plan = replace(PLAN, learning_rate=1e30)
+
+    with pytest.raises(DivergedError, match="must stay finite"):
+        list(run(data, Checkpoint(tmp_path / "a", ""), plan=plan))
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    assert PLAN.rate(0.05) == pytest.approx(0.005, rel=0.01)
+    assert max(PLAN.rate(share) for share in np.linspace(0, 1, 101)) <= 0.01
+    assert PLAN.rate(1.0) == 0.0
+
+
+def test_the_first_step_of_adamw_matches_the_one_worked_by_hand():
+    """M / (1 - b1) = g and v / (1 - b2) = g^2, so each number moves by the rate against g's sign."""
+    layer = Dense(np.array([[2.0]]), np.array([1.0]))
+
+    AdamW(weight_decay=0.5, clip_norm=100.0).step(
+        Network([layer]),
+        [{"weights": np.array([[3.0]]), "biases": np.array([-4.0])}],
+        learning_rate=0.1,
+    )
+
+    assert_allclose(layer.weights, [[2.0 * (1 - 0.1 * 0.5) - 0.1]])
+    assert_allclose(layer.biases, [1.0 + 0.1])
+
+
+def test_adamw_clips_a_gradient_to_its_norm():
+    """A gradient of norm 5, clipped to 1: the moments are those of a fifth of it."""
+    optimizer = AdamW(weight_decay=0.0, clip_norm=1.0)
+
+    optimizer.step(
+        Network([Dense(np.zeros((1, 1)), np.zeros(1))]),
+        [{"weights": np.array([[3.0]]), "biases": np.array([4.0])}],
+        learning_rate=0.1,
+    )
+
+    assert_allclose(optimizer.first_moments[0], [[0.1 * 3 / 5]])
+    assert_allclose(optimizer.first_moments[1], [0.1 * 4 / 5])
+
+
+def test_the_pinball_gradient_matches_the_complex_step(rng):
+    quantiles = np.array([0.05, 0.5, 0.95])
+    predictions, targets = rng.normal(size=(7, 3)), rng.normal(size=(7, 1))
+
+    gradient = pinball_loss_gradient(predictions, targets, quantiles)
+
+    assert_allclose(
+        gradient,
+        complex_step(lambda nudged: pinball_loss(nudged, targets, quantiles), predictions),
+        rtol=1e-12,
+    )
+
+
+def test_the_pinball_loss_is_least_at_the_quantile(rng):
+    targets = rng.normal(size=(10_001, 1))
+    losses = [
+        pinball_loss(np.full_like(targets, guess), targets, np.array([0.9]))
+        for guess in np.quantile(targets, [0.8, 0.9, 0.97])
+    ]
+
+    assert losses[1] < min(losses[0], losses[2])

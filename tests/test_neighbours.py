@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from models.features import FEATURES
+from models.nearest import NeighbourSearch
+from models.neighbour_encoder import NeighbourEncoder, on_the_map
+from training.data import load_dataset
+
+LIKENESS, REACHES = np.ones(8), np.array([0.0, 2.0, 20.0])
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load_dataset("embedded")
+
+
+@pytest.fixture(scope="module")
+def encoder(dataset):
+    """An encoder that refers to every fourth row."""
+    return NeighbourEncoder.of(dataset.rows[::4], dataset.targets[::4], LIKENESS, REACHES)
+
+
+def by_brute_force(places, columns, query_places, query_columns, reach, count):
+    """Sorted by distance, then by row number."""
+    squares = ((query_places[:, np.newaxis] - places) ** 2).sum(axis=2)
+    squares += reach**2 * ((query_columns[:, np.newaxis] - columns) ** 2).sum(axis=2)
+    distances = np.sqrt(squares).round(6)
+    rows = np.broadcast_to(np.arange(len(places)), distances.shape)
+    order = np.lexsort((rows, distances), axis=1)[:, :count]
+    return np.take_along_axis(distances, order, axis=1), order
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([0.1, 10.0, 1000.0]))
+def test_the_nearest_rows_are_those_of_a_search_through_all(seed, spread):
+    """On a coarse grid, so that many rows are equally far."""
+    rng = np.random.default_rng(seed)
+    places = rng.integers(-4, 5, size=(200, 2)) * spread
+    columns = rng.integers(-1, 2, size=(200, 3)).astype(float)
+    queries = places[:20] + rng.integers(0, 2, size=(20, 2)), columns[:20]
+
+    found = NeighbourSearch(places, columns, REACHES).find(*queries, 10)
+
+    for index, reach in enumerate(REACHES):
+        distances, rows = by_brute_force(places, columns, *queries, reach, 10)
+        assert_allclose(found.distances[:, index], distances, atol=2e-6)
+        assert_array_equal(found.rows[:, index], rows)
+
+
+def test_a_row_can_be_left_out_of_its_own_neighbours(rng):
+    places, columns = rng.normal(size=(100, 2)), rng.normal(size=(100, 8))
+    search = NeighbourSearch(places, columns, REACHES)
+
+    found = search.find(places, columns, 5, excluding=np.arange(100))
+
+    assert not (found.rows == np.arange(100)[:, np.newaxis, np.newaxis]).any()
+    assert (found.distances > 0).all()
+
+
+def test_a_row_alone_is_encoded_as_in_a_batch(encoder, dataset):
+    """Also rows that share their place with others, whose distances tie."""
+    rows = dataset.rows[:500]
+
+    together = encoder.transform(rows)
+    alone = np.concatenate([encoder.transform(row[np.newaxis]) for row in rows])
+
+    assert_allclose(together, alone, rtol=0, atol=1e-9)
+
+
+def test_a_training_row_never_sees_its_own_price(dataset):
+    """Another price for a row changes the encodings of others, and not its own."""
+    rows, targets = dataset.rows[:1000], dataset.targets[:1000]
+    changed = targets.copy()
+    changed[7] += 3.0
+
+    before, after = (
+        NeighbourEncoder.of(rows, prices, LIKENESS, REACHES).transform(
+            rows, excluding=np.arange(len(rows))
+        )
+        for prices in (targets, changed)
+    )
+
+    assert_array_equal(after[7], before[7])
+    assert (after != before).any(axis=1).sum() > 10
+
+
+def test_the_encoder_is_of_its_own_reference_rows_alone(encoder):
+    chosen = np.arange(0, len(encoder.reference_rows), 2)
+
+    fewer = encoder.among(chosen)
+
+    assert_array_equal(fewer.reference_targets, encoder.reference_targets[chosen])
+    assert_array_equal(fewer.column_mean, encoder.column_mean)
+    assert len(fewer.transform(encoder.reference_rows[:3])) == 3
+
+
+@pytest.mark.parametrize("feature", range(8))
+@pytest.mark.parametrize("extreme", ["lowest", "highest"])
+def test_every_row_within_the_physical_bounds_is_encoded_finitely(
+    encoder, dataset, feature, extreme
+):
+    bounds = FEATURES[feature]
+    row = dataset.rows[:1].copy()
+    row[0, feature] = (
+        max(bounds.minimum, np.nextafter(bounds.minimum, 1e9))
+        if extreme == "lowest"
+        else bounds.maximum
+    )
+
+    assert np.isfinite(encoder.transform(row)).all()
+
+
+def test_a_reference_row_is_not_its_own_neighbour_when_it_is_asked_for(encoder):
+    """Nor when its numbers come rounded, as over the wire."""
+    rows = encoder.reference_rows[:200]
+    itself = np.arange(200)
+
+    expected = encoder.transform(rows, excluding=itself)
+
+    assert_allclose(encoder.transform(rows), expected, atol=1e-9)
+    assert_allclose(encoder.transform(rows.round(7)), expected, atol=1e-3)
+
+
+def test_no_rows_are_encoded_as_none(encoder):
+    assert encoder.transform(np.empty((0, 8))).shape == (0, 215)
+
+
+def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
+    row = encoder.reference_rows[0].copy()
+    assert encoder.kilometres_to_nearest(row) == 0.0
+
+    row[6:] = 34.0, -124.9
+    steps = on_the_map(encoder.reference_rows) - on_the_map(row[np.newaxis])
+    expected = np.sqrt((steps**2).sum(axis=1)).min()
+    assert encoder.kilometres_to_nearest(row) == pytest.approx(expected)
+    told = encoder.kilometres(encoder.transform(row[np.newaxis]))
+    assert told.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_map_is_in_kilometres_to_within_a_tenth(dataset):
+    """Against the great circle, for pairs of block groups all over the state and east of others."""
+    rng = np.random.default_rng(0)
+    one, other = dataset.rows[rng.integers(20640, size=(2, 2000))]
+    east = dataset.rows[::10].copy()
+    east[:, 7] += 0.5
+    one, other = np.concatenate([one, dataset.rows[::10]]), np.concatenate([other, east])
+    steps = on_the_map(one) - on_the_map(other)
+    flat = np.sqrt((steps**2).sum(axis=1))
+
+    (lat1, lon1), (lat2, lon2) = np.radians(one[:, 6:]).T, np.radians(other[:, 6:]).T
+    half_chord = (
+        np.sin((lat2 - lat1) / 2) ** 2
+        + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    )
+    round_earth = 2 * 6371.0 * np.arcsin(np.sqrt(half_chord))
+
+    assert np.abs(flat / round_earth - 1)[round_earth > 1].max() < 0.1

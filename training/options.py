@@ -1,0 +1,65 @@
+"""What the commands of this package share: options, the answer, and the refusal."""
+
+import argparse
+import re
+import sys
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses bad arguments in one sentence, with exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Where the rows come from, and which of them test."""
+    parser.add_argument(
+        "--data",
+        default="embedded",
+        metavar="embedded|sklearn|FILE.csv",
+        help="the data set (default embedded); a file has the features and MedHouseVal, "
+        "or the nine census columns",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("random", "blocked"),
+        default="random",
+        help="the test part: a quarter of the rows (default), or of the 0.25-degree cells",
+    )
+    parser.add_argument(
+        "--split-seed", type=seed, default=10, metavar="N", help="draws the split (default 10)"
+    )
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """What is printed."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on standard output"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no progress")
+
+
+def seed(text: str) -> int:
+    """An option's text as a seed; refused where it is none."""
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0 to {2**32 - 1}, however: {text[:40]!r}"
+        )
+    return int(text)
+
+
+def answer(command: str, text: str) -> int:
+    """Print what a command found; returns the exit status."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        return refuse(command, f"standard output must be writable, however: {error.strerror}", 2)
+    return 0
+
+
+def refuse(command: str, reason: object, status: int) -> int:
+    """Tell on standard error why a command found nothing; returns the exit status."""
+    print(f"{command}: {reason}", file=sys.stderr)
+    return status
