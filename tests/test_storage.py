@@ -153,11 +153,11 @@ def test_a_hundred_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_pa
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.test_storage"])
     rng = random.Random(0)
-    seen, before = set(), None
-    changes = 0
     begun = time.perf_counter()
-    save(tmp_path, saved, other)
-    one_save = time.perf_counter() - begun
+    for model in (saved.model, other):
+        save(tmp_path, saved, model)
+    two_saves = time.perf_counter() - begun
+    cut_off = 0
 
     for _ in range(100):
         started = context.Event()
@@ -166,16 +166,13 @@ def test_a_hundred_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_pa
         )
         child.start()
         started.wait()
-        time.sleep(rng.uniform(0, 3 * one_save))
+        time.sleep(rng.uniform(0, 2 * two_saves))
         child.kill()
         child.join()
-        version = load_model(tmp_path).version
-        changes += version != before
-        before = version
-        seen.add(version)
+        assert load_model(tmp_path).version in versions
+        cut_off += len(files(tmp_path)) > 2
 
-    assert seen == versions
-    assert changes > 10, "the kills came too early to say anything"
+    assert cut_off > 10, "the kills must come in the middle of saves"
 
 
 def test_a_load_during_saves_gets_one_whole_model(tmp_path, saved, other):
