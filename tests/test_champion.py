@@ -24,7 +24,7 @@ def champion():
 
 
 @pytest.fixture(scope="module")
-def test_part():
+def unseen():
     return split_dataset(load_dataset("embedded"), "random", 10)[1]
 
 
@@ -39,35 +39,35 @@ def small(tmp_path):
     return path
 
 
-def test_the_saved_champion_has_the_errors_that_its_card_tells(champion, test_part):
-    predictions, lower, upper = champion.model.estimate(test_part.rows)
-    errors = predictions - test_part.targets
+def test_the_saved_champion_has_the_errors_that_its_card_tells(champion, unseen):
+    predictions, lower, upper = champion.model.estimate(unseen.rows)
+    errors = predictions - unseen.targets
     metrics = champion.card.metrics
 
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(metrics.rmse, rel=1e-9)
     assert np.mean(np.abs(errors)) == pytest.approx(metrics.mae, rel=1e-9)
     assert metrics.rmse < 0.400
     assert metrics.mae < 0.245
-    held = (lower <= test_part.targets) & (test_part.targets <= upper)
+    held = (lower <= unseen.targets) & (unseen.targets <= upper)
     assert np.mean(held) == pytest.approx(metrics.coverage)
     assert 0.88 < metrics.coverage < 0.92
     assert metrics.mean_width < 1.0
 
 
-def test_cheap_and_dear_houses_are_covered_alike(champion, test_part):
-    predictions, lower, upper = champion.model.estimate(test_part.rows, DEFAULT_LEVEL)
-    held = (lower <= test_part.targets) & (test_part.targets <= upper)
+def test_cheap_and_dear_houses_are_covered_alike(champion, unseen):
+    predictions, lower, upper = champion.model.estimate(unseen.rows, DEFAULT_LEVEL)
+    held = (lower <= unseen.targets) & (unseen.targets <= upper)
     quarter = np.searchsorted(np.quantile(predictions, [0.25, 0.5, 0.75]), predictions)
 
     for number in range(4):
         assert 0.86 < held[quarter == number].mean() < 0.95
 
 
-def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, test_part):
+def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, unseen):
     widths = []
     for level in champion.model.interval.levels.tolist():
-        predictions, lower, upper = champion.model.estimate(test_part.rows, level)
-        held = (lower <= test_part.targets) & (test_part.targets <= upper)
+        predictions, lower, upper = champion.model.estimate(unseen.rows, level)
+        held = (lower <= unseen.targets) & (unseen.targets <= upper)
         assert held.mean() == pytest.approx(level, abs=0.025)
         assert (lower <= predictions).all()
         assert (predictions <= upper).all()
@@ -76,8 +76,8 @@ def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, tes
     assert widths == sorted(widths)
 
 
-def test_a_row_alone_is_predicted_as_in_a_batch(champion, test_part):
-    rows = test_part.rows[:300]
+def test_a_row_alone_is_predicted_as_in_a_batch(champion, unseen):
+    rows = unseen.rows[:300]
 
     alone = np.concatenate([champion.model.predict(row[np.newaxis]) for row in rows])
 
@@ -95,12 +95,12 @@ def test_a_place_far_from_every_training_row_is_warned_of_with_its_distance(cham
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(41, -115.5), (36, -115), (37, -124.9)])
-def test_the_interval_widens_far_from_the_training_rows(champion, test_part, latitude, longitude):
+def test_the_interval_widens_far_from_the_training_rows(champion, unseen, latitude, longitude):
     """Inland as at sea, to all values seen in training where the nearest row is out of reach."""
-    moved = test_part.rows[:200].copy()
+    moved = unseen.rows[:200].copy()
     moved[:, 6:] = latitude, longitude
 
-    near, far = (champion.model.estimate(rows) for rows in (test_part.rows[:200], moved))
+    near, far = (champion.model.estimate(rows) for rows in (unseen.rows[:200], moved))
 
     kilometres = champion.model.encoder.kilometres_to_nearest(moved[0])
     widths = far.upper - far.lower
