@@ -55,6 +55,8 @@ class HousePriceModel:
 
         No calibration reaches there: hardly any row is so far from the others.
         """
+        if kilometres.max(initial=0.0) <= FAR_AWAY:
+            return estimate
         share = np.clip((kilometres - FAR_AWAY) / (OUT_OF_REACH - FAR_AWAY), 0.0, 1.0)
         ranges = self.training_ranges
         return estimate._replace(

@@ -96,7 +96,7 @@ class QuantileInterval:
         margins = self.margins[np.searchsorted(self.edges, predictions), index] * (upper - lower)
         lower = np.minimum(lower - margins, predictions)
         upper = np.maximum(upper + margins, predictions)
-        bounds = (np.clip(each, self.minimum, self.maximum) for each in (predictions, lower, upper))
+        bounds = np.maximum(np.minimum([predictions, lower, upper], self.maximum), self.minimum)
         return Estimate(*bounds)
 
 

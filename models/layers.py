@@ -146,7 +146,7 @@ class Standardise(Activation):
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         standardised = (inputs - self.mean) / self.scale
-        held = np.clip(standardised.real, -self.limit, self.limit)
+        held = np.maximum(np.minimum(standardised.real, self.limit), -self.limit)
         return np.where(standardised.real == held, standardised, held)
 
     def backward(

@@ -1,5 +1,6 @@
 """The nearest rows, on the map and by likeness, exactly, by looking at all of them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from models.arrays import FloatArray
 Indices = NDArray[np.intp]
 
 DECIMALS = 6  # of a distance: what differs less is a tie
+ROUNDING = 16.0 * float(np.finfo(np.float32).eps)
 WINDOW = 60.0  # km east and west of a query that are looked at first
 
 
@@ -78,9 +80,11 @@ class NeighbourSearch:
             rough[:, rows == itself] = np.inf
         reaches = len(rough)
         distances, found = np.empty((reaches, count)), np.empty((reaches, count), dtype=np.intp)
-        limits = np.partition(rough, count - 1, axis=1)[:, count - 1] + self._slack(place, columns)
+        ordered = rough.copy()
+        ordered.partition(count - 1, axis=1)
+        limits = ordered[:, count - 1] + self._slack(place, columns)
         for reach in range(reaches):
-            near = np.flatnonzero(rough[reach] <= limits[reach])
+            (near,) = (rough[reach] <= limits[reach]).nonzero()
             exact = self._exact(place, columns, part.start + near, reach)
             order = np.lexsort((rows[near], exact))[:count]
             distances[reach], found[reach] = exact[order], rows[near[order]]
@@ -88,9 +92,8 @@ class NeighbourSearch:
 
     def _slack(self, place: FloatArray, columns: FloatArray) -> FloatArray:
         """More than float32 can be wrong by, in squared distances, (r,)."""
-        scale = self._rough_columns.scale(columns) * self._squared_reaches
-        scale += self._rough_places.scale(place)
-        return 16.0 * float(np.finfo(np.float32).eps) * scale
+        by_place, by_column = self._rough_places.scale(place), self._rough_columns.scale(columns)
+        return ROUNDING * (by_place + self._squared_reaches * by_column)
 
     def _exact(
         self, place: FloatArray, columns: FloatArray, near: Indices, reach: int
@@ -124,4 +127,4 @@ class _RoughSquares:
     def scale(self, query: FloatArray) -> float:
         """How large the squares and products are that rounding is relative to."""
         centred = query - self._centre
-        return max(self._farthest, float(np.sqrt(self._farthest * (centred @ centred))))
+        return max(self._farthest, math.sqrt(self._farthest * (centred @ centred)))

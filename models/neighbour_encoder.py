@@ -23,35 +23,32 @@ THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rou
 NEAREST_ON_MAP = 3  # of the summaries, the first's logarithm of kilometres
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
 CHUNK = 1024  # rows at a time
+LONG_TAILED = np.array([True, False, True, True, True, True])  # all of the six but the age
 
 KM_PER_DEGREE = 111.2
 REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, California's middle
+EAST_PER_NORTH = float(np.cos(np.radians(REFERENCE_LATITUDE)))  # a degree's length, relatively
 """The scale of the map: kilometres from the middle, to within a tenth all over the state."""
 
 
 def on_the_map(rows: FloatArray) -> FloatArray:
     """Kilometres east and north of California's middle, (n, 2), of rows (n, 8)."""
-    latitude, longitude = rows[:, 6], rows[:, 7]
-    east = (longitude - REFERENCE_LONGITUDE) * np.cos(np.radians(REFERENCE_LATITUDE))
-    return KM_PER_DEGREE * np.column_stack([east, latitude - REFERENCE_LATITUDE])
+    places = np.empty((len(rows), 2))
+    places[:, 0] = (rows[:, 7] - REFERENCE_LONGITUDE) * EAST_PER_NORTH
+    places[:, 1] = rows[:, 6] - REFERENCE_LATITUDE
+    places *= KM_PER_DEGREE
+    return places
 
 
 def columns_of(rows: FloatArray) -> FloatArray:
     """What of rows (n, 8) is compared besides the place, (n, 8); logarithms of long tails."""
-    income, age, rooms, bedrooms, population, occupancy = rows[:, :6].T
-    log_income, log_population = np.log(np.maximum(income, 0.1)), np.log(population)
-    return np.column_stack(
-        [
-            log_income,
-            age,
-            np.log(rooms),
-            np.log(bedrooms),
-            log_population,
-            np.log(occupancy),
-            log_population - np.log(occupancy),  # the households
-            income,
-        ]
-    )
+    columns = np.empty((len(rows), 8))
+    columns[:, :6] = rows[:, :6]
+    columns[:, 0] = np.maximum(rows[:, 0], 0.1)  # an income may be 0
+    np.log(columns[:, :6], out=columns[:, :6], where=LONG_TAILED)
+    columns[:, 6] = columns[:, 4] - columns[:, 5]  # of the households: people / people in each
+    columns[:, 7] = rows[:, 0]  # the income as it is, beside its logarithm
+    return columns
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,8 @@ class NeighbourEncoder:
 
     def columns(self, rows: FloatArray) -> FloatArray:
         """Rows (n, 8) as standardised columns (n, 8), at most 5 standard deviations from 0."""
-        return np.clip((columns_of(rows) - self.column_mean) / self.column_scale, -5.0, 5.0)
+        standardised = (columns_of(rows) - self.column_mean) / self.column_scale
+        return np.maximum(np.minimum(standardised, 5.0), -5.0)
 
     def transform(self, rows: FloatArray, *, excluding: Indices | None = None) -> FloatArray:
         """Rows (n, 8) to inputs (n, inputs).
@@ -137,7 +135,8 @@ class NeighbourEncoder:
             / np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis],
             differences=columns[:, np.newaxis, np.newaxis] - self._columns[found.rows],
         )
-        return np.hstack([columns, summaries.reshape(len(rows), np.prod(summaries.shape[1:]))])
+        reaches, numbers = summaries.shape[1:]
+        return np.concatenate([columns, summaries.reshape(len(rows), reaches * numbers)], axis=1)
 
     def _find(
         self, places: FloatArray, columns: FloatArray, excluding: Indices | None
