@@ -1,4 +1,4 @@
-"""The array type: float64 wherever an answer is computed, float32 while a large network trains."""
+"""The array types: float64 wherever an answer is computed, float32 while a large network trains."""
 
 from typing import Any
 
@@ -6,3 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+
+Indices = NDArray[np.intp]
+"""Which rows, by their numbers."""

@@ -4,11 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.arrays import FloatArray
-
-Indices = NDArray[np.intp]
+from models.arrays import FloatArray, Indices
 
 DECIMALS = 6  # of a distance: what differs less is a tie
 ROUNDING = 16.0 * float(np.finfo(np.float32).eps)

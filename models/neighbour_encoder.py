@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from models.arrays import FloatArray
-from models.nearest import Indices, Neighbours, NeighbourSearch
+from models.arrays import FloatArray, Indices
+from models.nearest import Neighbours, NeighbourSearch
 
 NEIGHBOURS = 32
 RANKS = (1, 2, 4, 8, 16, 32)  # the mean of the nearest 1, 2, 4, ... neighbours
@@ -66,16 +66,16 @@ class NeighbourEncoder:
         if not (self.column_scale > 0).all():
             raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
         places, columns = on_the_map(self.reference_rows), self.columns(self.reference_rows)
-        likeness = np.sqrt(self.likeness)
         # Derived once, and not saved.
         object.__setattr__(self, "_places", places)
         object.__setattr__(self, "_columns", columns)
-        object.__setattr__(
-            self, "_search", NeighbourSearch(places, columns * likeness, self.reaches)
-        )
+        object.__setattr__(self, "_roots", np.sqrt(self.likeness))
+        search = NeighbourSearch(places, columns * self._roots, self.reaches)
+        object.__setattr__(self, "_search", search)
 
     _places: ClassVar[FloatArray]
     _columns: ClassVar[FloatArray]
+    _roots: ClassVar[FloatArray]  # of the likeness, as a factor of columns
     _search: ClassVar[NeighbourSearch]
 
     @classmethod
@@ -126,7 +126,7 @@ class NeighbourEncoder:
 
     def _transform(self, rows: FloatArray, excluding: Indices | None) -> FloatArray:
         places, columns = on_the_map(rows), self.columns(rows)
-        found = self._find(places, columns * np.sqrt(self.likeness), excluding)
+        found = self._find(places, columns * self._roots, excluding)
         steps = places[:, np.newaxis, np.newaxis] - self._places[found.rows]
         summaries = _summaries(
             prices=self.reference_targets[found.rows],

@@ -1,6 +1,6 @@
 """Save a model so that no crash can lose it, load it so that no damage goes unnoticed.
 
-A model is a directory of two files: `parameters-SHA256.npz`, named after its own digest, and
+A model is two files of a directory: `parameters-SHA256.npz`, named after its own digest, and
 `model.json`, which names that digest and is renamed into place last. Whatever moment a save is
 cut off at, `model.json` is whole and points at a parameters file that is whole.
 """

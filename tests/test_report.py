@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.house_price import Estimate
 from training.data import Dataset, load_dataset
-from training.history import History, Moment
+from training.history import History, Moment, moments_of
 from training.report.bins import (
     DISTANCE_EDGES,
     coverage_by_prediction,
@@ -24,7 +24,7 @@ from training.report.style import render, style
 from training.report.write import ReportError, remove_report, write_report
 from training.split import split_dataset
 
-HISTORY = History.of_losses([4.0, 2.0, 1.0])
+HISTORY = History([*moments_of([4.0, 2.0, 1.0])])
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_smallest_parts_that_can_be_trained_on_have_a_report(saved, parts, t
     train, test = (Dataset(part.rows[:n], part.targets[:n], part.source)
                    for part, n in zip(parts, (20, 2), strict=True))  # fmt: skip
 
-    write_report(tmp_path, saved.model, train, test, History.of_losses([1.0]))
+    write_report(tmp_path, saved.model, train, test, History([*moments_of([1.0])]))
 
     assert len([*(tmp_path / "report").iterdir()]) == len(PICTURES)
 

@@ -6,6 +6,7 @@ from models import SAVED_MODELS
 from models.storage import MANIFEST, SavedModelError, load_model
 from training.__main__ import main as train
 from training.command import arguments_of
+from training.options import refuse
 
 
 def main() -> int:
@@ -16,8 +17,7 @@ def main() -> int:
         try:
             card = load_model(directory).card
         except SavedModelError as error:
-            print(f"python -m training.again: {error}", file=sys.stderr)
-            return 1
+            return refuse("python -m training.again", error, 1)
         if status := train([*arguments_of(card), f"--output={directory}"]):
             return status
     return 0

@@ -1,6 +1,6 @@
 """What the loss did while a model was trained."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class History:
     counted_in: str = "step"  # or "epoch"
     loss: str = "mean squared error, in (100,000 USD)²"  # with its unit
 
-    @classmethod
-    def of_losses(cls, losses: Iterable[float]) -> "History":
-        """The history of a fit that measures its training loss at each step and nothing else."""
-        return cls([Moment(step, loss) for step, loss in enumerate(losses)])
+
+def moments_of(losses: Iterable[float]) -> Iterator[Moment]:
+    """The moments of a fit that measures its training loss at each step and nothing else."""
+    return (Moment(step, float(loss)) for step, loss in enumerate(losses))

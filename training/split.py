@@ -1,13 +1,10 @@
 """Which rows train and which test."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from models.arrays import FloatArray
+from models.arrays import FloatArray, Indices
 from training.data import DataError, Dataset
-
-Indices = NDArray[np.int64]
 
 TEST_SHARE = 0.25
 CELL_DEGREES = 0.25

@@ -36,16 +36,8 @@ from training.loss import (
 from training.progress import Progress
 from training.recipes.recipe import Recipe, Trained, Tried
 
-LIKENESS = (
-    2.0,
-    0.3,
-    0.5,
-    0.3,
-    0.1,
-    1.0,
-    0.1,
-    1.0,
-)  # of neighbour_encoder.columns_of
+LIKENESS = (2.0, 0.3, 0.5, 0.3, 0.1, 1.0, 0.1, 1.0)
+"""How much unlikeness counts, for each of neighbour_encoder.columns_of."""
 REACHES = (0.0, 2.0, 20.0)  # km
 MASKED_VIEWS = 4
 MASKED_SHARE = 0.08  # of the presentations

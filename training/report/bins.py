@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.neighbors import BallTree
 
-from models.arrays import FloatArray
+from models.arrays import FloatArray, Indices
 from models.features import FEATURE_NAMES
 from models.interval import Estimate
 
@@ -14,8 +13,6 @@ EARTH_RADIUS = 6371.0088  # km, the mean
 TENTHS = 10
 DISTANCE_EDGES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # km; the last bin has no end
 PLACE = [FEATURE_NAMES.index("Latitude"), FEATURE_NAMES.index("Longitude")]
-
-Indices = NDArray[np.intp]
 
 
 class Bin(NamedTuple):
