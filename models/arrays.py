@@ -7,5 +7,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 
+BoolArray = NDArray[np.bool_]
+
 Indices = NDArray[np.intp]
 """Which rows, by their numbers."""

@@ -39,7 +39,9 @@ def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> 
 def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [column.strip() for column in next(reader, [])]
-    columns = _choose(name, header, alternatives)
+    if not header:
+        raise TableError(f"{name} must have a header, however it is empty")
+    columns = choose_columns(f"{name}, line 1: the header", header, alternatives)
     positions = [header.index(column) for column in columns]
     values: list[list[float]] = []
     lines: list[int] = []
@@ -56,22 +58,24 @@ def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table
     return Table(columns, np.array(values).reshape(-1, len(columns)), lines)
 
 
-def _choose(
-    name: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
+def choose_columns(
+    where: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
 ) -> Sequence[str]:
-    if not header:
-        raise TableError(f"{name} must have a header, however it is empty")
+    """The first of the alternatives that comes nearest to a header, which must have it in full.
+
+    Raises TableError where a column of it is missing or there twice.
+    """
     columns = max(alternatives, key=lambda columns: _likeness(header, columns))
     absent = [column for column in columns if column not in header]
     if absent:
         raise TableError(
-            f"{name}, line 1: the header must have the column {absent[0]}, however it is missing"
+            f"{where} must have the column {absent[0]}, however it is missing"
             + (f" (with {', '.join(absent[1:])})" if absent[1:] else "")
         )
     for column in columns:
         if header.count(column) > 1:
             raise TableError(
-                f"{name}, line 1: the header must have the column {column} once, "
+                f"{where} must have the column {column} once, "
                 f"however it is there {header.count(column)} times"
             )
     return columns
@@ -85,12 +89,18 @@ def _likeness(header: Sequence[str], columns: Sequence[str]) -> float:
 
 def _numbers(where: str, columns: Sequence[str], cells: Iterable[str]) -> Iterator[float]:
     for column, cell in zip(columns, cells, strict=True):
-        try:
-            number = float(cell) if "_" not in cell else math.nan  # float() reads 1_0 as 10
-        except ValueError:
-            number = math.nan
+        number = to_number(cell)
         if not math.isfinite(number):
             raise TableError(
                 f"{where}, column {column}: must be a finite number, however: {cell[:40]!r}"
             )
         yield number
+
+
+def to_number(cell: str) -> float:
+    """The number in a cell; NaN where there is none."""
+    try:
+        # float() reads 1_0 as 10, and the digits of other scripts.
+        return float(cell) if cell.isascii() and "_" not in cell else math.nan
+    except ValueError:
+        return math.nan

@@ -1,6 +1,11 @@
 """The eight features of a block group: their order, units and physical bounds, written once."""
 
+import math
 from typing import NamedTuple
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray
 
 TARGET_UNIT = "100,000 USD of 1990"
 
@@ -24,10 +29,14 @@ class Column(NamedTuple):
         )
         return f"{lower} to {self.maximum:,g} ({self.unit})"
 
+    @property
+    def lowest(self) -> float:
+        """The lowest number within the bounds."""
+        return math.nextafter(self.minimum, math.inf) if self.above_minimum else self.minimum
+
     def allows(self, number: float) -> bool:
         """Whether the number is within the bounds; never true of NaN or infinity."""
-        above = number > self.minimum if self.above_minimum else number >= self.minimum
-        return above and number <= self.maximum
+        return self.lowest <= number <= self.maximum
 
 
 FEATURES = (
@@ -54,5 +63,14 @@ FEATURES = (
 """In the order of the data set, which is the order of the columns of every row in this project."""
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+
+_LOWEST = np.array([feature.lowest for feature in FEATURES])
+_HIGHEST = np.array([feature.maximum for feature in FEATURES])
+
+
+def within_bounds(rows: FloatArray) -> BoolArray:
+    """Which numbers of rows (n, 8) are within their physical bounds, (n, 8); NaN never is."""
+    return (rows >= _LOWEST) & (rows <= _HIGHEST)
+
 
 TARGET = Column("MedHouseVal", TARGET_UNIT, "median house value", 0, 100, above_minimum=True)

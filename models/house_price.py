@@ -44,11 +44,36 @@ class HousePriceModel:
 
         Raises ValueError at another level.
         """
+        return self._estimate(rows, level)[0]
+
+    def answer(
+        self, rows: FloatArray, level: float = DEFAULT_LEVEL
+    ) -> tuple[Estimate, list[list[str]]]:
+        """The estimate for rows (n, 8), and for each row a sentence a reason to doubt it.
+
+        Raises ValueError at a level that was not calibrated.
+        """
+        estimate, kilometres = self._estimate(rows, level)
+        ranges, predictions = self.training_ranges, estimate.predictions
+        outside = (rows < ranges.feature_minimum) | (rows > ranges.feature_maximum)
+        doubtful = outside.any(axis=1) | (kilometres > FAR_AWAY)
+        doubtful |= predictions >= ranges.target_maximum - AT_THE_CAP
+        doubtful |= predictions < ranges.target_minimum
+        warnings: list[list[str]] = [[] for _ in rows]
+        for index in doubtful.nonzero()[0].tolist():
+            warnings[index] = self._warnings(
+                rows[index].tolist(), predictions[index], kilometres[index]
+            )
+        return estimate, warnings
+
+    def _estimate(self, rows: FloatArray, level: float) -> tuple[Estimate, FloatArray]:
+        """The estimate, and how far the nearest training row is; 0 where the model asks none."""
         inputs = self.encoder.transform(rows)
         estimate = self.interval.estimate(self.network.predict(inputs), level)
         if not isinstance(self.encoder, NeighbourEncoder):
-            return estimate
-        return self._widen(estimate, self.encoder.kilometres(inputs))
+            return estimate, np.zeros(len(rows))
+        kilometres = self.encoder.kilometres(inputs)
+        return self._widen(estimate, kilometres), kilometres
 
     def _widen(self, estimate: Estimate, kilometres: FloatArray) -> Estimate:
         """Out to all values seen in training, the further a row is from every training row.
@@ -71,16 +96,19 @@ class HousePriceModel:
         """
         return shapley_values(self.predict, row, self.background.rows)
 
-    def warnings(self, row: FloatArray, prediction: float) -> list[str]:
-        """One sentence for each reason to doubt the prediction for a row (8,)."""
+    def _warnings(self, row: list[float], prediction: float, kilometres: float) -> list[str]:
         ranges = self.training_ranges
         sentences = [
             f"{feature.name} is outside its training range, "
             f"{low:.6g} to {high:.6g} ({feature.unit})."
-            for number, (feature, low, high) in zip(row.tolist(), ranges.by_feature(), strict=True)
+            for number, (feature, low, high) in zip(row, ranges.by_feature(), strict=True)
             if not low <= number <= high
         ]
-        sentences += self._far_away(row)
+        if kilometres > FAR_AWAY:
+            sentences.append(
+                f"The nearest training row is {kilometres:.0f} km away; "
+                "the interval is wider there."
+            )
         if prediction >= ranges.target_maximum - AT_THE_CAP:
             sentences.append(
                 f"The data end at {ranges.target_maximum * 100_000:,.0f} USD: "
@@ -92,13 +120,3 @@ class HousePriceModel:
                 f"({TARGET_UNIT}) and up."
             )
         return sentences
-
-    def _far_away(self, row: FloatArray) -> list[str]:
-        if not isinstance(self.encoder, NeighbourEncoder):
-            return []
-        kilometres = self.encoder.kilometres_to_nearest(row)
-        if kilometres <= FAR_AWAY:
-            return []
-        return [
-            f"The nearest training row is {kilometres:.0f} km away; the interval is wider there."
-        ]

@@ -31,10 +31,10 @@ class Interval(Protocol):
 
 def index_of(level: float, levels: FloatArray) -> int:
     """Where a level stands; raises ValueError where it was not calibrated."""
-    found = np.flatnonzero(levels == level)
-    if len(found) != 1:
-        raise ValueError(f"the level must be one of {levels.tolist()}, however: {level!r:.40}")
-    return int(found[0])
+    calibrated: list[float] = levels.tolist()
+    if level not in calibrated:
+        raise ValueError(f"the level must be one of {calibrated}, however: {level!r:.40}")
+    return calibrated.index(level)
 
 
 def check_levels(levels: FloatArray) -> None:
@@ -94,10 +94,11 @@ class QuantileInterval:
         predictions = outputs[:, 0]
         lower, upper = quantiles_of(outputs, index)
         margins = self.margins[np.searchsorted(self.edges, predictions), index] * (upper - lower)
-        lower = np.minimum(lower - margins, predictions)
-        upper = np.maximum(upper + margins, predictions)
-        bounds = np.maximum(np.minimum([predictions, lower, upper], self.maximum), self.minimum)
-        return Estimate(*bounds)
+        estimate = np.empty((3, len(outputs)))
+        estimate[0] = predictions
+        np.minimum(lower - margins, predictions, out=estimate[1])
+        np.maximum(upper + margins, predictions, out=estimate[2])
+        return Estimate(*np.maximum(np.minimum(estimate, self.maximum), self.minimum))
 
 
 def quantiles_of(outputs: FloatArray, index: int) -> tuple[FloatArray, FloatArray]:

@@ -111,7 +111,7 @@ class ReLU(Activation):
     """Y = max(X, 0)."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        return np.where(inputs.real < 0.0, 0.0, inputs)  # a NaN stays one
+        return np.maximum(inputs, 0.0)  # a NaN stays one
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray

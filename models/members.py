@@ -79,7 +79,8 @@ class MemberMean(Activation):
     members: int
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        outputs: FloatArray = inputs.reshape(self.members, -1, inputs.shape[1]).mean(axis=0)
+        by_member = inputs.reshape(self.members, -1, inputs.shape[1])
+        outputs: FloatArray = by_member.sum(axis=0) / self.members
         return outputs
 
     def backward(

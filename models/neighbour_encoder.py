@@ -16,13 +16,13 @@ from models.nearest import Neighbours, NeighbourSearch
 
 NEIGHBOURS = 32
 RANKS = (1, 2, 4, 8, 16, 32)  # the mean of the nearest 1, 2, 4, ... neighbours
-POWERS = (1, 2, 4)  # the mean weighted by 1 / distance, 1 / distance^2, ...
-DIFFERENCES_OF = (0, 3, 8)  # the weightings that tell the differences of the columns, too
+POWERS = (1, 2, 4)  # the mean weighted by 1 / distance^power; each is the square of the last
+DIFFERENCES_OF = np.array([0, 3, 8])  # the weightings that tell the differences of the columns, too
 CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
 THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rounding
 NEAREST_ON_MAP = 3  # of the summaries, the first's logarithm of kilometres
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
-CHUNK = 1024  # rows at a time
+CHUNK = 128  # rows at a time, so that what is computed of them stays in the cache
 LONG_TAILED = np.array([True, False, True, True, True, True])  # all of the six but the age
 
 KM_PER_DEGREE = 111.2
@@ -72,11 +72,14 @@ class NeighbourEncoder:
         object.__setattr__(self, "_roots", np.sqrt(self.likeness))
         search = NeighbourSearch(places, columns * self._roots, self.reaches)
         object.__setattr__(self, "_search", search)
+        units = np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis]
+        object.__setattr__(self, "_units", units)
 
     _places: ClassVar[FloatArray]
     _columns: ClassVar[FloatArray]
     _roots: ClassVar[FloatArray]  # of the likeness, as a factor of columns
     _search: ClassVar[NeighbourSearch]
+    _units: ClassVar[FloatArray]  # (distances, 1), of the distances as they are summed up
 
     @classmethod
     def of(
@@ -107,18 +110,14 @@ class NeighbourEncoder:
         A reference row that is the row itself, give or take rounding, is not its own neighbour;
         `excluding` (n,) names it where it is known.
         """
-        chunks = [slice(start, start + CHUNK) for start in range(0, max(len(rows), 1), CHUNK)]
-        return np.concatenate(
-            [
-                self._transform(rows[chunk], None if excluding is None else excluding[chunk])
-                for chunk in chunks
-            ]
-        )
-
-    def kilometres_to_nearest(self, row: FloatArray) -> float:
-        """The distance from a row (8,) to the nearest reference row on the map."""
-        steps = self._places - on_the_map(row[np.newaxis])
-        return float(np.sqrt(np.einsum("nd,nd->n", steps, steps).min()))
+        if len(rows) <= 1:
+            return self._transform(rows, excluding)
+        order = self._search.order(on_the_map(rows))
+        inputs = [
+            self._transform(rows[chunk], None if excluding is None else excluding[chunk])
+            for chunk in np.split(order, range(CHUNK, len(rows), CHUNK))
+        ]
+        return np.concatenate(inputs)[order.argsort()]
 
     def kilometres(self, inputs: FloatArray) -> FloatArray:
         """How far the nearest neighbour on the map is, (n,), as told in inputs (n, inputs)."""
@@ -127,13 +126,14 @@ class NeighbourEncoder:
     def _transform(self, rows: FloatArray, excluding: Indices | None) -> FloatArray:
         places, columns = on_the_map(rows), self.columns(rows)
         found = self._find(places, columns * self._roots, excluding)
-        steps = places[:, np.newaxis, np.newaxis] - self._places[found.rows]
+        # Of many rows, `take` is several times as fast as an index.
+        steps = places[:, np.newaxis, np.newaxis] - self._places.take(found.rows, axis=0)
+        nearby = self._columns.take(found.rows, axis=0)
         summaries = _summaries(
-            prices=self.reference_targets[found.rows],
+            prices=self.reference_targets.take(found.rows),
             kilometres=np.sqrt(np.einsum("mrkd,mrkd->mrk", steps, steps)),
-            distances=found.distances
-            / np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis],
-            differences=columns[:, np.newaxis, np.newaxis] - self._columns[found.rows],
+            distances=found.distances / self._units,
+            differences=np.subtract(columns[:, np.newaxis, np.newaxis], nearby, out=nearby),
         )
         reaches, numbers = summaries.shape[1:]
         return np.concatenate([columns, summaries.reshape(len(rows), reaches * numbers)], axis=1)
@@ -142,14 +142,11 @@ class NeighbourEncoder:
         self, places: FloatArray, columns: FloatArray, excluding: Indices | None
     ) -> Neighbours:
         """The neighbours of each row, of which a reference row that is the row itself is none."""
-        found = self._search.find(places, columns, NEIGHBOURS, excluding=excluding)
-        itself = np.flatnonzero(found.distances[:, -1, 0] < THE_SAME)
-        if excluding is None and len(itself):
-            others = self._search.find(
-                places[itself], columns[itself], NEIGHBOURS, excluding=found.rows[itself, -1, 0]
-            )
-            found.distances[itself], found.rows[itself] = others.distances, others.rows
-        return found
+        found = self._search.find(places, columns, NEIGHBOURS + 1)
+        if excluding is None:
+            nearest = found.rows[:, -1, 0]
+            excluding = np.where(found.distances[:, -1, 0] < THE_SAME, nearest, -1)
+        return found.without(excluding)
 
 
 def _summaries(
@@ -160,16 +157,18 @@ def _summaries(
     Prices, kilometres and distances are (m, reaches, neighbours), differences have the 8 columns as
     a last axis; the summaries are (m, reaches, numbers).
     """
-    numbers = np.empty((*prices.shape, 5))
-    numbers[..., 0] = prices
-    numbers[..., 1] = prices * prices
-    numbers[..., 2] = prices >= CAPPED
-    numbers[..., 3] = np.log(kilometres + NEARLY_ZERO)
-    numbers[..., 4] = np.log(distances + NEARLY_ZERO)
+    numbers = np.empty((*prices.shape[:2], 5, prices.shape[2]))
+    numbers[:, :, 0] = prices
+    numbers[:, :, 1] = prices * prices
+    numbers[:, :, 2] = prices >= CAPPED
+    numbers[:, :, 3] = kilometres
+    numbers[:, :, 4] = distances
+    numbers[:, :, 3:] = np.log(numbers[:, :, 3:] + NEARLY_ZERO)
     weights = _weightings(distances)
-    means = weights @ numbers  # (m, reaches, weightings, 5)
-    means[..., 1] = np.sqrt(np.maximum(means[..., 1] - means[..., 0] ** 2, 0.0) + 1e-4)
-    differing = weights[:, :, DIFFERENCES_OF] @ differences
+    means = weights @ numbers.transpose(0, 1, 3, 2)  # (m, reaches, weightings, 5)
+    variance = means[..., 1] - means[..., 0] * means[..., 0]
+    means[..., 1] = np.sqrt(np.maximum(variance, 0.0) + 1e-4)
+    differing = weights.take(DIFFERENCES_OF, axis=2) @ differences
     return np.concatenate([_flat(means), _flat(differing)], axis=2)
 
 
@@ -180,12 +179,14 @@ def _flat(values: FloatArray) -> FloatArray:
 
 def _weightings(distances: FloatArray) -> FloatArray:
     """How much each neighbour counts, (m, reaches, weightings, neighbours); each sums to 1."""
-    weights = np.empty((*distances.shape[:2], len(RANKS) + len(POWERS), NEIGHBOURS))
-    weights[:, :, : len(RANKS)] = _RANK_WEIGHTS
-    inverse = 1.0 / (distances + 2 * NEARLY_ZERO)
-    for index, power in enumerate(POWERS, start=len(RANKS)):
-        powers = inverse**power
-        weights[:, :, index] = powers / powers.sum(axis=2, keepdims=True)
+    ranks = len(RANKS)
+    weights = np.empty((*distances.shape[:2], ranks + len(POWERS), NEIGHBOURS))
+    weights[:, :, :ranks] = _RANK_WEIGHTS
+    inverse = weights[:, :, ranks:]
+    np.divide(1.0, distances + 2 * NEARLY_ZERO, out=inverse[:, :, 0])
+    for index in range(1, len(POWERS)):
+        np.square(inverse[:, :, index - 1], out=inverse[:, :, index])
+    inverse /= inverse.sum(axis=3, keepdims=True)
     return weights
 
 

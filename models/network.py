@@ -9,6 +9,8 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
+CHUNK = 64  # rows to predict at a time, so that the outputs of a layer stay in the cache
+
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""
 
@@ -21,7 +23,8 @@ class Network:
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Inputs (batch, fan_in) to outputs (batch, fan_out)."""
-        return self.forward(inputs)[-1]
+        starts = range(0, max(len(inputs), 1), CHUNK)
+        return np.concatenate([self.forward(inputs[start : start + CHUNK])[-1] for start in starts])
 
     def forward(self, inputs: FloatArray) -> list[FloatArray]:
         """The inputs, then the outputs of each layer: what `backward` needs."""

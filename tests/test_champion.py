@@ -5,10 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from models import SAVED_MODELS
 from models.interval import DEFAULT_LEVEL
+from models.neighbour_encoder import on_the_map
 from models.storage import load_model
 from tests.complex_step import complex_step
 from tests.conftest import PROJECT, run
@@ -76,21 +79,38 @@ def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, uns
     assert widths == sorted(widths)
 
 
-def test_a_row_alone_is_predicted_as_in_a_batch(champion, unseen):
-    rows = unseen.rows[:300]
+@pytest.fixture(scope="module")
+def alone(champion, unseen):
+    """300 rows, some of them far away, and the estimate for each by itself, (3, 300)."""
+    rows = unseen.rows[:300].copy()
+    rows[::30, 6:] += 3.0
+    estimates = [champion.model.estimate(row[np.newaxis]) for row in rows]
+    return rows, np.concatenate(estimates, axis=1)
 
-    alone = np.concatenate([champion.model.predict(row[np.newaxis]) for row in rows])
 
-    assert_allclose(champion.model.predict(rows), alone, rtol=0, atol=1e-9)
+@settings(deadline=None, max_examples=30)
+@given(chosen=st.lists(st.integers(0, 299), min_size=1, max_size=400))
+def test_a_row_alone_is_estimated_as_in_a_batch_of_any_size_and_order(champion, alone, chosen):
+    rows, estimates = alone
+
+    together = np.array(champion.model.estimate(rows[chosen]))
+
+    assert_allclose(together, estimates[:, chosen], rtol=0, atol=1e-9)
+
+
+def kilometres_to_nearest(encoder, row):
+    steps = on_the_map(encoder.reference_rows) - on_the_map(row[np.newaxis])
+    return np.sqrt((steps**2).sum(axis=1)).min()
 
 
 def test_a_place_far_from_every_training_row_is_warned_of_with_its_distance(champion):
     row = champion.golden_rows[0].copy()
     row[6:] = 37.0, -124.5
 
-    (sentence,) = [s for s in champion.model.warnings(row, 2.0) if "km away" in s]
+    _, (warnings,) = champion.model.answer(row[np.newaxis])
 
-    kilometres = champion.model.encoder.kilometres_to_nearest(row)
+    (sentence,) = [s for s in warnings if "km away" in s]
+    kilometres = kilometres_to_nearest(champion.model.encoder, row)
     assert sentence.startswith(f"The nearest training row is {kilometres:.0f} km away")
 
 
@@ -102,7 +122,7 @@ def test_the_interval_widens_far_from_the_training_rows(champion, unseen, latitu
 
     near, far = (champion.model.estimate(rows) for rows in (unseen.rows[:200], moved))
 
-    kilometres = champion.model.encoder.kilometres_to_nearest(moved[0])
+    kilometres = kilometres_to_nearest(champion.model.encoder, moved[0])
     widths = far.upper - far.lower
     ranges = champion.model.training_ranges
     reached = min((kilometres - 20) / 100, 1.0)

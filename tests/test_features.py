@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from models.features import FEATURE_NAMES, FEATURES
+from models.features import FEATURE_NAMES, FEATURES, within_bounds
 from models.training_ranges import TrainingRanges
 
 
@@ -32,6 +32,19 @@ def test_bounds_hold_their_ends_unless_they_say_above(feature):
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_no_bounds_allow_what_is_not_finite(number):
     assert not any(feature.allows(number) for feature in FEATURES)
+
+
+def test_the_bounds_of_many_rows_are_those_of_each_number():
+    ends = [end for feature in FEATURES for end in (feature.minimum, feature.maximum)]
+    around = [math.nextafter(end, side) for end in ends for side in (-math.inf, end, math.inf)]
+    rows = np.array([*around, math.nan, math.inf, -math.inf])[:, np.newaxis].repeat(8, axis=1)
+
+    expected = [
+        [feature.allows(number) for feature, number in zip(FEATURES, row, strict=True)]
+        for row in rows.tolist()
+    ]
+
+    assert within_bounds(rows).tolist() == expected
 
 
 def test_training_ranges_are_the_extremes_of_each_column():

@@ -42,14 +42,22 @@ def test_a_row_alone_is_predicted_as_in_a_batch(saved, rng):
     assert_allclose(saved.model.predict(rows), alone, rtol=1e-12)
 
 
+def row_of_prediction(prediction):
+    row = np.ones(8)
+    row[0] = 2.0 * (prediction - 3.0) + 1.0
+    return row
+
+
 def test_a_row_inside_the_training_ranges_has_no_warnings(model):
-    assert model.warnings(np.full(8, 10.0), 4.9) == []
+    assert model.answer(row_of_prediction(4.9)[np.newaxis])[1] == [[]]
 
 
 def test_each_feature_outside_its_training_range_is_warned_of(model):
     row = np.array([1.0, 11.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
 
-    assert model.warnings(row, 3.0) == [
+    _, (warnings,) = model.answer(row[np.newaxis])
+
+    assert warnings == [
         "HouseAge is outside its training range, 0 to 10 (years).",
         "Population is outside its training range, 0 to 10 (people).",
     ]
@@ -57,15 +65,29 @@ def test_each_feature_outside_its_training_range_is_warned_of(model):
 
 @pytest.mark.parametrize("prediction", [4.995, 5.00001, 7.0])
 def test_a_prediction_at_the_cap_of_the_data_is_warned_of(model, prediction):
-    assert model.warnings(np.ones(8), prediction) == [
-        "The data end at 500,001 USD: read the prediction as that or more."
+    assert model.answer(row_of_prediction(prediction)[np.newaxis])[1] == [
+        ["The data end at 500,001 USD: read the prediction as that or more."]
     ]
 
 
 def test_a_prediction_below_all_training_values_is_warned_of(model):
-    assert model.warnings(np.ones(8), -0.1) == [
+    _, (warnings,) = model.answer(row_of_prediction(-0.1)[np.newaxis])
+
+    assert (
         "The prediction is below all values seen in training, 0 (100,000 USD of 1990) and up."
-    ]
+        in warnings
+    )
+
+
+def test_each_row_of_a_batch_is_warned_of_what_it_is_warned_of_alone(saved, rng):
+    rows = saved.golden_rows[rng.integers(0, 8, size=200)]
+    rows[:, :6] *= rng.uniform(0.5, 3.0, size=(200, 6))
+
+    _, together = saved.model.answer(rows)
+
+    assert together == [saved.model.answer(row[np.newaxis])[1][0] for row in rows]
+    assert [] in together
+    assert max(map(len, together)) > 1
 
 
 def test_another_calibrated_level_gives_another_interval(model):

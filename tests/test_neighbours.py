@@ -42,22 +42,70 @@ def test_the_nearest_rows_are_those_of_a_search_through_all(seed, spread):
     columns = rng.integers(-1, 2, size=(200, 3)).astype(float)
     queries = places[:20] + rng.integers(0, 2, size=(20, 2)), columns[:20]
 
-    found = NeighbourSearch(places, columns, REACHES).find(*queries, 10)
+    check_search(places, columns, queries, 10)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kilometres=st.sampled_from([0.01, 5.0, 50.0]),
+    queries=st.integers(1, 60),
+    ordered=st.booleans(),
+)
+def test_many_queries_find_what_a_search_through_all_finds(seed, kilometres, queries, ordered):
+    """Clusters along a line with sparse rows between them; queries in them, between and far off."""
+    rng = np.random.default_rng(seed)
+    clusters = rng.uniform(-400.0, 400.0, size=(6, 1)) * [0.7, -0.7]
+    places = clusters[rng.integers(0, 6, size=1500)] + kilometres * rng.normal(size=(1500, 2))
+    places[:200] = rng.uniform(-600.0, 600.0, size=(200, 2))
+    columns = rng.normal(size=(1500, 8)).round(1)
+    places[200:400], columns[200:400] = places[400], columns[400]  # all the same
+    near = places[rng.integers(0, 1500, size=queries)] + rng.normal(size=(queries, 2)).round()
+    far = rng.uniform(-20_000.0, 20_000.0, size=(queries, 2))
+    asked = np.where(rng.random((queries, 1)) < 0.1, far, near)
+    if ordered:
+        asked = asked[NeighbourSearch(places, columns, REACHES).order(asked)]
+
+    check_search(places, columns, (asked, columns[rng.integers(0, 1500, size=queries)]), 33)
+
+
+def check_search(places, columns, queries, count):
+    """That the search finds what brute force finds, tie for tie."""
+    found = NeighbourSearch(places, columns, REACHES).find(*queries, count)
 
     for index, reach in enumerate(REACHES):
-        distances, rows = by_brute_force(places, columns, *queries, reach, 10)
+        distances, rows = by_brute_force(places, columns, *queries, reach, count)
         assert_allclose(found.distances[:, index], distances, atol=2e-6)
         assert_array_equal(found.rows[:, index], rows)
+
+
+def test_queries_too_far_away_to_be_told_apart_are_refused(rng):
+    places, columns = rng.normal(size=(100, 2)), rng.normal(size=(100, 8))
+
+    with pytest.raises(OverflowError, match="must be fewer or nearer"):
+        NeighbourSearch(places, columns, REACHES).find(places + 1e12, columns, 6)
 
 
 def test_a_row_can_be_left_out_of_its_own_neighbours(rng):
     places, columns = rng.normal(size=(100, 2)), rng.normal(size=(100, 8))
     search = NeighbourSearch(places, columns, REACHES)
 
-    found = search.find(places, columns, 5, excluding=np.arange(100))
+    found = search.find(places, columns, 6).without(np.arange(100))
 
+    assert found.rows.shape == (100, 3, 5)
     assert not (found.rows == np.arange(100)[:, np.newaxis, np.newaxis]).any()
     assert (found.distances > 0).all()
+
+
+def test_a_row_that_is_not_found_leaves_the_nearest_as_they_are(rng):
+    places, columns = rng.normal(size=(100, 2)), rng.normal(size=(100, 8))
+    found = NeighbourSearch(places, columns, REACHES).find(places, columns, 6)
+
+    for absent in (-1, 100):
+        fewer = found.without(np.full(100, absent))
+
+        assert_array_equal(fewer.rows, found.rows[..., :5])
+        assert_array_equal(fewer.distances, found.distances[..., :5])
 
 
 def test_a_row_alone_is_encoded_as_in_a_batch(encoder, dataset):
@@ -130,12 +178,10 @@ def test_no_rows_are_encoded_as_none(encoder):
 
 def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
     row = encoder.reference_rows[0].copy()
-    assert encoder.kilometres_to_nearest(row) == 0.0
-
     row[6:] = 34.0, -124.9
+
     steps = on_the_map(encoder.reference_rows) - on_the_map(row[np.newaxis])
     expected = np.sqrt((steps**2).sum(axis=1)).min()
-    assert encoder.kilometres_to_nearest(row) == pytest.approx(expected)
     told = encoder.kilometres(encoder.transform(row[np.newaxis]))
     assert told.item() == pytest.approx(expected, rel=1e-6)
 
