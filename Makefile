@@ -1,5 +1,6 @@
 # Everything is set up in .venv from the hash-locked files in locks/; nothing else is touched.
-# The large libraries that the recipes are compared with stay apart from it, in .venv-compare.
+# The large libraries that the recipes are compared with stay apart from it, in .venv-compare, and so
+# does what looks for advisories, in .venv-audit.
 
 BIN := .venv/bin
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -7,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test train bench compare format lock
+.PHONY: serve test fuzz soak audit train bench compare format lock openapi
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
@@ -16,7 +17,28 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# A million hostile requests, what schemathesis makes of openapi.json, kills and flipped bits.
+fuzz: .venv/test
+	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.openapi
+	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
+
+soak: .venv/test
+	$(BIN)/python -m tests.soak
+
+# Writes build/sbom.json, then asks PyPI for the advisories of every locked version.
+audit: .venv-audit/audit
+	mkdir -p build
+	.venv-audit/bin/cyclonedx-py requirements --output-reproducible --of JSON \
+		--output-file build/sbom.json locks/service.txt
+	@for lock in service arrow cluster training test; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+			--requirement locks/$$lock.txt || { \
+			echo "PyPI must know no weakness of what is in locks/$$lock.txt, however it does, or" \
+				"cannot be asked (the SBOM was made)." >&2; exit 1; }; \
+	done
 
 train: .venv/training
 	$(BIN)/python -m training.again
@@ -32,10 +54,15 @@ format: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What a client can be generated from, without a server; a test compares it with the served one.
+openapi: .venv/service
+	$(BIN)/python -c 'import json; from app.main import create_app; \
+		print(json.dumps(create_app().openapi(), indent=2))' > openapi.json
+
 # Newer versions within pyproject.toml's ranges; commit what it writes.
 lock: .venv/bin/python
 	$(BIN)/python -m pip install --quiet uv
-	for extra in service training compare test; do \
+	for extra in service arrow cluster training compare test audit; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 			--no-header --no-annotate $$([ $$extra = service ] || echo --extra $$extra) \
 			pyproject.toml --output-file locks/$$extra.txt || exit; \
@@ -52,6 +79,10 @@ models/saved/notebook: .venv/training
 	$(INSTALL) --requirement $<
 	touch $@
 
-.venv/bin/python .venv-compare/bin/python:
+.venv-audit/%: locks/%.txt .venv-audit/bin/python
+	$(INSTALL) --requirement $<
+	touch $@
+
+.venv/bin/python .venv-compare/bin/python .venv-audit/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer must be installed, however none was found." >&2; exit 1; }
 	$(PYTHON) -m venv $(@:/bin/python=)

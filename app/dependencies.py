@@ -25,12 +25,12 @@ class IntervalQuery(ModelQuery):
 
 
 async def get_models(request: Request) -> LoadedModels:
-    """The models that the app was made with."""
+    """The models that are loaded at this moment."""
     return cast("LoadedModels", request.app.state.models)
 
 
 ModelsDep = Annotated[LoadedModels, Depends(get_models)]
-"""The models that were loaded at start-up."""
+"""The models that were loaded when the request came; a reload does not change them under it."""
 
 
 def choose(request: Request, models: LoadedModels, name: str | None) -> NamedModel:
@@ -62,10 +62,8 @@ class Chosen:
     level: float
 
 
-async def get_chosen(
-    request: Request, models: ModelsDep, query: Annotated[IntervalQuery, Query()]
-) -> Chosen:
-    """What the query asks for; a 422 where the chosen model was not calibrated for the level."""
+def choose_level(request: Request, models: LoadedModels, query: IntervalQuery) -> Chosen:
+    """What a query asks for; a 422 where the chosen model was not calibrated for the level."""
     model = choose(request, models, query.model)
     levels = model.saved.model.interval.levels.tolist()
     if query.level not in levels:
@@ -74,5 +72,40 @@ async def get_chosen(
     return Chosen(model, query.level)
 
 
+async def get_chosen(
+    request: Request, models: ModelsDep, query: Annotated[IntervalQuery, Query()]
+) -> Chosen:
+    """What the query of one row asks for."""
+    return choose_level(request, models, query)
+
+
 ChosenDep = Annotated[Chosen, Depends(get_chosen)]
 """The model that `?model=NAME` asks for and the level that `?level=0.8` does, or the defaults."""
+
+
+class BatchQuery(IntervalQuery):
+    """Which model is to answer, with which interval, and how errors are told."""
+
+    errors: bool = Field(
+        default=False,
+        description="CSV: whether to add the column `error`, empty where all is well.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChosen(Chosen):
+    """The model and the level for all rows, and whether a CSV is to have a column of errors."""
+
+    errors: bool
+
+
+async def get_batch_chosen(
+    request: Request, models: ModelsDep, query: Annotated[BatchQuery, Query()]
+) -> BatchChosen:
+    """What the query of a batch asks for."""
+    chosen = choose_level(request, models, query)
+    return BatchChosen(chosen.model, chosen.level, query.errors)
+
+
+BatchChosenDep = Annotated[BatchChosen, Depends(get_batch_chosen)]
+"""As ChosenDep, for a batch."""

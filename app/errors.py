@@ -1,4 +1,7 @@
-"""One JSON shape for every refused request: problem+json (RFC 9457), never echoing the input."""
+"""One JSON shape for every refused request: problem+json (RFC 9457), never echoing the input.
+
+Below /v2 it is the shape of that protocol.
+"""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -6,20 +9,23 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.loaded_models import UnknownModelError
-from app.refusals import explain
+from app.media_types import PROBLEM
+from app.refusals import explain_all
+from app.response_headers import complete
 from app.schemas import Problem, RefusedField
-
-MEDIA_TYPE = "application/problem+json"
-MOST_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
+from app.telemetry import count_refused
+from app.v2.errors import is_v2, v2_error
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every refused or failed request of an app with a problem."""
+    """Answer every refused or failed request of an app in the shape that its address has."""
     app.add_exception_handler(RequestValidationError, _refused_input)
     app.add_exception_handler(UnknownModelError, _unknown_model)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _nobody_there)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -36,31 +42,53 @@ def problem(
         detail=detail,
         errors=errors and list(errors),
     )
-    return Response(
-        content.model_dump_json(exclude_none=True), status, headers, media_type=MEDIA_TYPE
-    )
+    return Response(content.model_dump_json(exclude_none=True), status, headers, media_type=PROBLEM)
+
+
+def error_response(
+    path: str,
+    status: int,
+    detail: str,
+    errors: Sequence[RefusedField] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The one place where the shape of an error is chosen, by the address."""
+    if is_v2(path):
+        return v2_error(status, detail, headers)
+    return problem(status, detail, errors, headers)
 
 
 async def _refused_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [*{(entry["loc"], entry["type"]): entry for entry in error.errors()}.values()]
-    errors = [explain(entry) for entry in found[:MOST_ERRORS]]
-    more = f" And {len(found) - 1} more." if len(found) > 1 else ""
-    return problem(422, errors[0].msg + more, errors)
+    detail, errors = explain_all(error.errors())
+    of_row = [field.type for field in errors if field.loc[0] == "body"]
+    if of_row:
+        count_refused(of_row[0])
+    return error_response(request.scope["path"], 422, detail, errors)
 
 
 async def _unknown_model(request: Request, error: Exception) -> Response:
-    return problem(404, str(error))
+    return error_response(request.scope["path"], 404, str(error))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, _detail(request, error), headers=error.headers)
+    return error_response(
+        request.scope["path"], error.status_code, _detail(request, error), headers=error.headers
+    )
+
+
+async def _nobody_there(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # is not sent
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    # uvicorn logs the error
-    return problem(500, "The service failed, and it is not the request's fault.")
+    # uvicorn logs the error. This answer goes out around every middleware.
+    response = error_response(
+        request.scope["path"], 500, "The service failed, and it is not the request's fault."
+    )
+    response.raw_headers = complete(response.raw_headers, request.state.request_id)
+    return response
 
 
 def _detail(request: Request, error: HTTPException) -> str:

@@ -28,9 +28,13 @@ class NamedModel:
         return f"{self.name}@{self.saved.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModels:
-    """All models of a directory, one of which answers when none is asked for."""
+    """All models of a directory, one of which answers when none is asked for.
+
+    It is never changed: a reload makes another one, and a request goes on with the one it began
+    with.
+    """
 
     by_name: dict[str, NamedModel]
     default: NamedModel
@@ -62,6 +66,42 @@ def load_models(directory: Path, default: str | None) -> LoadedModels:
         path.parent.name: NamedModel(_name(path.parent), load_model(path.parent))
         for path in sorted(directory.glob(f"*/{MANIFEST}"))
     }
+    return _with_default(by_name, directory, default)
+
+
+def reload_models(
+    loaded: LoadedModels, directory: Path, default: str | None, name: str | None = None
+) -> LoadedModels:
+    """What a directory holds now: all of it, or, of one name, only that and the rest as it was.
+
+    Raises SavedModelError where a model that is read is damaged, or the default one has gone.
+    """
+    try:
+        if name is None:
+            models = load_models(directory, default)
+        else:
+            models = _with_default(
+                _with_one_read_again(loaded, directory, name), directory, default
+            )
+    except OSError as error:
+        raise SavedModelError(f"{directory} must be readable, however: {error.strerror}") from error
+    if loaded.default.name not in models.by_name:
+        raise SavedModelError(
+            f"{directory} must hold the default model {loaded.default.name}, however it has gone"
+        )
+    return models
+
+
+def _with_one_read_again(loaded: LoadedModels, directory: Path, name: str) -> dict[str, NamedModel]:
+    by_name = {other: model for other, model in loaded.by_name.items() if other != name}
+    if NAME.fullmatch(name) and (directory / name / MANIFEST).exists():
+        by_name[name] = NamedModel(name, load_model(directory / name))
+    return dict(sorted(by_name.items()))
+
+
+def _with_default(
+    by_name: dict[str, NamedModel], directory: Path, default: str | None
+) -> LoadedModels:
     wanted = DEFAULT_MODELS if default is None else (default,)
     for name in wanted:
         if name in by_name:

@@ -1,19 +1,27 @@
 """The app: models loaded, routes and errors in place."""
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from app import __version__
+from app.access.documented import document_keys
+from app.access.enforce import enforce
+from app.access.policy import AccessPolicy
+from app.documented import FAILED
 from app.errors import add_error_handlers
 from app.head import HeadAsGet
-from app.loaded_models import load_models
+from app.loaded_models import LoadedModels, load_models
 from app.openapi import build_openapi
-from app.routes import explain, health, metrics, models, predict
+from app.record.access_log import AccessLog
+from app.record.requests import RecordRequests
+from app.reload import ReloadInPlace
+from app.routes import batch, explain, health, metrics, models, predict, reload, v2
 from app.routes.docs import add_docs
-from app.schemas import Problem
+from app.v2.statistics import StatisticsByModel
 from models import SAVED_MODELS
 
 DESCRIPTION = """\
@@ -21,32 +29,60 @@ Median house values of California's census block groups, in **100,000 USD of 199
 features, by a neural network. Every answer comes with an interval and with warnings where the
 network is out of its depth."""
 
+EVERYONE = AccessPolicy()
 
-def create_app(models_directory: Path = SAVED_MODELS, default: str | None = None) -> FastAPI:
-    """An app that serves the models saved in a directory.
 
-    Raises SavedModelError where one of them is damaged, or the default one is not there.
+def create_app(
+    models_directory: Path = SAVED_MODELS,
+    default: str | None = None,
+    admin_token: str | None = None,
+    access: AccessPolicy = EVERYONE,
+    log: AccessLog | None = None,
+) -> FastAPI:
+    """An app that serves the models saved in a directory, and reloads them for who has the token.
+
+    Raises SavedModelError where one of them is damaged, or the default one is not there, and
+    KeysFileError where the keys that the access asks for cannot be read.
     """
     app = FastAPI(
         title="California housing",
         version=__version__,
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={500: {"model": Problem, "description": "The service failed."}},
+        generate_unique_id_function=_operation_id,
+        responses=FAILED,
     )
     app.state.models = load_models(models_directory, default)
+    app.state.models_directory = models_directory.absolute()
+    app.state.reload = ReloadInPlace(app.state, app.state.models_directory, default)
+    app.state.admin_token = admin_token
+    app.state.api_keys = app.state.reload_keys = None
     app.state.draining = False
-    for router in (predict.router, explain.router, metrics.router, models.router, health.router):
-        app.include_router(router)
+    app.state.inference_statistics = StatisticsByModel()
+    for family in (predict, batch, explain, v2, metrics, models, reload, health):
+        app.include_router(family.router)
     add_docs(app)
-    app.add_middleware(HeadAsGet)
+    enforce(app, access)
+    app.state.access_log = log
+    app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
+    app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
     add_error_handlers(app)
 
-    @cache
-    def openapi() -> dict[str, Any]:
-        return build_openapi(app, app.state.models)
+    @lru_cache(maxsize=1)  # until other models are loaded
+    def openapi(models: LoadedModels) -> dict[str, Any]:
+        document = build_openapi(app, models)
+        if access.api_keys_file is not None:
+            document_keys(document, open_metrics=access.open_metrics)
+        return document
 
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    # FastAPI's own way to extend the document
+    app.openapi = lambda: openapi(app.state.models)  # type: ignore[method-assign]
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What a generated client calls the operation."""
+    return f"{route.name}_of_version" if "{version}" in route.path else route.name

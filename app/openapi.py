@@ -1,13 +1,27 @@
 """/openapi.json: what FastAPI derives from the routes, with what only the loaded models know."""
 
+import json
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from pydantic_core import from_json
 
 from app.answer import answer
-from app.errors import MEDIA_TYPE
+from app.batch.csv_format import CSVWriter
+from app.batch.json_format import ColumnsWriter
+from app.batch.ndjson_format import NDJSONWriter
+from app.batch.scored import Scored, Scorer
+from app.batch.stream import Writer
 from app.loaded_models import LoadedModels
+from app.media_types import CSV, JSON, NDJSON
+from app.model_header import MODEL_HEADER
+from app.rows import Rows
+from app.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
+from app.v2 import inference
+from app.v2.schemas import InferenceError, InferenceRequest
 from models.features import FEATURE_NAMES
 
 
@@ -16,23 +30,37 @@ def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    _tell_errors_as_problems(document)
+    _add_schemas_referred_to(document)
+    _remove_fastapis_errors(document)
     _tell_training_ranges(document, models)
     _tell_examples(document, models)
+    _tell_batch_examples(document, models)
+    _tell_inference_examples(document, models)
     return document
 
 
-def _tell_errors_as_problems(document: dict[str, Any]) -> None:
-    """Errors are problem+json; and a path parameter that is any text cannot be refused with 422."""
+REFERRED_TO = (
+    *(HouseColumns, PredictedColumns, RefusedRow),
+    *(InferenceRequest, InferenceError),
+    Problem,
+)
+"""What routes only name: they read bodies themselves, or answer something else than they should."""
+
+
+def _add_schemas_referred_to(document: dict[str, Any]) -> None:
+    _, definitions = models_json_schema(
+        [(schema, "validation") for schema in REFERRED_TO],
+        ref_template="#/components/schemas/{model}",
+    )
+    document["components"]["schemas"] |= definitions["$defs"]
+
+
+def _remove_fastapis_errors(document: dict[str, Any]) -> None:
+    """A path parameter that is any text cannot be refused with 422."""
     for path in document["paths"].values():
         for operation in path.values():
-            responses = operation["responses"]
-            if "HTTPValidationError" in str(responses.get("422")):
-                del responses["422"]
-            for response in responses.values():
-                content = response.get("content", {})
-                if "Problem" in str(content):
-                    content[MEDIA_TYPE] = content.pop("application/json")
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
     for unused in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(unused, None)
 
@@ -50,10 +78,64 @@ def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
     """The first golden row with its true answer, and the default model's name."""
     row = models.default.saved.golden_rows[0]
     for path in ("/predict", "/explain"):
-        request = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        request = document["paths"][path]["post"]["requestBody"]["content"][JSON]
         request["example"] = dict(zip(FEATURE_NAMES, row.tolist(), strict=True))
+    for path in ("/predict", "/predict/batch", "/explain"):
+        headers = document["paths"][path]["post"]["responses"]["200"]["headers"]
+        headers[MODEL_HEADER]["example"] = models.default.identity
     operation = document["paths"]["/predict"]["post"]
-    response = operation["responses"]["200"]["content"]["application/json"]
-    response["example"] = answer(row, models.default).model_dump()
-    (name,) = document["paths"]["/models/{name}"]["get"]["parameters"]
-    name["example"] = models.default.name
+    response = operation["responses"]["200"]["content"][JSON]
+    response["example"] = answer(row, models.default)
+    for path, method in (("/models/{name}", "get"), ("/models/{name}/reload", "post")):
+        (name,) = document["paths"][path][method]["parameters"]
+        name["example"] = models.default.name
+
+
+def _tell_batch_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """Two golden rows in each media type that is text, with their true answers."""
+    rows = models.default.saved.golden_rows[:2]
+    scorer = Scorer(models.default)
+    estimate, warnings = models.default.saved.model.answer(rows)
+    scored = Scored(Rows(rows), np.transpose(estimate), dict(enumerate(warnings)))
+    objects = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
+    columns = dict(zip(FEATURE_NAMES, rows.T.tolist(), strict=True))
+    operation = document["paths"]["/predict/batch"]["post"]
+    request, response = operation["requestBody"], operation["responses"]["200"]
+    request["content"][JSON]["examples"] = _named(rows=objects, columns=columns)
+    response["content"][JSON]["examples"] = _named(
+        rows=scored.to_json(scorer), columns=from_json(ColumnsWriter(scorer).write([scored]))
+    )
+    lines = [",".join(FEATURE_NAMES), *(",".join(map(repr, row)) for row in rows.tolist())]
+    request["content"][CSV]["example"] = "\n".join(lines) + "\n"
+    response["content"][CSV]["example"] = _written(CSVWriter(), scored)
+    request["content"][NDJSON]["example"] = "".join(f"{json.dumps(row)}\n" for row in objects)
+    response["content"][NDJSON]["example"] = _written(NDJSONWriter(scorer), scored)
+
+
+def _named(**values: Any) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in values.items()}
+
+
+def _written(writer: Writer, scored: Scored) -> str:
+    return (writer.start() + writer.write(scored) + writer.end()).decode()
+
+
+def _tell_inference_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """Two golden rows with their true answer, as JSON."""
+    model = models.default
+    rows = model.saved.golden_rows[:2]
+    tensor = {"name": "features", "shape": [*rows.shape], "datatype": "FP64"}
+    predictions = {"data": model.saved.model.predict(rows).tolist()}
+    for path, operations in document["paths"].items():
+        if not path.startswith("/v2/models/{name}"):
+            continue
+        (operation,) = operations.values()
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                by_name = {"name": model.name, "version": model.saved.version}
+                parameter["example"] = by_name[parameter["name"]]
+        if path.endswith("/infer"):
+            request = operation["requestBody"]["content"][JSON]
+            request["example"] = {"id": "1", "inputs": [{**tensor, "data": rows.tolist()}]}
+            response = operation["responses"]["200"]["content"][JSON]
+            response["example"] = inference.answer(model, "1", len(rows), predictions)

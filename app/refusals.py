@@ -1,13 +1,15 @@
 """Why an input is refused, in one sentence: what was required, and what came."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from app.schemas import RefusedField
-from app.strict_json import Repeated
+from app.strict_json import NotJSON, Repeated
 from models.features import FEATURES
 
+MOST_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
 CLOSE_ENOUGH = 0.6  # difflib's ratio between a name that came and a known one
 LONGEST_LIKELY_NAME = 40  # a longer one is no slip of the finger, and costs time to compare
 
@@ -29,9 +31,34 @@ type_in_words = {
     type(None): "null",
     list: "an array",
     dict: "an object",
+    int: "a number",
     float: "a number",
 }
-"""JSON's types, by those that Python's parser makes of them."""
+"""JSON's types, by those that a parser makes of them."""
+
+
+def explain_all(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[RefusedField]]:
+    """Pydantic's errors in one sentence, and each of them (up to a limit) in words."""
+    found = _distinct(errors)
+    refused = [explain(error) for error in found[:MOST_ERRORS]]
+    return refused[0].msg + _and_more(found), refused
+
+
+def explain_first(errors: Sequence[Mapping[str, Any]]) -> tuple[str, RefusedField]:
+    """Pydantic's errors in one sentence, and the first of them in words."""
+    found = _distinct(errors)
+    first = explain(found[0])
+    return first.msg + _and_more(found), first
+
+
+def _distinct(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each error once; an unknown name first, because it often explains a missing one."""
+    found = [*{(error["loc"], error["type"]): error for error in errors}.values()]
+    return sorted(found, key=lambda error: error["type"] != "extra_forbidden")
+
+
+def _and_more(found: Sequence[Mapping[str, Any]]) -> str:
+    return f" And {len(found) - 1} more." if len(found) > 1 else ""
 
 
 def explain(error: Mapping[str, Any]) -> RefusedField:
@@ -40,24 +67,25 @@ def explain(error: Mapping[str, Any]) -> RefusedField:
     if error["type"] == "json_invalid":
         return RefusedField(loc=[place], msg=_not_json(error, path), type="json_invalid")
     if error["type"] == "string_unicode":  # a key with half of a surrogate pair
-        return RefusedField(loc=[place], msg=_unknown_feature(""), type="unknown_feature")
+        return RefusedField(loc=[place], msg=unknown_feature(""), type="unknown_feature")
     if place == "body" and not path:
         return RefusedField(loc=[place], msg=_not_an_object(error), type=error["type"])
     if place == "body" and path[0] in feature_by_name:
         return _refused_feature(path[0], error)
     if place == "body":
-        return RefusedField(loc=[place], msg=_unknown_feature(path[0]), type="unknown_feature")
+        return RefusedField(loc=[place], msg=unknown_feature(path[0]), type="unknown_feature")
     return RefusedField(
         loc=[place],
-        msg=_refused_query(path),
+        msg=_refused_query(error, path),
         type="unknown_parameter" if error["type"] == "extra_forbidden" else error["type"],
     )
 
 
-def _refused_query(path: list[Any]) -> str:
-    if path == ["level"]:
-        return "The query's `level` must be a number, however something else came."
-    return "The query must have known parameters only (see /docs), however another one came."
+def _refused_query(error: Mapping[str, Any], path: list[Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "The query must have known parameters only (see /docs), however another one came."
+    required = {"level": "a number", "errors": "true or false"}.get(path[0], "a name")
+    return f"The query's `{path[0]}` must be {required}, however something else came."
 
 
 def _not_json(error: Mapping[str, Any], path: list[Any]) -> str:
@@ -66,6 +94,8 @@ def _not_json(error: Mapping[str, Any], path: list[Any]) -> str:
 
 
 def _not_an_object(error: Mapping[str, Any]) -> str:
+    if isinstance(error["input"], NotJSON):
+        return f"The body must be JSON in UTF-8, however: {error['input'].reason}."
     came = "it is empty" if error["type"] == "missing" else f"{_came(error['input'])} came"
     return f"The body must be a JSON object of the eight features, however {came}."
 
@@ -79,12 +109,14 @@ def _refused_feature(name: str, error: Mapping[str, Any]) -> RefusedField:
     return RefusedField(loc=["body", name], msg=f"{required}, however {came}.", type=kind)
 
 
-def _unknown_feature(name: str) -> str:
+def unknown_feature(name: str) -> str:
+    """The sentence for a name that is none of the eight, with the one that was likely meant."""
     likely = _likely_name(name)
     hint = f"; did you mean {likely}?" if likely else "."
     return f"The features must be {', '.join(feature_by_name)}, however an unknown one came{hint}"
 
 
+@lru_cache(maxsize=1024)  # a batch has one slip in each of its rows
 def _likely_name(name: str) -> str | None:
     if len(name) > LONGEST_LIKELY_NAME:
         return None

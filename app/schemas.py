@@ -30,6 +30,16 @@ HouseFeatures = create_model(
 )
 
 
+_columns: dict[str, Any] = {feature.name: (list[float], ...) for feature in FEATURES}
+
+HouseColumns = create_model(
+    "HouseColumns",
+    __config__=ConfigDict(extra="forbid"),
+    __doc__="The eight features of many census block groups: arrays of equal length.",
+    **_columns,
+)
+
+
 def to_row(house: BaseModel) -> FloatArray:
     """HouseFeatures as a row (8,), in the order of FEATURES."""
     return np.array([*house.model_dump().values()])
@@ -58,6 +68,28 @@ class Prediction(FiniteSchema):
     interval: Interval
     warnings: list[str] = Field(description="One sentence for each reason to doubt the prediction.")
     model: str = Field(description="The name and version of the model that answered.")
+
+
+class RefusedRow(BaseModel):
+    """What stands in the place of a row of a batch that is refused."""
+
+    error: str = Field(description="What was required and what came, in one sentence.")
+
+
+class RefusedColumn(RefusedRow):
+    """Which row of a batch of columns is refused."""
+
+    row: int = Field(description="Its place in the arrays, from 0.")
+
+
+class PredictedColumns(FiniteSchema):
+    """The answers to a batch of columns, row for row; null where a row is refused."""
+
+    prediction: list[float | None] = Field(description=f"Median house values, {TARGET_UNIT}.")
+    lower: list[float | None] = Field(description=f"Lower bounds, {TARGET_UNIT}.")
+    upper: list[float | None] = Field(description=f"Upper bounds, {TARGET_UNIT}.")
+    model: str = Field(description="The name and version of the model that answered.")
+    errors: list[RefusedColumn] | None = Field(None, description="Only where rows are refused.")
 
 
 class Explanation(FiniteSchema):

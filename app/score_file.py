@@ -1,87 +1,128 @@
-"""Score a file of rows without a server: the same features and bounds as over HTTP."""
+"""Score a file of rows without a server: the same features, bounds and answers as over HTTP."""
 
-import csv
-import io
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, Never
 
-import numpy as np
-from pydantic import ValidationError
+from tqdm import tqdm
 
-from app.answer import answer
-from app.loaded_models import NamedModel
-from app.refusals import explain
-from app.schemas import HouseFeatures, to_row
-from app.strict_json import parse_strict_json
-from models.csv_table import Table, TableError, parse_csv_table
-from models.features import FEATURE_NAMES, FEATURES
+from app.batch.csv_format import CSVReader, CSVWriter
+from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
+from app.batch.scored import Scorer
+from app.batch.stream import Reader, Writer
+from app.rows import Rows
+from models.csv_table import TableError
+
+PIECE_BYTES = 1024 * 1024
+MOST_REASONS = 20
 
 
 class ScoringError(Exception):
-    """A file cannot be scored; names the file, the line and the column."""
+    """A file cannot be scored; names the file and what was required of it."""
 
 
-def score_file(path: Path, model: NamedModel) -> str:
-    """The answers to a CSV or NDJSON file, row for row, in the file's own format.
+@dataclass(slots=True)
+class Summary:
+    """What became of the rows of a file."""
 
-    Raises ScoringError at the first row that the service would refuse.
+    rows: int = 0
+    refused: int = 0
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+    """The first of the rows that are refused, by their numbers from 1, and why."""
+
+    def add(self, rows: Rows) -> None:
+        """Count some more rows."""
+        for index, reason in sorted(rows.refused.items())[: MOST_REASONS - len(self.reasons)]:
+            self.reasons.append((self.rows + index + 1, reason))
+        self.rows += len(rows)
+        self.refused += len(rows.refused)
+
+
+async def score_file(
+    path: Path, scorer: Scorer, output: BinaryIO, *, errors: bool = False
+) -> Summary:
+    """Write an answer for each row of a CSV, NDJSON or Parquet file, in the file's own format.
+
+    `errors` adds the column `error` to CSV; the others tell it as they are.
+    Raises ScoringError where the file cannot be read, OSError where the output cannot be written.
     """
-    score = score_by_suffix.get(path.suffix.lower())
-    if score is None:
+    open_source = source_by_suffix.get(path.suffix.lower())
+    if open_source is None:
         raise ScoringError(
-            f"{path} must be named {', '.join(f'*{suffix}' for suffix in score_by_suffix)}, "
+            f"{path} must be named {', '.join(f'*{suffix}' for suffix in source_by_suffix)}, "
             "however it is not"
         )
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ScoringError(f"{path} must be a readable file, however: {error.strerror}") from error
-    return score(str(path), content, model)
+    parts, writer = open_source(path, scorer, errors)
+    readable = _readable(path, parts)
+    first = [*islice(readable, 1)]  # before anything is written: the file may be none of its kind
+    summary = Summary()
+    output.write(writer.start())
+    for rows in chain(first, readable):
+        output.write(writer.write(await scorer.score(rows)))
+        summary.add(rows)
+    output.write(writer.end())
+    return summary
 
 
-def _score_csv(name: str, content: bytes, model: NamedModel) -> str:
+Source = tuple[Iterator[Rows], Writer]
+"""The rows of a file, a part at a time, and what writes their answers."""
+
+
+def _open_csv(path: Path, _scorer: Scorer, errors: bool) -> Source:  # noqa: FBT001
+    return _read_text(path, CSVReader(str(path))), CSVWriter(errors=errors)
+
+
+def _open_ndjson(path: Path, scorer: Scorer, _errors: bool) -> Source:  # noqa: FBT001
+    return _read_text(path, NDJSONReader()), NDJSONWriter(scorer)
+
+
+def _open_parquet(path: Path, _scorer: Scorer, _errors: bool) -> Source:  # noqa: FBT001
     try:
-        table = parse_csv_table(name, content, FEATURE_NAMES)
+        from app.batch.parquet_format import ParquetWriter, read_parquet  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise ScoringError(
+            f"for {path} the extra `arrow` must be installed, however it is not"
+        ) from error
+    return _watched(read_parquet(path)), ParquetWriter()
+
+
+source_by_suffix = {
+    ".csv": _open_csv,
+    ".ndjson": _open_ndjson,
+    ".jsonl": _open_ndjson,
+    ".parquet": _open_parquet,
+}
+
+
+def _readable(path: Path, parts: Iterator[Rows]) -> Iterator[Rows]:
+    """The same parts; what keeps them from being read becomes a ScoringError."""
+    try:
+        yield from parts
     except TableError as error:
         raise ScoringError(str(error)) from error
-    _require_bounds(name, table)
-    answers = io.StringIO(newline="")
-    writer = csv.writer(answers, lineterminator="\n")
-    writer.writerow(["prediction", "lower", "upper"])
-    writer.writerows(np.transpose(model.saved.model.estimate(table.values)).tolist())
-    return answers.getvalue()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "it is damaged"
+        raise ScoringError(f"{path} must be a readable file, however: {reason}") from error
 
 
-def _require_bounds(name: str, table: Table) -> None:
-    for feature, values in zip(FEATURES, table.values.T, strict=True):
-        for line, number in zip(table.lines, values.tolist(), strict=True):
-            if not feature.allows(number):
-                raise ScoringError(
-                    f"{name}, line {line}, column {feature.name}: must be a number "
-                    f"{feature.bounds}, however: {number:g}"
-                )
+def _read_text(path: Path, reader: Reader) -> Iterator[Rows]:
+    with path.open("rb") as file, _bar(path.stat().st_size, "B") as bar:
+        while piece := file.read(PIECE_BYTES):
+            yield from reader.feed(piece)
+            bar.update(len(piece))
+        yield from reader.close()
 
 
-def _score_ndjson(name: str, content: bytes, model: NamedModel) -> str:
-    return "".join(
-        _score_line(f"{name}, line {number}", line, model) + "\n"
-        for number, line in enumerate(content.splitlines(), start=1)
-        if line.strip()
-    )
+def _watched(parts: Iterator[Rows]) -> Iterator[Rows]:
+    with _bar(None, "rows") as bar:
+        for rows in parts:
+            yield rows
+            bar.update(len(rows))
 
 
-def _score_line(where: str, line: bytes, model: NamedModel) -> str:
-    try:
-        house = HouseFeatures.model_validate(parse_strict_json(line))
-    except json.JSONDecodeError as error:
-        raise ScoringError(f"{where}: must be JSON in UTF-8, however: {error.msg}") from error
-    except ValidationError as error:
-        first: Mapping[str, Any] = error.errors()[0]
-        reason = explain({**first, "loc": ("body", *first["loc"])})
-        raise ScoringError(f"{where}: {reason.msg.replace('The body', 'The line')}") from error
-    return answer(to_row(house), model).model_dump_json()
-
-
-score_by_suffix = {".csv": _score_csv, ".ndjson": _score_ndjson, ".jsonl": _score_ndjson}
+def _bar(total: int | None, unit: str) -> "tqdm[Never]":
+    """A progress bar on standard error, where someone is watching."""
+    return tqdm(desc="scoring", total=total, unit=unit, unit_scale=True, leave=False, disable=None)

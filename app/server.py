@@ -1,18 +1,27 @@
-"""The HTTP server: uvicorn, which on SIGTERM warns its clients, then finishes."""
+"""One process that answers HTTP: uvicorn, which on SIGTERM warns its clients, then finishes."""
 
 import asyncio
 import contextlib
 import ctypes
+import ipaddress
+import signal
 import socket
 import struct
-import sys
+import threading
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 
+from app.protocol import StrictProtocol, watch
+from app.record.access_log import AccessLog
+from app.reload import reload_all
+from app.response_headers import FIXED_HEADERS
+from app.tell import tell
+
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
-DRAIN_SECONDS = 0.5  # /readyz says 503 and every answer closes its connection
-SETTLE_SECONDS = 0.1  # for the requests of the connections that came last
+DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
+SETTLE_SECONDS = 0.3  # for the requests of the connections that came last
 FINISH_SECONDS = 5  # for requests that are still being sent; orchestrators kill after 10
 GIVE_UP_SECONDS = 7  # on requests that are still being answered
 
@@ -21,26 +30,35 @@ BPF_RETURN_ZERO = struct.pack("HBBI", 0x06, 0, 0, 0)  # a sock_filter that drops
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that is still there for those who have not yet heard that it is going."""
+    """A server that is still there for those who have not yet heard that it is going.
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
-        super().__init__(config)
+    `last` says that no other process will take connections from its listener after it.
+    """
+
+    def __init__(self, app: FastAPI, on_start: Callable[[], None], *, last: bool) -> None:
+        super().__init__(_config(app))
         self.app = app
+        self.on_start = on_start
+        self.last = last
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        log: AccessLog | None = self.app.state.access_log
+        with log.writing() if log else contextlib.nullcontext():
+            super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        model = self.app.state.models.default.identity
-        print(f"Serving {model} on http://{address}, documented at /docs", file=sys.stderr)
+        watch(self.server_state)
+        self.on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.app.state.draining = True
         headers = self.server_state.default_headers
         self.server_state.default_headers = [*headers, (b"connection", b"close")]
         await asyncio.sleep(DRAIN_SECONDS)
-        for listener in sockets or []:
-            _turn_away(listener)
+        if self.last:
+            for listener in sockets or []:
+                _turn_away(listener)
         await asyncio.sleep(SETTLE_SECONDS)
         asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_unfinished_requests)
         await super().shutdown(sockets)
@@ -51,27 +69,49 @@ class DrainingServer(uvicorn.Server):
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer requests until SIGTERM or SIGINT, finish those that came, raise the signal again."""
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_level="error",
-        access_log=False,  # costs as much as half of all requests
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GIVE_UP_SECONDS,
+    """Answer requests until SIGTERM or SIGINT, finish those that came, raise the signal again.
+
+    SIGHUP reloads the API keys and the models.
+    """
+    reloads = (app.state.reload, app.state.reload_keys)
+    signal.signal(
+        signal.SIGHUP, lambda *_: threading.Thread(target=reload_all, args=reloads).start()
     )
-    DrainingServer(config, app).run(sockets=[listener])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    DrainingServer(app, lambda: greet(app, listener), last=True).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on an address; raises OSError where that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family)
+
+
+def greet(app: FastAPI, listener: socket.socket) -> None:
+    """Say on standard error what is served, and where."""
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    model = app.state.models.default.identity
+    tell(f"Serving {model} on http://{address}, documented at /docs")
+    if app.state.api_keys is None and not ipaddress.ip_address(host).is_loopback:
+        tell(f"Whoever reaches {address} gets in, because there is no --api-keys-file")
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=StrictProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,  # costs as much as half of all requests; app/record/ has another
+        headers=FIXED_HEADERS,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GIVE_UP_SECONDS,
+    )
 
 
 def _turn_away(listener: socket.socket) -> None:

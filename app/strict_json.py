@@ -5,32 +5,38 @@ an exception that is not its own. The media type is checked before the body is l
 """
 
 import codecs
-import email.message
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 
-MEDIA_TYPE = "application/json"
+from app.content import at_most, require_announced_size, require_media_type
+from app.media_types import JSON
+
 MOST_BYTES = 64 * 1024  # a row has about 150
+TOO_LARGE = f"The body must have at most {MOST_BYTES:,} bytes, however it has more."
 
 
 class Repeated:
     """Stands for the values of a key that came more than once; no schema takes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class NotJSON:
+    """Stands for a line of a batch that is not JSON; no schema takes it."""
+
+    reason: str
+
+
 class StrictJSONRequest(Request):
     """A request whose body must be JSON in UTF-8, a key at most once in each object."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        size = 0
-        async for chunk in super().stream():
-            size += len(chunk)
-            _require_size(size)
-            yield chunk
+        async for piece in at_most(super().stream(), MOST_BYTES, TOO_LARGE):
+            yield piece
 
     async def json(self) -> Any:
         return parse_strict_json(await self.body())
@@ -43,41 +49,11 @@ class StrictJSONRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            _require_plain_json(request.headers)
+            require_media_type(request.headers, JSON)
+            require_announced_size(request.headers, MOST_BYTES, TOO_LARGE)
             return await handle(StrictJSONRequest(request.scope, request.receive))
 
         return handle_strictly
-
-
-def _require_plain_json(headers: Headers) -> None:
-    """Raise a 415 or 413 unless the headers announce JSON as it is, and not too much of it."""
-    content_type = email.message.Message()
-    content_type["content-type"] = headers.get("content-type", "")
-    if content_type.get_content_type() != MEDIA_TYPE:
-        came = "another one came" if "content-type" in headers else "none came"
-        raise HTTPException(
-            415,
-            f"The Content-Type must be {MEDIA_TYPE}, however {came} "
-            f"(with curl, add: -H 'content-type: {MEDIA_TYPE}').",
-        )
-    if content_type.get_content_charset("utf-8") not in ("utf-8", "utf8"):
-        raise HTTPException(415, "The charset must be UTF-8, however another one came.")
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(
-            415, "The body must not be compressed, however the Content-Encoding says that it is."
-        )
-    length = headers.get("content-length", "")
-    if length.isdecimal():  # what is not is the server's to refuse; the body is counted anyway
-        _require_size(float(length))
-
-
-def _require_size(size: float) -> None:
-    if size > MOST_BYTES:
-        raise HTTPException(
-            413,
-            f"The body must have at most {MOST_BYTES:,} bytes, however it has more.",
-            headers={"Connection": "close"},  # instead of reading the rest of it
-        )
 
 
 def parse_strict_json(body: bytes) -> Any:

@@ -5,14 +5,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from models import SAVED_MODELS
+from models.house_price import HousePriceModel
+from models.layers import Dense
+from models.network import Network
 from models.storage import SavedModel, load_model
 
 PROJECT = Path(__file__).parents[1]
@@ -42,6 +47,14 @@ def saved() -> SavedModel:
 
 
 @pytest.fixture
+def other(saved) -> HousePriceModel:
+    """Another model: the committed one with its output layer doubled."""
+    hidden, sigmoid, output = saved.model.network.layers
+    doubled = Dense(output.weights * 2, output.biases * 2)
+    return replace(saved.model, network=Network([hidden, sigmoid, doubled]))
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 
@@ -68,17 +81,32 @@ class Server:
         self.url = url
         self.port = int(url.rpartition(":")[2])
 
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has started and that live."""
+        started = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [pid for pid in map(int, Path(started).read_text().split()) if lives(pid)]
+
     def stop(self) -> int:
         """Send SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=15)
 
 
+def lives(pid: int) -> bool:
+    """Whether there is a process of that number which has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
-def serving(*arguments) -> Iterator[Server]:
+def serving(*arguments, stdout=None) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
         cwd=PROJECT,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -88,6 +116,10 @@ def serving(*arguments) -> Iterator[Server]:
         assert url, line + process.stderr.read()
         yield Server(process, url[0])
     finally:
+        if "--workers" in arguments:  # whose parent has a directory to remove
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=15)
         process.kill()
         process.wait()
         process.stderr.close()
@@ -115,3 +147,31 @@ def counterpart(*names: str, package: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+@pytest.fixture(scope="module")  # it runs an event loop, beside which other tests could have none
+def browser() -> Iterator[Browser]:
+    """A real browser that can resolve no name, so that no page of it needs another host."""
+    chromium = counterpart("chromium", "chromium-browser", "google-chrome", package="chromium")
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", offline]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    """A page whose `errors` are what its console, its scripts and its requests complained of."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("requestfailed", lambda request: page.errors.append(request.url))
+        page.on(
+            "console",
+            lambda message: page.errors.append(message.text) if message.type == "error" else None,
+        )
+        yield page

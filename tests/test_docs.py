@@ -1,11 +1,11 @@
 import json
 import re
-import subprocess
 
+import httpx
 import pytest
 
 from models.features import FEATURES
-from tests.conftest import counterpart
+from tests.conftest import PROJECT, ROW, serving
 
 
 @pytest.fixture(scope="module")
@@ -13,31 +13,36 @@ def document(client):
     return client.get("/openapi.json").json()
 
 
-def test_the_documentation_page_is_complete_without_another_host(server, tmp_path):
+def test_the_documentation_page_is_complete_without_another_host(server, page, document):
     """A real browser that can resolve no name shows every address."""
-    chromium = counterpart("chromium", "chromium-browser", "google-chrome", package="chromium")
+    page.goto(f"{server.url}/docs")
+    page.wait_for_selector(".opblock")
 
-    result = subprocess.run(
-        [
-            chromium,
-            *["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
-            *["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            f"--user-data-dir={tmp_path}",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=10000",
-            "--dump-dom",
-            f"{server.url}/docs",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
+    shown = page.eval_on_selector_all(
+        ".opblock-summary-path", "all => all.map(e => e.dataset.path)"
     )
 
-    for address in ("/predict", "/metrics", "/models", "/models/{name}", "/livez", "/readyz"):
-        assert f'data-path="{address}"' in result.stdout
-    assert "CONSOLE" not in result.stderr, result.stderr
+    assert sorted(shown) == sorted(document["paths"])
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("address", ["/predict", "/predict/batch", "/v2/models/{name}/infer"])
+def test_one_click_gets_the_answer_that_stands_beside_the_example(server, page, document, address):
+    operation = document["paths"][address]["post"]
+    content = operation["responses"]["200"]["content"]["application/json"]
+    expected = content["example"] if "example" in content else content["examples"]["rows"]["value"]
+
+    page.goto(f"{server.url}/docs")
+    block = page.locator(
+        f"#operations-{operation['tags'][0].replace(' ', '_')}-{operation['operationId']}"
+    )
+    block.locator(".opblock-summary-control").click()
+    block.locator(".execute").click()
+    answer = block.locator(".live-responses-table .response-col_description .microlight").first
+    answer.wait_for()
+
+    assert json.loads(answer.inner_text()) == expected
+    assert page.errors == []
 
 
 def test_the_documentation_page_allows_scripts_of_its_own_host_only(client):
@@ -81,20 +86,84 @@ def test_the_example_row_stands_with_its_true_answer(document, client):
     assert client.post("/predict", json=example).json() == answer
 
 
-def test_every_error_has_its_shape(document):
-    schemas = document["components"]["schemas"]
+def test_every_error_has_the_shape_of_its_address(document):
     responses = document["paths"]["/predict"]["post"]["responses"]
 
     assert set(responses) == {"200", "404", "413", "415", "422", "500"}
     assert set(document["paths"]["/models/{name}"]["get"]["responses"]) == {"200", "404", "500"}
-    for path in document["paths"].values():
+    for address, path in document["paths"].items():
         for operation in path.values():
             for status, response in operation["responses"].items():
                 if status[0] in "45":
                     (media_type,) = response["content"]
-                    assert media_type == "application/problem+json"
-    assert {"Problem", "RefusedField"} <= schemas.keys()
-    assert not {"HTTPValidationError", "ValidationError"} & schemas.keys()
+                    of_v2 = address.startswith("/v2")
+                    assert media_type == (
+                        "application/json" if of_v2 else "application/problem+json"
+                    )
+                    assert response["content"][media_type]["example"]
+    assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+
+
+JSON = {"content-type": "application/json"}
+TOO_OLD = json.dumps({**ROW, "HouseAge": 500})
+PREDICT = {
+    404: {"params": {"model": "x"}, "content": TOO_OLD, "headers": JSON},
+    413: {"content": " " * 5_000_000, "headers": JSON},
+    415: {"content": "{}"},
+    422: {"content": TOO_OLD, "headers": JSON},
+}
+INFER = {"inputs": [{"name": "features", "shape": [1, 8], "datatype": "FP64"}]}
+REQUESTS = {
+    ("post", "/predict"): PREDICT,
+    ("post", "/explain"): PREDICT,
+    ("post", "/predict/batch"): {
+        **PREDICT,
+        404: {"params": {"model": "x"}, "content": "[]", "headers": JSON},
+        422: {"content": "", "headers": {"content-type": "text/csv"}},
+    },
+    ("get", "/models/{name}"): {404: {}},
+    ("post", "/models/{name}/reload"): {403: {}},
+    ("post", "/v2/models/{name}/infer"): {
+        400: {"json": {"inputs": [{**INFER["inputs"][0], "data": [1, 500, *[1] * 4, 35, -120]}]}},
+        404: {},
+        413: {"content": " " * 5_000_000},
+        415: {"headers": {"content-encoding": "br"}},
+    },
+}
+"""For each operation and status, a request that is answered so."""
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [(*operation, status) for operation, by_status in REQUESTS.items() for status in by_status],
+)
+def test_the_example_of_an_error_is_a_true_answer(client, document, method, address, status):
+    response = document["paths"][address][method]["responses"][str(status)]
+    ((media_type, content),) = response["content"].items()
+    name = "unknown" if status == 404 else "notebook"
+
+    answer = client.request(
+        method, address.replace("{name}", name), **REQUESTS[method, address][status]
+    )
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, media_type)
+    assert answer.json() == content["example"]
+
+
+def test_the_committed_document_is_the_one_that_is_served():
+    """`make openapi` writes it; numbers that were computed are compared to rounding error."""
+    with serving() as server:
+        served = httpx.get(f"{server.url}/openapi.json").text
+
+    def rounded(text):
+        return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-9))
+
+    committed = json.loads((PROJECT / "openapi.json").read_text())
+    for document in (committed, (served := json.loads(served))):
+        texts = document["paths"]["/predict/batch"]["post"]["responses"]["200"]["content"]
+        for media_type in ("text/csv", "application/x-ndjson"):
+            texts[media_type]["example"] = re.sub(r"\d+\.\d+", "0", texts[media_type]["example"])
+    assert rounded(json.dumps(committed)) == served
 
 
 def test_every_reference_in_the_document_leads_somewhere(document):

@@ -195,7 +195,8 @@ def test_a_misspelt_feature_is_refused_with_its_likely_name(client, row, misspel
 
     problem = refused(client.post("/predict", json=body), 422)
 
-    missing, unknown = problem["errors"]
+    unknown, missing = problem["errors"]
+    assert problem["detail"].startswith(unknown["msg"])
     assert missing["loc"] == ["body", meant]
     assert unknown["type"] == "unknown_feature"
     assert unknown["msg"].endswith(f"did you mean {meant}?")
@@ -268,6 +269,9 @@ def test_no_refusal_echoes_its_input(client, row):
         ({"content-type": "text/plain"}, "however another one came"),
         ({"content-type": "application/json; charset=latin-1"}, "The charset must be UTF-8"),
         ({"content-type": "application/json; charset=latin-1; x=utf-8"}, "must be UTF-8"),
+        ({"content-type": "application/json; charset=\xe9".encode("latin-1")}, "must be UTF-8"),
+        ({"content-type": "application/json; charset*=x''y; charset*0=z"}, "must be UTF-8"),
+        ({"content-type": f"application/json; charset*{'1' * 5000}*=x"}, "must be application/json"),
         ({"content-type": "application/json", "content-encoding": "gzip"}, "not be compressed"),
     ],
 )  # fmt: skip

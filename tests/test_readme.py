@@ -35,6 +35,15 @@ def test_the_curl_gets_the_reply_that_stands_below_it():
     assert re.sub(r"\d+", "0", reply) == re.sub(r"\d+", "0", block("json").strip())
 
 
+def test_the_python_client_gets_the_prediction_that_the_curl_gets(server):
+    script = block("python").replace("127.0.0.1:8000", server.url.removeprefix("http://"))
+
+    result = run("-c", script)
+
+    prediction = json.loads(block("json"))["prediction"]
+    assert json.loads(result.stdout) == [[pytest.approx(prediction, rel=1e-7)]], result.stderr
+
+
 @pytest.mark.parametrize("name", ["champion", "notebook"])
 def test_the_metrics_are_those_of_the_saved_model(name):
     metrics = json.loads((SAVED_MODELS / name / "model.json").read_text())["metrics"]
@@ -69,9 +78,14 @@ def test_every_option_of_the_commands_is_told():
         *("--json", "--quiet", "--no-report"),
     ):
         assert f"`{option}" in README
-    for option in ("--host", "--port", "--models", "--default"):
+    for option in (
+        *("--host", "--port", "--models", "--default", "--workers", "--access-log"),
+        *("--api-keys-file", "--allowed-hosts", "--cors-origins"),
+    ):
         assert option in README
-        assert f"`HOUSING_{option[2:].upper()}`" in README
+        assert re.search(rf"`HOUSING_{option[2:].upper().replace('-', '_')}(=\w+)?`", README)
+    assert "--open-metrics" in README
+    assert "`HOUSING_METRICS_OPEN=1`" in README
 
 
 def test_make_serve_serves():
@@ -104,7 +118,10 @@ def test_the_commands_of_the_command_line_run():
     for text, options in zip(
         help_texts,
         (
-            ["--host", "--port", "--models", "--default"],
+            [
+                *("--host", "--port", "--models", "--default", "--workers", "--access-log"),
+                *("--api-keys-file", "--open-metrics", "--allowed-hosts", "--cors-origins"),
+            ],
             ["FILE", "--output", "--models", "--default"],
             ["--host", "--port"],
             ["--output", "--data", "--split", "--split-seed", "--seed", "--json", "--quiet"],

@@ -1,12 +1,20 @@
+import contextlib
 import csv
 import json
 import os
+import pty
+import subprocess
+import sys
+import termios
 import threading
 
+import pyarrow as pa
 import pytest
+from numpy.testing import assert_allclose
+from pyarrow import parquet
 
 from models.features import FEATURE_NAMES
-from tests.conftest import run
+from tests.conftest import PROJECT, run
 
 
 @pytest.fixture
@@ -27,6 +35,11 @@ def write_ndjson(path, rows):
     return path
 
 
+def write_parquet(path, rows):
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
 def predict(*arguments):
     return run("-m", "app", "predict", "--default", "notebook", *map(str, arguments))
 
@@ -38,9 +51,8 @@ def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):
     assert result.returncode == 0, result.stderr
     assert list(answers[0]) == ["prediction", "lower", "upper"]
     expected = saved.golden_estimate
-    assert [float(a["prediction"]) for a in answers] == expected.predictions.tolist()
-    assert [float(a["lower"]) for a in answers] == expected.lower.tolist()
-    assert [float(a["upper"]) for a in answers] == expected.upper.tolist()
+    for name, numbers in zip(answers[0], expected, strict=True):
+        assert_allclose([float(answer[name]) for answer in answers], numbers, rtol=1e-12)
 
 
 def test_an_ndjson_file_is_answered_as_the_service_answers(tmp_path, rows, client):
@@ -48,7 +60,11 @@ def test_an_ndjson_file_is_answered_as_the_service_answers(tmp_path, rows, clien
 
     assert result.returncode == 0, result.stderr
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert answers == [client.post("/predict", json=row).json() for row in rows]
+    for answer, row in zip(answers, rows, strict=True):
+        alone = client.post("/predict", json=row).json()
+        assert answer["interval"] == pytest.approx(alone["interval"], rel=1e-12)
+        assert answer["prediction"] == pytest.approx(alone["prediction"], rel=1e-12)
+        assert answer.keys() == alone.keys()
 
 
 def test_the_answers_can_go_to_a_file(tmp_path, rows):
@@ -103,28 +119,105 @@ def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
     assert received == [predict(source).stdout]
 
 
-def test_a_refused_row_is_named_by_file_line_and_column_and_nothing_is_written(tmp_path, rows):
-    bad = [*rows[:2], {**rows[2], "HouseAge": 201}]
+def test_a_refused_row_is_answered_in_its_place_told_and_counted(tmp_path, rows):
+    bad = [*rows[:2], {**rows[2], "HouseAge": 201}, *rows[3:]]
+    reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
 
-    for source, says in [
-        (write_csv(tmp_path / "rows.csv", bad), "rows.csv, line 4, column HouseAge: must be a "
-         "number from 0 to 200 (years), however: 201"),
-        (write_ndjson(tmp_path / "rows.jsonl", bad), "rows.jsonl, line 3: HouseAge must be a "
-         "number from 0 to 200 (years), however one that is too large came."),
-    ]:  # fmt: skip
-        result = predict(source, "--output", tmp_path / "answers")
-        assert result.returncode == 2
-        assert says in result.stderr
-        assert result.stderr.count("\n") == 1
-        assert not (tmp_path / "answers").exists()
+    for source in (
+        write_csv(tmp_path / "rows.csv", bad),
+        write_ndjson(tmp_path / "rows.jsonl", bad),
+        write_parquet(tmp_path / "rows.parquet", bad),
+    ):
+        output = tmp_path / "answers"
+        result = predict(source, "--output", output)
+        assert result.returncode == 4
+        assert result.stderr.splitlines() == [
+            f"{source}, row 3: {reason}",
+            "python -m app: 1 of 8 rows were refused",
+        ]
+        if source.suffix == ".csv":
+            assert output.read_text().splitlines()[3] == ",,"
+        elif source.suffix == ".jsonl":
+            assert json.loads(output.read_text().splitlines()[2]) == {"error": reason}
+        else:
+            assert (
+                parquet.read_table(output)["error"].to_pylist()
+                == [None] * 2 + [reason] + [None] * 5
+            )
 
 
-def test_a_line_that_is_not_json_and_a_format_that_is_not_known_are_refused(tmp_path):
-    (tmp_path / "rows.ndjson").write_text("{\n")
-    (tmp_path / "rows.txt").write_text("")
+def test_of_many_refused_rows_the_first_are_told(tmp_path):
+    result = predict(write_csv(tmp_path / "rows.csv", [dict.fromkeys(FEATURE_NAMES, "x")] * 30))
 
-    for name, says in [("rows.ndjson", "line 1: must be JSON in UTF-8"), ("rows.txt", "*.csv")]:
+    assert result.returncode == 4
+    assert result.stderr.count("row ") == 20
+    assert result.stderr.endswith("30 of 30 rows were refused\n")
+
+
+def test_a_parquet_file_is_answered_in_parquet(tmp_path, rows, saved):
+    output = tmp_path / "answers.parquet"
+
+    result = predict(write_parquet(tmp_path / "rows.parquet", rows), "--output", output)
+
+    answers = parquet.read_table(output)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert answers.column_names == ["prediction", "lower", "upper", "error"]
+    assert_allclose(answers["prediction"], saved.golden_estimate.predictions, rtol=1e-12)
+    assert answers["error"].null_count == len(rows)
+
+
+def test_where_someone_watches_a_bar_shows_how_far_it_is(tmp_path, rows):
+    """Someone watches a terminal; a log file has no bar."""
+    source = write_csv(tmp_path / "rows.csv", rows * 20_000)
+    watched, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "app", "predict", str(source), "--output", str(tmp_path / "out")],
+        cwd=PROJECT,
+        env={**os.environ, "HOUSING_DEFAULT": "notebook"},
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal's other end is closed
+            while piece := os.read(watched, 65536):
+                shown += piece
+    os.close(watched)
+
+    assert process.returncode == 0
+    assert b"scoring" in shown
+    assert b"%" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, however it is not"),
+        ("rows.csv", "", "rows.csv must have a header, however it is empty"),
+        ("rows.csv", "a,b\n1,2\n", "rows.csv, line 1: the header must have the column MedInc"),
+        (
+            "rows.parquet",
+            "PAR1",
+            "rows.parquet must be a Parquet file, however it is damaged or none",
+        ),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(tmp_path, name, content, says):
+    (tmp_path / name).write_text(content)
+
+    result = predict(tmp_path / name, "--output", tmp_path / "answers")
+
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    for name in ("absent.csv", "absent.parquet"):
         result = predict(tmp_path / name)
         assert result.returncode == 2
-        assert says in result.stderr
-        assert result.stderr.count("\n") == 1
+        assert result.stderr.endswith(
+            "must be a readable file, however: No such file or directory\n"
+        )

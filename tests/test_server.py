@@ -50,16 +50,19 @@ def test_importing_the_app_does_no_work():
 
 def test_sigterm_ends_an_idle_server_with_status_0():
     with serving() as server:
+        assert server.workers == []  # one process, unless more are asked for
         assert server.stop() == 0
 
 
-def test_ctrl_c_ends_a_server_with_status_0():
-    with serving() as server:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_a_server_with_status_0(workers):
+    with serving("--workers", workers) as server:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(timeout=15) == 0
 
 
-def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first():
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first(workers):
     """Eight clients send without a pause over kept connections; a request may only be refused."""
     answered, lost, unready = [], [], []
 
@@ -85,16 +88,17 @@ def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first
                 connection.close()
 
     headers = {"content-type": "application/json"}
-    with serving() as server:
+    with serving("--workers", workers) as server, httpx.Client(base_url=server.url) as probe:
         clients = [
             threading.Thread(target=send_until_refused, args=(server.port,)) for _ in range(8)
         ]
         for client in clients:
             client.start()
         time.sleep(0.5)
+        assert probe.get("/readyz").status_code == 200  # and keeps its connection
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-        unready.append(httpx.get(f"{server.url}/readyz"))
+        unready.append(probe.get("/readyz"))
         status = server.process.wait(timeout=15)
         for client in clients:
             client.join()
@@ -130,6 +134,7 @@ def test_no_answer_tells_which_server_gave_it(client):
     ("arguments", "says"),
     [
         (["serve", "--port", "http"], "argument --port: must be a whole number from 0 to 65535"),
+        (["serve", "--workers", "0"], "argument --workers: must be a whole number from 1 to 256"),
         (["serve", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535"),
         (["serve", "--host", "300.1.1.1", "--port", "0"], "must be an address to listen on"),
         (["serve", "--colour"], "unrecognized arguments"),

@@ -1,10 +1,11 @@
 """POST /explain: how much each feature moves a prediction."""
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from app.dependencies import ChosenModelDep
-from app.routes.predict import REFUSALS
+from app.model_header import model_header
+from app.routes.predict import RESPONSES
 from app.schemas import Explanation, HouseFeatures, to_row
 from app.strict_json import StrictJSONRoute
 from models.features import FEATURE_NAMES
@@ -14,13 +15,14 @@ AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take tu
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
 
-@router.post("/explain", summary="Explain the value of one row", responses=REFUSALS)
-async def explain(house: HouseFeatures, chosen: ChosenModelDep) -> Explanation:
+@router.post("/explain", summary="Explain the value of one row", responses=RESPONSES)
+async def explain(house: HouseFeatures, chosen: ChosenModelDep, response: Response) -> Explanation:
     """Exact Shapley values of the eight features, in 100,000 USD of 1990.
 
     The baseline is the mean prediction for a few training rows; with the contributions it adds up
     to the prediction.
     """
+    response.headers.update(model_header(chosen))
     # In a thread: 256 coalitions take long enough for other requests to notice.
     model = chosen.saved.model
     baseline, contributions = await to_thread.run_sync(

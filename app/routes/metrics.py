@@ -1,19 +1,54 @@
-"""GET /metrics: the errors on the test part of the data."""
+"""GET /metrics: the errors on the test part of the data, and what Prometheus wants to know."""
 
 from dataclasses import asdict
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from app.dependencies import ModelsDep
+from app.exposition import expose
 from app.loaded_models import NamedModel
+from app.media_types import JSON
+from app.negotiation import prometheus_accept
 from app.schemas import Metrics, ModelMetrics
 
 router = APIRouter(tags=["models"])
 
+EXAMPLE = """\
+# HELP housing_predictions_total Rows that a model answered.
+# TYPE housing_predictions_total counter
+housing_predictions_total{model="notebook"} 3.0
+"""
+AS_TEXT = {"schema": {"type": "string"}, "example": EXAMPLE}
+FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "JSON, or to whoever names one of its types in Accept, Prometheus's text.",
+        "content": {
+            JSON: {},  # first: FastAPI adds the schema
+            "text/plain": AS_TEXT,
+            "application/openmetrics-text": AS_TEXT | {"example": f"{EXAMPLE}# EOF\n"},
+        },
+        "headers": {"Vary": {"description": "Accept.", "schema": {"type": "string"}}},
+    }
+}
 
-@router.get("/metrics", summary="The test errors")
-async def metrics(models: ModelsDep) -> Metrics:
-    """The test errors of the default model, and under `models` of each, in 100,000 USD of 1990."""
+
+@router.get(
+    "/metrics",
+    summary="The test errors; what Prometheus scrapes",
+    response_model=Metrics,
+    responses=FORMATS,
+)
+async def metrics(request: Request, response: Response, models: ModelsDep) -> Metrics | Response:
+    """The test errors of the default model, and under `models` of each, in 100,000 USD of 1990.
+
+    Where Accept names a type of Prometheus's (`text/plain`, `application/openmetrics-text`), and
+    not JSON before it, these errors and the service's counters come as Prometheus's text.
+    """
+    response.headers["Vary"] = "Accept"
+    accept = prometheus_accept(request.headers.getlist("accept"))
+    if accept:
+        return expose(models, accept, ready=not request.app.state.draining)
     each = {name: model_metrics(model) for name, model in models.by_name.items()}
     return Metrics(**each[models.default.name].model_dump(), models=each)
 

@@ -1,34 +1,31 @@
 """GET /models: what is loaded, where it came from and how good it is."""
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from app.dependencies import ModelsDep
+from app.documented import UNKNOWN_MODEL
 from app.loaded_models import LoadedModels, NamedModel
+from app.revalidation import RevalidatedRoute
 from app.routes.metrics import model_metrics
-from app.schemas import ModelDescription, ModelList, Problem
+from app.schemas import ModelDescription, ModelList
 
-router = APIRouter(tags=["models"])
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such model."}
-}
+router = APIRouter(tags=["models"], route_class=RevalidatedRoute)
 
 
 @router.get("/models", summary="What is loaded")
 async def list_models(models: ModelsDep) -> ModelList:
     """Every model that is loaded."""
-    return ModelList(models=[_describe(model, models) for model in models.by_name.values()])
+    return ModelList(models=[describe(model, models) for model in models.by_name.values()])
 
 
-@router.get("/models/{name}", summary="One model", responses=REFUSALS)
+@router.get("/models/{name}", summary="One model", responses=UNKNOWN_MODEL)
 async def describe_model(name: str, models: ModelsDep) -> ModelDescription:
     """How a model was made, what it was trained on, and how well it does."""
-    return _describe(models.get(name), models)
+    return describe(models.get(name), models)
 
 
-def _describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
+def describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
+    """What is told of one of the models that are loaded together."""
     saved = model.saved
     return ModelDescription(
         **saved.card.to_json() | {"metrics": model_metrics(model)},

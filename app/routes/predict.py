@@ -1,26 +1,44 @@
 """POST /predict: one row in, its median house value out."""
 
-from typing import Any
-
-from fastapi import APIRouter
+import numpy as np
+from fastapi import APIRouter, Response
 
 from app.answer import answer
 from app.dependencies import ChosenDep
-from app.schemas import HouseFeatures, Prediction, Problem, to_row
-from app.strict_json import StrictJSONRoute
+from app.documented import UNKNOWN_MODEL, Documented, refusal
+from app.model_header import MODEL_HEADER_TOLD, model_header
+from app.schemas import HouseFeatures, Prediction, RefusedField, to_row
+from app.strict_json import TOO_LARGE, StrictJSONRoute
+from app.telemetry import count_answers
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such model."},
-    413: {"model": Problem, "description": "The body is too large."},
-    415: {"model": Problem, "description": "The body is not plain JSON."},
-    422: {"model": Problem, "description": "The row is malformed or out of bounds."},
+TOO_OLD = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
+RESPONSES: Documented = {
+    200: MODEL_HEADER_TOLD,
+    **UNKNOWN_MODEL,
+    **refusal(413, "The body is too large.", TOO_LARGE),
+    **refusal(
+        415,
+        "The body is not plain JSON.",
+        "The Content-Type must be application/json, however none came (with curl, add: "
+        "-H 'content-type: application/json').",
+    ),
+    **refusal(
+        422,
+        "The row is malformed or out of bounds, or the query is.",
+        TOO_OLD,
+        errors=[RefusedField(loc=["body", "HouseAge"], msg=TOO_OLD, type="less_than_equal")],
+    ),
 }
 
 
-@router.post("/predict", summary="Predict the value of one row", responses=REFUSALS)
-async def predict(house: HouseFeatures, chosen: ChosenDep) -> Prediction:
+@router.post("/predict", summary="Predict the value of one row", responses=RESPONSES)
+async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
+    response.headers.update(model_header(chosen.model))
     # async, because a forward pass is shorter than a switch to a thread
-    return answer(to_row(house), chosen.model, chosen.level)
+    row = to_row(house)
+    prediction = Prediction(**answer(row, chosen.model, chosen.level))
+    count_answers(chosen.model, row[np.newaxis], np.array([prediction.prediction]))
+    return prediction

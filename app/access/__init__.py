@@ -1,0 +1,1 @@
+"""Who gets in: to which hosts the service answers, with which keys, and for which web pages."""

@@ -1,0 +1,46 @@
+"""400 for a request that was sent to another host's name.
+
+A web page can make its own name lead to this machine (DNS rebinding), and its visitors' browsers
+then take the service for a part of it. They still send the page's name as Host.
+
+400 is what RFC 9110 has for a Host that is not valid. A 421 would ask the client to try again over
+another connection, which comes to the same.
+"""
+
+import re
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.access.exempt import PROBES
+from app.errors import error_response
+
+REFUSAL = "The Host must be a name that this service is known by, however it is not."
+
+
+class AllowedHosts:
+    """Lets a request pass that has one Host, of those that are allowed, on whatever port."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self.app = app
+        names = "|".join(map(_pattern, hosts))
+        self.allowed = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it; probes pass, which are sent to an address."""
+        if scope["type"] == "http" and not self._passes(scope):
+            await error_response(scope["path"], 400, REFUSAL)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _passes(self, scope: Scope) -> bool:
+        if scope["path"] in PROBES:
+            return True
+        came = [value for header, value in scope["headers"] if header == b"host"]
+        return len(came) == 1 and self.allowed.fullmatch(came[0]) is not None
+
+
+def _pattern(host: str) -> str:
+    if host.startswith("*."):
+        return "[a-z0-9._-]+" + re.escape(host[1:])
+    return re.escape(host)

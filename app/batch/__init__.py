@@ -1,0 +1,1 @@
+"""Batches of rows: read and written in each media type, a part at a time."""

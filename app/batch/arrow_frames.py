@@ -1,0 +1,110 @@
+"""The messages of an Arrow stream, cut out of the pieces that a body comes in.
+
+Each is told apart before it is decoded, so that no stream can make the service allocate what it
+likes: Apache Arrow's columnar format, "Encapsulated message format", and its Message.fbs.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from models.csv_table import TableError
+
+MOST_METADATA_BYTES = 64 * 1024
+MOST_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
+CONTINUATION = b"\xff\xff\xff\xff"
+PREFIX_BYTES = 8  # the continuation and the metadata's length
+BODY_LENGTH, HEADER, COMPRESSION = 3, 2, 3  # fields of the tables Message and RecordBatch
+
+
+class FrameBuffer:
+    """Holds back the message that is not yet whole; what follows the stream's end is left out."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._needed = PREFIX_BYTES  # bytes, to know more of the message or to have it whole
+        self._metadata_size = 0  # once it is known
+        self._is_sized = False  # whether what is needed is the whole message
+        self._has_ended = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are whole now; raises TableError where they are none, or too large."""
+        self._rest += data
+        while not self._has_ended and len(self._rest) >= self._needed:
+            if self._is_sized:
+                yield self._take()
+            elif self._metadata_size:
+                self._read_metadata()
+            else:
+                self._read_prefix()
+        if self._has_ended:
+            self._rest.clear()
+
+    def close(self) -> None:
+        """Raise TableError where the stream ended within a message."""
+        if self._rest:
+            raise TableError("the Arrow stream must end after a message, however it is cut off")
+
+    def _read_prefix(self) -> None:
+        if not self._rest.startswith(CONTINUATION):
+            raise _not_arrow()
+        (self._metadata_size,) = struct.unpack_from("<i", self._rest, len(CONTINUATION))
+        _require_size(self._metadata_size, MOST_METADATA_BYTES)
+        self._needed = PREFIX_BYTES + self._metadata_size
+        self._has_ended = self._metadata_size == 0
+
+    def _read_metadata(self) -> None:
+        body_size = _body_size(bytes(self._rest[PREFIX_BYTES : self._needed]))
+        _require_size(body_size, MOST_BODY_BYTES)
+        self._needed += body_size
+        self._is_sized = True
+
+    def _take(self) -> bytes:
+        frame = bytes(self._rest[: self._needed])
+        del self._rest[: self._needed]
+        self._needed, self._metadata_size, self._is_sized = PREFIX_BYTES, 0, False
+        return frame
+
+
+def _not_arrow() -> TableError:
+    return TableError("the body must be an Arrow IPC stream, however it is not")
+
+
+def _require_size(size: int, most: int) -> None:
+    if not 0 <= size <= most:
+        raise TableError(
+            f"a message of the Arrow stream must have at most {most:,} bytes, however it has more; "
+            "write smaller record batches"
+        )
+
+
+def _body_size(metadata: bytes) -> int:
+    """The length of a message's body; raises TableError where it is compressed."""
+    try:
+        message = _root(metadata)
+        length_at = _field(metadata, message, BODY_LENGTH)
+        size: int = struct.unpack_from("<q", metadata, length_at)[0] if length_at else 0
+        header_at = _field(metadata, message, HEADER)
+        header = header_at + struct.unpack_from("<I", metadata, header_at)[0]
+        compressed = size > 0 and _field(metadata, header, COMPRESSION)
+    except struct.error as error:
+        raise _not_arrow() from error
+    if compressed:
+        raise TableError("the Arrow stream must not be compressed, however it is")
+    return size
+
+
+def _root(buffer: bytes) -> int:
+    """Where the root table of a flatbuffer is."""
+    root: int = struct.unpack_from("<I", buffer, 0)[0]
+    return root
+
+
+def _field(buffer: bytes, table: int, number: int) -> int:
+    """Where a field of a flatbuffer's table is; 0 where the table has none."""
+    vtable = table - struct.unpack_from("<i", buffer, table)[0]
+    if vtable < 0:
+        raise struct.error
+    (vtable_size,) = struct.unpack_from("<H", buffer, vtable)
+    entry = 4 + 2 * number
+    offset = struct.unpack_from("<H", buffer, vtable + entry)[0] if entry < vtable_size else 0
+    return table + offset if offset else 0

@@ -1,0 +1,174 @@
+"""CSV: a header and a row to a line in; `prediction,lower,upper` out, empty where refused."""
+
+import csv
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic_core import from_json, to_json
+
+from app.batch.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
+from app.batch.scored import Scored
+from app.rows import Refusal, Rows, of_numbers
+from models.csv_table import TableError, choose_columns, to_number
+from models.features import FEATURE_NAMES, FEATURES, Column
+
+LINES_AT_ONCE = 64  # where each is looked at by itself
+PLAIN = b"0123456789.,-+eE\n"  # the characters of a table of nothing but numbers
+
+
+class CSVReader:
+    """Rows from a CSV text in UTF-8, as it comes; a line is a record, columns in any order."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name  # of the text, for a bad header
+        self._lines = LineBuffer()
+        self._width = 0  # columns, once the header was read
+        self._positions: list[int] = []  # of the features among them
+
+    def feed(self, data: bytes) -> Iterator[Rows]:
+        """The rows of all lines that are whole now; raises TableError at a bad header."""
+        return self._read(self._lines.feed(data))
+
+    def close(self) -> Iterator[Rows]:
+        """The rows of what is left; raises TableError where there was no header."""
+        yield from self._read(self._lines.close())
+        if not self._width:
+            self._read_header(b"")
+
+    def _read(self, lines: bytes) -> Iterator[Rows]:
+        if lines and not self._width:
+            header, _, lines = lines.partition(b"\n")
+            self._read_header(header)
+        if not lines:
+            return
+        lines = lines.replace(b"\r\n", b"\n")
+        rows = self._read_plain(lines)
+        yield from self._read_each(lines) if rows is None else [rows]
+
+    def _read_header(self, line: bytes) -> None:
+        if line == OVERLONG:
+            raise TableError(
+                f"{self._name}, line 1: the header must have at most {MOST_LINE_BYTES:,} bytes, "
+                "however it has more"
+            )
+        try:
+            header = [column.strip() for column in _cells(line.decode("utf-8-sig"))]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise TableError(
+                f"{self._name}, line 1: the header must be CSV in UTF-8, however it is not"
+            ) from error
+        if not header:
+            raise TableError(f"{self._name} must have a header, however it is empty")
+        columns = choose_columns(f"{self._name}, line 1: the header", header, [FEATURE_NAMES])
+        self._width = len(header)
+        self._positions = [header.index(column) for column in columns]
+
+    def _read_plain(self, lines: bytes) -> Rows | None:
+        """All lines at once, where they hold nothing but numbers, as many in each as they should.
+
+        Read as one flat JSON array, which is the fastest parser at hand, with a null between lines.
+        """
+        if lines.translate(None, PLAIN):
+            return None
+        try:
+            flat = from_json(b"[%b]" % lines.rstrip(b"\n").replace(b"\n", b",null,"))
+        except ValueError:  # a number that CSV may have and JSON may not, an empty cell or line
+            return None
+        ends = flat[self._width :: self._width + 1]
+        if len(flat) % (self._width + 1) != self._width:
+            return None
+        if not len(ends) == ends.count(None) == flat.count(None):  # a line is too short or too long
+            return None
+        del flat[self._width :: self._width + 1]
+        try:
+            values = np.fromiter(flat, dtype=np.float64, count=len(flat))
+        except OverflowError:  # a whole number beyond all floats
+            return None
+        return of_numbers(values.reshape(-1, self._width)[:, self._positions])
+
+    def _read_each(self, lines: bytes) -> Iterator[Rows]:
+        """Line by line; blank ones are passed over."""
+        each = [line for line in lines.split(b"\n") if line.strip()]
+        for start in range(0, len(each), LINES_AT_ONCE):
+            some = each[start : start + LINES_AT_ONCE]
+            values, refused = np.zeros((len(some), len(FEATURE_NAMES))), {}
+            for index, line in enumerate(some):
+                try:
+                    values[index] = self._read_line(line)
+                except _RefusedLineError as error:
+                    values[index], refused[index] = np.nan, error.refusal
+            checked = of_numbers(values)
+            yield Rows(checked.values, checked.refused | refused)
+
+    def _read_line(self, line: bytes) -> list[float]:
+        """The features of one line; raises _RefusedLineError."""
+        if line == OVERLONG:
+            raise _RefusedLineError(
+                f"The line must have at most {MOST_LINE_BYTES:,} bytes, however it has more."
+            )
+        try:
+            cells = _cells(line.decode())
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise _RefusedLineError("The line must be CSV in UTF-8, however it is not.") from error
+        if len(cells) != self._width:
+            raise _RefusedLineError(
+                f"The line must have {self._width} cells like the header, however: {len(cells)}."
+            )
+        return [
+            _number(feature, cells[position])
+            for feature, position in zip(FEATURES, self._positions, strict=True)
+        ]
+
+
+class _RefusedLineError(Exception):
+    def __init__(self, sentence: str, kind: str = "malformed") -> None:
+        super().__init__(sentence)
+        self.refusal = Refusal(sentence, kind)
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line], strict=True), [])
+
+
+def _number(feature: Column, cell: str) -> float:
+    number = to_number(cell)
+    if math.isnan(number):
+        came = "text came" if cell.strip() else "the cell is empty"
+        raise _RefusedLineError(
+            f"{feature.name} must be a number {feature.bounds}, however {came}.", "float_type"
+        )
+    return number
+
+
+class CSVWriter:
+    """A line of `prediction,lower,upper` for each row, and `error` where it is asked for."""
+
+    def __init__(self, *, errors: bool = False) -> None:
+        self._errors = errors
+
+    def start(self) -> bytes:
+        """The header."""
+        return b"prediction,lower,upper" + (b",error\n" if self._errors else b"\n")
+
+    def write(self, scored: Scored) -> bytes:
+        """The lines of some rows."""
+        if not len(scored.rows):
+            return b""
+        text = to_json(scored.numbers.tolist(), inf_nan_mode="null")
+        lines = text[2:-2].replace(b"null", b"").replace(b"],[", b"\n") + b"\n"
+        return self._with_errors(lines, scored.rows.refused) if self._errors else lines
+
+    def end(self) -> bytes:
+        """Nothing more."""
+        return b""
+
+    def _with_errors(self, lines: bytes, refused: dict[int, Refusal]) -> bytes:
+        return b"".join(
+            b"%b,%b\n" % (line, _quoted(refused.get(index, "")))
+            for index, line in enumerate(lines.splitlines())
+        )
+
+
+def _quoted(sentence: str) -> bytes:
+    return f'"{sentence.replace(chr(34), chr(34) * 2)}"'.encode() if sentence else b""

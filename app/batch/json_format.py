@@ -1,0 +1,142 @@
+"""JSON: an array of rows, or an object of eight equally long arrays; whole, under a cap."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic_core import from_json, to_json
+
+from app.batch.json_objects import QUOTES, all_numbers, has_literals, one_by_one
+from app.batch.scored import Scored, Scorer
+from app.media_types import ARROW, CSV, NDJSON
+from app.refusals import unknown_feature
+from app.rows import MOST_ROWS, Rows, of_numbers
+from app.strict_json import Repeated, parse_strict_json
+from models.csv_table import TableError
+from models.features import FEATURE_NAMES
+
+MOST_BYTES = 4 * 1024 * 1024  # 10,000 rows with all their digits have half of it
+TOO_LARGE = (
+    f"A JSON batch must have at most {MOST_ROWS:,} rows and {MOST_BYTES:,} bytes, however it has "
+    f"more; {CSV}, {NDJSON} and {ARROW} have no limit."
+)
+
+
+class TooManyRowsError(Exception):
+    """A body has more than MOST_ROWS."""
+
+
+class JSONBatch(NamedTuple):
+    """The rows of a body, in parts, and how they came."""
+
+    parts: Iterator[Rows]
+    as_columns: bool
+
+
+def read_json(body: bytes) -> JSONBatch:
+    """The rows of a body.
+
+    Raises TableError where it is not JSON or of another shape, TooManyRowsError.
+    """
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:  # what is wrong is told by the stricter parser
+        value = _parse_strictly(body)
+    if isinstance(value, list):
+        return JSONBatch(_read_rows(value, body), as_columns=False)
+    if isinstance(value, dict):
+        return JSONBatch(_read_columns(value, body), as_columns=True)
+    raise TableError(
+        "the body must be an array of rows or an object of eight arrays, however another value came"
+    )
+
+
+def _parse_strictly(body: bytes) -> Any:
+    try:
+        return parse_strict_json(body)
+    except json.JSONDecodeError as error:
+        where = f" (after {error.pos} characters)" if error.pos else ""
+        raise TableError(f"the body must be JSON in UTF-8, however: {error.msg}{where}") from error
+
+
+def _read_rows(objects: list[Any], body: bytes) -> Iterator[Rows]:
+    _require_few(len(objects))
+    rows = all_numbers(objects, body)
+    return iter([rows]) if rows else one_by_one(_parse_strictly(body))
+
+
+def _read_columns(columns: dict[str, Any], body: bytes) -> Iterator[Rows]:
+    rows = _all_numbers(columns, body)
+    if rows:
+        _require_few(len(rows))
+        return iter([rows])
+    columns = _parse_strictly(body)
+    _require_columns(columns)
+    _require_few(len(columns[FEATURE_NAMES[0]]))
+    cells = zip(*(columns[name] for name in FEATURE_NAMES), strict=True)
+    return one_by_one([dict(zip(FEATURE_NAMES, row, strict=True)) for row in cells])
+
+
+def _all_numbers(columns: dict[str, Any], body: bytes) -> Rows | None:
+    """The rows, where the body certainly has each name once, and numbers only."""
+    if body.count(b'"') != QUOTES or has_literals(body):
+        return None
+    try:
+        values = np.array([columns[name] for name in FEATURE_NAMES], dtype=np.float64)
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+    return of_numbers(np.ascontiguousarray(values.T)) if values.ndim == 2 else None  # noqa: PLR2004
+
+
+def _require_columns(columns: dict[str, Any]) -> None:
+    for name in columns:
+        if name not in FEATURE_NAMES:
+            raise TableError(unknown_feature(name).removesuffix("."))
+    for name in FEATURE_NAMES:
+        column = columns.get(name)
+        if not isinstance(column, list):
+            came = "it is missing" if name not in columns else "something else came"
+            came = "it came more than once" if isinstance(column, Repeated) else came
+            if isinstance(column, float):
+                came = "a number came (POST /predict takes one row)"
+            raise TableError(f"{name} must be an array of numbers, however {came}")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise TableError("the eight arrays must be equally long, however they are not")
+
+
+def _require_few(rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise TooManyRowsError
+
+
+class ArrayWriter:
+    """An array of answers, one for each row."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def write(self, parts: Sequence[Scored]) -> bytes:
+        """The whole body."""
+        return to_json([answer for part in parts for answer in part.to_json(self._scorer)])
+
+
+class ColumnsWriter:
+    """Arrays of predictions and bounds, null where a row is refused, which `errors` tells."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def write(self, parts: Sequence[Scored]) -> bytes:
+        """The whole body."""
+        numbers = np.concatenate([np.empty((0, 3)), *(part.numbers for part in parts)])
+        answer: dict[str, Any] = dict(
+            zip(("prediction", "lower", "upper"), numbers.T.tolist(), strict=True)
+        )
+        answer["model"] = self._scorer.model.identity
+        errors, start = [], 0
+        for part in parts:
+            refused = sorted(part.rows.refused.items())
+            errors += [{"row": start + index, "error": why} for index, why in refused]
+            start += len(part.rows)
+        return to_json(answer | ({"errors": errors} if errors else {}), inf_nan_mode="null")

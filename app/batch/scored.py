@@ -1,0 +1,56 @@
+"""Rows with their answers, those that are refused in their place."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from app.answer import answer_json
+from app.loaded_models import NamedModel
+from app.rows import Rows
+from app.scoring import Pace, answer_many
+from models.arrays import FloatArray
+from models.interval import DEFAULT_LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """What a batch is answered with."""
+
+    model: NamedModel
+    level: float = DEFAULT_LEVEL
+    pace: Pace = field(default_factory=Pace)
+
+    async def score(self, rows: Rows) -> "Scored":
+        """Answer the rows that are accepted, without keeping the event loop for long."""
+        accepted = rows.accepted
+        if not len(accepted):
+            await asyncio.sleep(0)
+            return Scored(rows, np.full((len(rows), 3), np.nan), {})
+        values = rows.values if len(accepted) == len(rows) else rows.values[accepted]
+        estimate, warnings = await answer_many(
+            self.model.saved.model, values, self.level, self.pace
+        )
+        numbers = np.full((len(rows), 3), np.nan)
+        numbers[accepted] = np.transpose(estimate)
+        return Scored(rows, numbers, dict(zip(accepted.tolist(), warnings, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The answers to some rows."""
+
+    rows: Rows
+    numbers: FloatArray  # (n, 3): prediction, lower, upper, 100,000 USD; NaN where refused
+    warnings: dict[int, list[str]]  # of each row that is accepted
+
+    def to_json(self, scorer: Scorer) -> list[dict[str, Any]]:
+        """For each row what `POST /predict` answers, or `{"error": "..."}`."""
+        identity, refused = scorer.model.identity, self.rows.refused
+        return [
+            {"error": refused[index]}
+            if index in refused
+            else answer_json(numbers, scorer.level, self.warnings[index], identity)
+            for index, numbers in enumerate(self.numbers.tolist())
+        ]

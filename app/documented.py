@@ -1,0 +1,44 @@
+"""How errors are documented: each with an example that is a true answer."""
+
+from http import HTTPStatus
+from typing import Any
+
+from app.media_types import JSON, PROBLEM
+from app.schemas import Problem, RefusedField
+
+Documented = dict[int | str, dict[str, Any]]
+"""What FastAPI takes as the `responses` of a route, by status."""
+
+
+def refusal(
+    status: int, description: str, example: str, *, errors: list[RefusedField] | None = None
+) -> Documented:
+    """A status that is answered with a Problem; the example is its detail."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=example, errors=errors)
+    return _response(status, description, PROBLEM, problem.model_dump(exclude_none=True))
+
+
+def inference_error(status: int, description: str, example: str) -> Documented:
+    """A status that is answered with an InferenceError; the example is its sentence."""
+    return _response(status, description, JSON, {"error": example})
+
+
+def _response(status: int, description: str, media_type: str, example: Any) -> Documented:
+    name = "InferenceError" if media_type == JSON else "Problem"
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {
+        status: {
+            "description": description,
+            "content": {media_type: {"schema": schema, "example": example}},
+        }
+    }
+
+
+FAILED = refusal(
+    500, "The service failed.", "The service failed, and it is not the request's fault."
+)
+UNKNOWN_MODEL = refusal(
+    404, "No such model.", "The model must be champion or notebook, however another name came."
+)
+SHUTTING_DOWN_SENTENCE = "The service must not be sent new requests, because it is shutting down."
+SHUTTING_DOWN = refusal(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)

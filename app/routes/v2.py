@@ -1,0 +1,256 @@
+"""/v2: the Open Inference Protocol, which clients of Triton, KServe and MLServer speak."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Annotated, Any, TypeVar, cast
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+
+from app import __version__, media_types
+from app.dependencies import ModelsDep
+from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
+from app.loaded_models import NamedModel
+from app.model_header import MODEL_HEADER_TOLD
+from app.scoring import estimate_many
+from app.telemetry import count_answers
+from app.v2.body import TOO_LARGE, length_of_json, read_body
+from app.v2.inference import read_inference, respond
+from app.v2.schemas import (
+    InferenceResponse,
+    ModelMetadata,
+    ModelNames,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    Statistics,
+    TensorMetadata,
+)
+from app.v2.statistics import StatisticsByModel, counting
+from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+EXTENSIONS = ["binary_tensor_data"]
+
+INPUT = TensorMetadata(
+    name="features",
+    datatype="FP64",
+    shape=[-1, len(FEATURE_NAMES)],
+    parameters={
+        "columns": [*FEATURE_NAMES],
+        "units": [feature.unit for feature in FEATURES],
+    },
+)
+OUTPUT = TensorMetadata(
+    name="prediction", datatype="FP64", shape=[-1, 1], parameters={"unit": TARGET_UNIT}
+)
+
+
+NOT_READY = inference_error(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
+REFUSALS: Documented = {
+    **inference_error(
+        400,
+        "The request is malformed, or a number is out of bounds.",
+        "Row 0: HouseAge must be a number from 0 to 200 (years), however one that is too large "
+        "came.",
+    ),
+    **inference_error(413, "The body is too large, or has too many rows.", TOO_LARGE),
+    **inference_error(
+        415,
+        "The body is compressed by something else than gzip or deflate.",
+        "The Content-Encoding must be gzip or deflate, however another one came.",
+    ),
+}
+BYTES = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": BYTES, "description": "The predictions.", **MODEL_HEADER_TOLD}
+}
+REQUEST = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_types.JSON: {"schema": {"$ref": "#/components/schemas/InferenceRequest"}},
+            **BYTES,
+        },
+    },
+    "parameters": [
+        {
+            "name": "Inference-Header-Content-Length",
+            "in": "header",
+            "schema": {"type": "integer", "minimum": 0},
+            "description": "The length of the JSON that the inputs' bytes follow; "
+            "0 where the body is nothing but rows of FP64. Without it, all is JSON.",
+        }
+    ],
+}
+
+
+async def get_model(models: ModelsDep, name: str) -> NamedModel:
+    """The model of an address."""
+    return models.get(name)
+
+
+ModelDep = Annotated[NamedModel, Depends(get_model)]
+"""The model that an address names."""
+
+
+async def require_version(model: ModelDep, version: str) -> None:
+    """A 404 for a version that is not loaded."""
+    if version != model.saved.version:
+        raise HTTPException(
+            404, f"The version must be {model.saved.version}, however another one came."
+        )
+
+
+async def require_ready(request: Request) -> None:
+    """A 503 while the service is shutting down."""
+    if request.app.state.draining:
+        raise HTTPException(
+            503,
+            SHUTTING_DOWN_SENTENCE,
+            headers={"Retry-After": "1"},
+        )
+
+
+async def get_statistics(request: Request) -> StatisticsByModel:
+    """The statistics that the app counts."""
+    return cast("StatisticsByModel", request.app.state.inference_statistics)
+
+
+StatisticsDep = Annotated[StatisticsByModel, Depends(get_statistics)]
+"""What each model has answered."""
+
+TAGS: list[str | Enum] = ["Open Inference Protocol V2"]
+FAILED = inference_error(
+    500, "The service failed.", "The service failed, and it is not the request's fault."
+)
+OF_MODEL = FAILED | inference_error(
+    404,
+    "No such model or version.",
+    "The model must be champion or notebook, however another name came.",
+)
+
+# Each with its whole prefix: requests are counted by their route's own path, without what a router
+# that includes it would put before it.
+server = APIRouter(prefix="/v2", tags=TAGS, responses=FAILED)
+of_model = APIRouter(prefix="/v2/models/{name}", tags=TAGS, responses=OF_MODEL)
+of_version = APIRouter(
+    prefix="/v2/models/{name}/versions/{version}",
+    tags=TAGS,
+    responses=OF_MODEL,
+    dependencies=[Depends(require_version)],
+)
+
+
+def _of_model(method: str, path: str, **told: Any) -> Callable[[Endpoint], Endpoint]:
+    """Declare what can be asked of a model, and in the same way of its version."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        for routes in (of_model, of_version):
+            routes.add_api_route(path, endpoint, methods=[method], **told)
+        return endpoint
+
+    return declare
+
+
+@_of_model("GET", "", summary="What a model takes and gives")
+async def model_metadata(model: ModelDep) -> ModelMetadata:
+    """A row is the eight features, in the order and units that the input's parameters tell."""
+    return ModelMetadata(
+        name=model.name,
+        versions=[model.saved.version],
+        platform="numpy_npz",
+        inputs=[INPUT],
+        outputs=[OUTPUT],
+    )
+
+
+@_of_model(
+    "GET",
+    "/ready",
+    summary="Should this model be sent requests?",
+    responses=NOT_READY,
+    dependencies=[Depends(require_ready)],
+)
+async def model_ready(model: ModelDep) -> ModelReady:
+    """The model is loaded, and the service is not shutting down."""
+    return ModelReady(name=model.name, ready=True)
+
+
+@_of_model("GET", "/stats", summary="What a model has answered")
+async def model_statistics(model: ModelDep, statistics: StatisticsDep) -> Statistics:
+    """Requests of `infer` and their rows, counted since this process started."""
+    return Statistics(model_stats=[statistics.of(model)])
+
+
+@_of_model(
+    "POST",
+    "/infer",
+    summary="Predict many rows",
+    response_model=InferenceResponse,
+    response_model_exclude_none=True,
+    responses=ANSWER | REFUSALS,
+    openapi_extra=REQUEST,
+)
+async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) -> Response:
+    """Predict the median house values of up to 10,000 rows, in 100,000 USD of 1990.
+
+    Send one input `features` of shape [N, 8], or eight inputs of shape [N] or [N, 1] that are named
+    after the features, as numbers in JSON or as bytes. The first number that is missing, is none or
+    is out of bounds refuses the request, by its row (counted from 0) and feature. A body may be
+    compressed by gzip or deflate, and has at most 4 MiB without that.
+    """
+    counted = statistics.of(model)
+    with counting(counted):
+        body = await read_body(request)
+        inference = read_inference(body, length_of_json(request.headers, len(body)))
+        estimate = await estimate_many(model.saved.model, inference.rows)
+        response = respond(inference, estimate.predictions, model)
+        count_answers(model, inference.rows, estimate.predictions)
+        counted.execution_count += 1
+        counted.inference_count += len(inference.rows)
+    return response
+
+
+@server.get("", summary="What the server is")
+@server.get("/", include_in_schema=False)
+async def server_metadata() -> ServerMetadata:
+    """The server's name, its version, and what it knows beyond the protocol."""
+    return ServerMetadata(
+        name="california-housing-predictor", version=__version__, extensions=EXTENSIONS
+    )
+
+
+@server.get("/health/live", summary="Does the process live?")
+async def live() -> ServerLive:
+    """The process answers; nothing else is asked."""
+    return ServerLive(live=True)
+
+
+@server.get(
+    "/health/ready",
+    summary="Should requests be sent?",
+    responses=NOT_READY,
+    dependencies=[Depends(require_ready)],
+)
+async def ready() -> ServerReady:
+    """The models are loaded, and the service is not shutting down."""
+    return ServerReady(ready=True)
+
+
+@server.get("/models", summary="The names of the models")
+async def model_names(models: ModelsDep) -> ModelNames:
+    """Every model that is loaded."""
+    return ModelNames(models=[*models.by_name])
+
+
+@server.get("/models/stats", summary="What each model has answered")
+async def all_statistics(models: ModelsDep, statistics: StatisticsDep) -> Statistics:
+    """Requests of `infer` and their rows, counted since this process started."""
+    return Statistics(model_stats=[statistics.of(model) for model in models.by_name.values()])
+
+
+router = APIRouter()
+for part in (server, of_model, of_version):
+    router.include_router(part)

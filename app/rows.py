@@ -1,0 +1,92 @@
+"""Many rows: their numbers, and of those that are refused, why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from pydantic import ValidationError
+
+from app.refusals import explain_first
+from app.schemas import HouseFeatures, to_row
+from models.arrays import FloatArray, Indices
+from models.features import FEATURE_NAMES, within_bounds
+
+MOST_ROWS = 10_000
+"""Of a batch that is taken as a whole; what is streamed has no limit."""
+
+
+class Refusal(str):
+    """Why a row is refused: one sentence, which also knows of what kind its mistake is."""
+
+    __slots__ = ("kind",)
+    kind: str
+    """A type of Pydantic's, or one of telemetry.REASONS."""
+
+    def __new__(cls, sentence: str, kind: str) -> Self:
+        refusal = super().__new__(cls, sentence)
+        refusal.kind = kind
+        return refusal
+
+
+MOST_MEMBERS = 64
+TOO_MANY_MEMBERS = Refusal(
+    f"The row must be a JSON object of the eight features, however it has more than {MOST_MEMBERS} "
+    "members.",
+    "unknown_feature",
+)
+"""Before each of them is looked at, which takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as they came, in order."""
+
+    values: FloatArray  # (n, 8), in the order and units of FEATURES; anything where refused
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    """Why a row is refused, by its place among them, from 0."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def accepted(self) -> Indices:
+        """The places of the rows that are to be answered, ascending."""
+        if not self.refused:
+            return np.arange(len(self))
+        return np.setdiff1d(np.arange(len(self)), [*self.refused], assume_unique=True)
+
+
+def of_numbers(values: FloatArray) -> Rows:
+    """Rows of numbers (n, 8), of which those that are out of bounds or not finite are refused."""
+    outside = np.flatnonzero(~within_bounds(values).all(axis=1)).tolist()
+    return Rows(values, {index: _refusal(values[index].tolist()) for index in outside})
+
+
+def of_json(objects: Sequence[Any]) -> Rows:
+    """Rows of parsed JSON values, each of which should be an object of the eight features."""
+    values, refused = np.zeros((len(objects), len(FEATURE_NAMES))), {}
+    for index, value in enumerate(objects):
+        if isinstance(value, dict) and len(value) > MOST_MEMBERS:
+            refused[index] = TOO_MANY_MEMBERS
+            continue
+        try:
+            values[index] = to_row(HouseFeatures.model_validate(value))
+        except ValidationError as error:
+            refused[index] = refusal_of(error)
+    return Rows(values, refused)
+
+
+def refusal_of(error: ValidationError) -> Refusal:
+    """Why a row is refused, in the sentence that `/predict` would refuse it with."""
+    errors = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
+    sentence, first = explain_first(errors)
+    return Refusal(sentence.replace("The body", "The row"), first.type)
+
+
+def _refusal(numbers: list[float]) -> Refusal:
+    try:
+        HouseFeatures.model_validate(dict(zip(FEATURE_NAMES, numbers, strict=True)))
+    except ValidationError as error:
+        return refusal_of(error)
+    raise AssertionError("the schema and the bounds are of the same features")

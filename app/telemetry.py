@@ -1,0 +1,158 @@
+"""What the service counts for Prometheus, and the functions that count it.
+
+Every label has few values: a route's template, a model's name, a feature, a reason. None of them is
+what a client sent.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+from app.loaded_models import NamedModel
+from models.arrays import FloatArray
+from models.features import FEATURE_NAMES
+
+SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
+VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # above the last: the end of the data
+VALUE_BOUNDS = np.array([*VALUES, np.inf])
+
+OTHER = "other"
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+reason_by_type = {
+    "extra_forbidden": "unknown_feature",
+    "float_type": "not_a_number",
+    "finite_number": "not_finite",
+    "greater_than": "out_of_bounds",
+    "greater_than_equal": "out_of_bounds",
+    "less_than_equal": "out_of_bounds",
+    "json_invalid": "malformed",
+    "model_type": "malformed",
+    "model_attributes_type": "malformed",
+}
+"""Why a row is refused, by the type of Pydantic's error, where it has another name."""
+
+REASONS = (
+    *("missing", "unknown_feature", "repeated", "not_a_number", "not_finite", "out_of_bounds"),
+    *("malformed", OTHER),
+)
+
+# A second series for each; over several workers there is none.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+registry = CollectorRegistry()
+
+
+class ValuesHistogram(Histogram):
+    """A histogram of VALUES that takes many numbers at once."""
+
+    def observe_all(self, values: FloatArray) -> None:
+        """Count finite values (n,)."""
+        buckets = np.bincount(VALUE_BOUNDS.searchsorted(values))
+        for bucket, count in zip(self._buckets, buckets.tolist(), strict=False):
+            if count:
+                bucket.inc(count)
+        # A sum that falls would be taken for a restart, so a value below zero adds nothing.
+        self._sum.inc(float(np.maximum(values, 0.0).sum()))
+
+
+_requests = Counter(
+    "housing_http_requests_total",
+    "HTTP requests that were answered; HEAD counts as GET.",
+    ["method", "route", "code"],
+    registry=registry,
+)
+_durations = Histogram(
+    "housing_http_request_duration_seconds",
+    "Time from a request's headers to the end of its answer.",
+    ["route"],
+    buckets=SECONDS,
+    registry=registry,
+)
+_predictions = Counter(
+    "housing_predictions_total", "Rows that a model answered.", ["model"], registry=registry
+)
+_values = ValuesHistogram(
+    "housing_prediction_value",
+    "Predicted median house values, in 100,000 USD of 1990.",
+    ["model"],
+    buckets=VALUES,
+    registry=registry,
+)
+_out_of_range = Counter(
+    "housing_feature_out_of_range_total",
+    "Answered rows with a feature outside of what the model was trained on.",
+    ["feature", "side"],
+    registry=registry,
+)
+_refused = Counter(
+    "housing_rejected_rows_total", "Rows that were refused.", ["reason"], registry=registry
+)
+
+# A series that is there from the start shows its first increase. Finding one costs as much as
+# counting, so it is done once.
+_below, _above = (
+    [_out_of_range.labels(name, side) for name in FEATURE_NAMES] for side in ("below", "above")
+)
+_refused_for = {reason: _refused.labels(reason) for reason in REASONS}
+
+
+class RequestSeries(NamedTuple):
+    """The two series that one kind of request is counted in."""
+
+    requests: Counter
+    durations: Histogram
+
+
+class ModelSeries(NamedTuple):
+    """The two series that a model's answers are counted in."""
+
+    predictions: Counter
+    values: ValuesHistogram
+
+
+@cache
+def _request_series(method: str, route: str, code: int) -> RequestSeries:
+    return RequestSeries(_requests.labels(method, route, code), _durations.labels(route))
+
+
+@cache
+def model_series(name: str) -> ModelSeries:
+    """The series of a model by its name, there from the first time that they are asked for."""
+    return ModelSeries(_predictions.labels(name), _values.labels(name))
+
+
+def count_request(method: str, route: str, code: int, seconds: float) -> None:
+    """Count an answered request by its method, its route's template and the answer's status."""
+    series = _request_series(method if method in METHODS else OTHER, route, code)
+    series.requests.inc()
+    series.durations.observe(seconds)
+
+
+def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) -> None:
+    """Count the finite predictions (n,) that a model gave for rows (n, 8), in 100,000 USD.
+
+    To be called by every route that answers rows, once for each slice of them.
+    """
+    series = model_series(model.name)
+    series.predictions.inc(len(rows))
+    series.values.observe_all(predictions)
+    ranges = model.saved.model.training_ranges
+    for counters, outside in (
+        (_below, rows < ranges.feature_minimum),
+        (_above, rows > ranges.feature_maximum),
+    ):
+        if np.count_nonzero(outside):
+            for counter, count in zip(counters, outside.sum(axis=0).tolist(), strict=True):
+                counter.inc(count)
+
+
+def count_refused(reason: str, rows: int = 1) -> None:
+    """Count refused rows, by one of REASONS or by the type of the (first) error; else as `other`.
+
+    To be called by every route that refuses rows without FastAPI's validation.
+    """
+    known = _refused_for.get(reason_by_type.get(reason, reason), _refused_for[OTHER])
+    known.inc(rows)

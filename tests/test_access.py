@@ -1,0 +1,373 @@
+import os
+import re
+import signal
+import socket
+
+import httpx
+import pytest
+
+from app.access.keys import KeysFileError, line_of, read_keys
+from tests.conftest import ROW, run, serving
+from tests.test_supervisor import new_connections, wait_until
+
+KEY, OTHER_KEY = "housing_" + "k" * 43, "housing_" + "o" * 43
+TOKEN = "a-token-of-nobody"
+PROBES = ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"]
+DOCUMENTATION = ["/", "/docs", "/openapi.json", "/docs/page/docs.js"]
+FIXED = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def bearer(key):
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def keys_file(tmp_path):
+    file = tmp_path / "api keys"
+    file.write_text(f"# who may ask\n\n{line_of('alice', KEY)}\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A server that asks for everything: keys, a host, the origin of a page."""
+    file = tmp_path_factory.mktemp("access") / "keys"
+    file.write_text(f"{line_of('alice', KEY)}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOUSING_ADMIN_TOKEN", TOKEN)
+        patch.setenv("HOUSING_API_KEYS_FILE", str(file))
+        patch.setenv("HOUSING_ALLOWED_HOSTS", "127.0.0.1, *.example.org,[::1]")
+        patch.setenv("HOUSING_CORS_ORIGINS", "https://page.example,http://localhost:3000")
+        with serving("--default", "notebook") as server:
+            patch.undo()  # other servers start meanwhile
+            yield server
+
+
+@pytest.fixture(scope="module")
+def asking(guarded):
+    with httpx.Client(base_url=guarded.url) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "headers", [bearer(KEY), {"authorization": f"bearer  {KEY}"}, {"x-api-key": KEY}]
+)
+def test_a_key_opens_every_address_in_either_header(asking, headers):
+    assert asking.post("/predict", json=ROW, headers=headers).status_code == 200
+    assert asking.get("/metrics", headers=headers).status_code == 200
+    assert asking.get("/v2/models/notebook", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        bearer(OTHER_KEY),
+        {"authorization": "Bearer"},
+        {"authorization": f"Basic {KEY}"},
+        {"authorization": KEY},
+        {"x-api-key": KEY[:-1]},
+        {"x-api-key": line_of("alice", KEY)},
+        {"x-api-key": "ÿ" * 40},
+        bearer(TOKEN),
+        {"cookie": f"key={KEY}"},
+    ],
+)
+def test_a_missing_or_wrong_key_is_refused_in_the_same_words(asking, headers):
+    headers = {name: value.encode("latin-1") for name, value in headers.items()}
+    problem = asking.post("/predict", json=ROW, headers=headers)
+    of_v2 = asking.get("/v2/models", headers=headers)
+
+    sentence = (
+        "The request must have an API key as Authorization: Bearer KEY or X-API-Key: KEY, "
+        "however none that is known came."
+    )
+    assert (problem.status_code, of_v2.status_code) == (401, 401)
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["detail"] == sentence
+    assert of_v2.headers["content-type"] == "application/json"
+    assert of_v2.json() == {"error": sentence}
+    assert problem.headers["www-authenticate"] == of_v2.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/metrics",
+        "/models",
+        "/explain",
+        "/unknown",
+        "/docs/../predict",
+        "/livez/",
+        "/v2/models/x/ready",
+    ],
+)
+def test_every_other_address_needs_a_key(asking, address):
+    assert asking.get(address).status_code == 401
+
+
+@pytest.mark.parametrize("address", PROBES + DOCUMENTATION)
+def test_probes_and_the_documentation_need_no_key(asking, address):
+    assert asking.get(address).status_code in (200, 307)
+    assert asking.head(address).status_code in (200, 307)
+
+
+def test_an_admin_request_needs_the_token_only(asking):
+    reloads = [
+        asking.post("/models/notebook/reload", headers=headers)
+        for headers in (bearer(TOKEN), bearer(KEY), {"x-api-key": KEY}, {})
+    ]
+
+    assert [response.status_code for response in reloads] == [200, 401, 401, 401]
+
+
+def test_the_document_tells_which_operations_need_a_key(asking, client):
+    document = asking.get("/openapi.json").json()
+    refused = document["paths"]["/predict"]["post"]["responses"]["401"]["content"]
+    either = [{"APIKey": []}, {"APIKeyHeader": []}]
+
+    assert asking.post("/predict").json() == refused["application/problem+json"]["example"]
+    assert {"APIKey", "APIKeyHeader"} <= document["components"]["securitySchemes"].keys()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            is_open = path in PROBES or path.endswith("/reload")
+            assert (operation.get("security") == either) is not is_open, path
+    assert "APIKey" not in client.get("/openapi.json").text
+
+
+def test_the_documentation_page_sends_the_key_that_it_was_given(guarded, page):
+    page.goto(f"{guarded.url}/docs")
+    page.locator(".btn.authorize").click()
+    dialog = page.locator(".auth-container", has_text="APIKeyHeader")
+    dialog.locator("input").fill(KEY)
+    dialog.locator(".btn.authorize").click()
+    page.locator(".btn-done").last.click()
+    block = page.locator("#operations-predictions-predict")
+    block.locator(".opblock-summary-control").click()
+    block.locator(".execute").click()
+    status = block.locator(".live-responses-table .response-col_status").last
+    status.wait_for()
+
+    assert status.inner_text().startswith("200")
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
+    with (
+        serving("--api-keys-file", str(keys_file), "--workers", workers) as server,
+        new_connections(server) as client,
+    ):
+
+        def statuses(key):
+            return {client.get("/models", headers=bearer(key)).status_code for _ in range(10)}
+
+        def reload():
+            server.process.send_signal(signal.SIGHUP)
+            told = server.process.stderr.readline()
+            assert server.process.stderr.readline().startswith("Reloaded champion@")
+            return told
+
+        processes = server.workers
+        assert (statuses(KEY), statuses(OTHER_KEY)) == ({200}, {401})
+        keys_file.write_text(f"{line_of('bob', OTHER_KEY)}\n")
+        assert reload() == "Reloaded the API keys: 1\n"
+        assert (statuses(KEY), statuses(OTHER_KEY)) == ({401}, {200})
+        keys_file.write_text(f"# no hash:\nalice:{KEY}\n")
+        refused = reload()
+        assert (statuses(KEY), statuses(OTHER_KEY)) == ({401}, {200})
+        keys_file.write_text("")
+        assert reload() == "Reloaded the API keys: 0\n"
+        assert statuses(OTHER_KEY) == {401}
+        assert server.workers == processes
+        for worker in processes:
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len({*server.workers} - {*processes}) == len(processes))
+        assert statuses(OTHER_KEY) == {401}  # what is forked later has the same
+
+    assert refused == (
+        f"python -m app: {keys_file}, line 2 must be a name, a colon and a SHA-256 in 64 hex "
+        "digits, as `python -m app create-key NAME` prints it, however it is not; the loaded keys "
+        "go on\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [f"alice:{KEY}", KEY, "alice", "alice:" + "0" * 63, "al ice:" + "0" * 64, b"\xff", None],
+)
+def test_a_bad_file_of_keys_gets_a_sentence_that_does_not_show_it(content, tmp_path):
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(KeysFileError) as refusal:
+        read_keys(file)
+
+    assert str(refusal.value).startswith(f"{file}")
+    assert "must be" in str(refusal.value)
+    assert KEY not in str(refusal.value)
+
+
+def test_a_created_key_opens_the_service_with_the_line_that_was_printed(tmp_path):
+    created = [run("-m", "app", "create-key", name) for name in ("alice", "bob")]
+    keys = [result.stderr.strip() for result in created]
+    file = tmp_path / "keys"
+    file.write_text("".join(result.stdout for result in created))
+
+    with serving("--api-keys-file", str(file)) as server:
+        for key in keys:
+            assert httpx.get(f"{server.url}/models", headers=bearer(key)).status_code == 200
+
+    assert all(re.fullmatch(r"housing_[A-Za-z0-9_-]{43}", key) for key in keys)
+    assert keys[0] != keys[1]
+    assert not any(key in file.read_text() for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["serve", "--port", "0", "--api-keys-file", "absent"],
+            "absent must be a readable file of API keys, however: No such file or directory",
+        ),
+        (["create-key", "a:b"], "must be up to 64 letters, digits and ._-, however: 'a:b'"),
+        (["serve", "--allowed-hosts", "*"], "must be names as example.org or *.example.org"),
+        (["serve", "--allowed-hosts", "a:8000"], "without ports"),
+        (["serve", "--cors-origins", "page.example"], "must be origins as https://example.org"),
+        (["serve", "--cors-origins", "https://page.example/"], "however: 'https://page.example/'"),
+        (["serve", "--access-log", "xml"], "must be off, text or json, however: 'xml'"),
+    ],
+)
+def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+    result = run("-m", "app", *arguments)
+
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:8000", True),
+        ("A.b.Example.org:80", True),
+        ("[::1]:8000", True),
+        ("example.org", False),
+        ("example.org.evil.example", False),
+        ("evilexample.org", False),
+        ("127.0.0.1.example", False),
+    ],
+)
+def test_only_the_allowed_hosts_are_answered_on_whatever_port(asking, host, allowed):
+    headers = {"host": host, **bearer(KEY)}
+    response = asking.get("/models", headers=headers)
+    of_v2 = asking.get("/v2", headers=headers)
+
+    assert response.status_code == of_v2.status_code == (200 if allowed else 400)
+    if not allowed:
+        sentence = "The Host must be a name that this service is known by, however it is not."
+        assert response.json()["detail"] == of_v2.json()["error"] == sentence
+
+
+@pytest.mark.parametrize("host", ["evil.example:80@a.example.org", ""])
+def test_a_host_that_is_none_is_refused_in_the_shape_of_its_address(asking, host):
+    response = asking.get("/models", headers={"host": host, **bearer(KEY)})
+    of_v2 = asking.get("/v2", headers={"host": host, **bearer(KEY)})
+
+    assert response.status_code == of_v2.status_code == 400
+    assert response.json()["detail"] == of_v2.json()["error"]
+    assert response.json()["detail"].startswith("The request must have one Host")
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_probes_are_answered_under_any_host(asking, probe):
+    assert asking.get(probe, headers={"host": "10.1.2.3:8000"}).status_code == 200
+
+
+PREFLIGHT = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type,x-request-id",
+}
+
+
+def test_a_page_of_an_allowed_origin_may_ask_and_read_refusals(asking):
+    page = {"origin": "https://page.example"}
+    preflight = asking.options("/predict", headers={**page, **PREFLIGHT})
+    answer = asking.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
+    refusal = asking.post("/predict", json=ROW, headers=page)
+
+    assert (preflight.status_code, answer.status_code, refusal.status_code) == (200, 200, 401)
+    for response in (preflight, answer, refusal):
+        assert response.headers["access-control-allow-origin"] == "https://page.example"
+        assert "access-control-allow-credentials" not in response.headers
+    assert answer.headers["access-control-expose-headers"] == "X-Model, X-Request-ID"
+
+
+def test_a_page_of_another_origin_may_not_and_no_page_unless_it_is_asked_for(asking, client):
+    page = {"origin": "https://other.example"}
+    for service in (asking, client):
+        preflight = service.options("/predict", headers={**page, **PREFLIGHT})
+        answer = service.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
+
+        assert preflight.status_code >= 400
+        for response in (preflight, answer):
+            assert "access-control-allow-origin" not in response.headers
+
+
+def test_every_answer_tells_browsers_what_not_to_do_with_it(asking):
+    answers = [
+        asking.post("/predict", json=ROW, headers=bearer(KEY)),
+        asking.post("/predict", json={}, headers=bearer(KEY)),
+        asking.get("/predict", headers=bearer(KEY)),
+        asking.get("/unknown"),
+        asking.get("/models", headers={"host": "x"}),
+        asking.get("/v2/unknown", headers=bearer(KEY)),
+        asking.head("/livez"),
+    ]
+
+    for answer in answers:
+        assert FIXED.items() <= answer.headers.items()
+        assert answer.headers.get_list("content-security-policy") == [
+            "default-src 'none'; frame-ancestors 'none'"
+        ]
+    (policy,) = asking.get("/docs").headers.get_list("content-security-policy")
+    assert policy.startswith("default-src 'self';")
+    assert policy.endswith("frame-ancestors 'none'")
+
+
+def test_what_is_not_http_is_refused_with_the_same_headers(guarded):
+    with socket.create_connection(("127.0.0.1", guarded.port)) as connection:
+        connection.sendall(b"not HTTP\r\n\r\n")
+        answer = connection.recv(4096).decode()
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    for name, value in FIXED.items():
+        assert f"\r\n{name}: {value}\r\n" in answer
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_listens_to_everyone_without_keys_is_warned_once(workers):
+    with serving("--host", "0.0.0.0", "--workers", workers) as server:
+        server.stop()
+        warned = server.process.stderr.read()
+
+    assert re.fullmatch(
+        r"Whoever reaches 0\.0\.0\.0:\d+ gets in, because there is no --api-keys-file\n", warned
+    )
+
+
+def test_with_keys_there_is_no_warning_and_the_metrics_can_be_opened(keys_file, monkeypatch):
+    monkeypatch.setenv("HOUSING_METRICS_OPEN", "1")
+    with serving("--host", "0.0.0.0", "--api-keys-file", str(keys_file)) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        statuses = [httpx.get(f"{url}/{name}").status_code for name in ("metrics", "models")]
+        server.stop()
+
+        assert server.process.stderr.read() == ""
+        assert statuses == [200, 401]

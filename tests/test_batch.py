@@ -1,0 +1,547 @@
+import io
+import json
+import struct
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.batch.csv_format import CSVReader
+from app.batch.ndjson_format import NDJSONReader
+from models.features import FEATURE_NAMES
+from tests.conftest import ROW, serving
+
+CSV, NDJSON = "text/csv", "application/x-ndjson"
+ARROW = "application/vnd.apache.arrow.stream"
+BAD_ROWS = [
+    ({**ROW, "HouseAge": 500}, "HouseAge must be a number from 0 to 200 (years), however one that is too large came."),
+    ({**ROW, "MedInc": "8.3"}, "MedInc must be a number from 0 to 100 (10,000 USD), however a string came."),
+    ({**ROW, "MedInc": True}, "MedInc must be a number from 0 to 100 (10,000 USD), however true or false came."),
+    ({**ROW, "MedInc": None}, "MedInc must be a number from 0 to 100 (10,000 USD), however null came."),
+    ({k: v for k, v in ROW.items() if k != "MedInc"}, "MedInc must be a number from 0 to 100 (10,000 USD), however it is missing."),
+    ({**ROW, "medinc": 1}, "The features must be MedInc, HouseAge, AveRooms, AveBedrms, Population, AveOccup, Latitude, Longitude, however an unknown one came; did you mean MedInc?"),
+    (3, "The row must be a JSON object of the eight features, however a number came."),
+    ([], "The row must be a JSON object of the eight features, however an array came."),
+]  # fmt: skip
+
+
+@pytest.fixture
+def rows(saved):
+    return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in saved.golden_rows.tolist()]
+
+
+def post(client, content, media_type, query=""):
+    return client.post(
+        f"/predict/batch{query}", content=content, headers={"content-type": media_type}
+    )
+
+
+def as_csv(rows, names=FEATURE_NAMES):
+    lines = [",".join(names), *(",".join(str(row[name]) for name in names) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def as_ndjson(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def as_arrow(table, **options):
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, **options) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+def columns_of(rows):
+    return {name: [row[name] for row in rows] for name in FEATURE_NAMES}
+
+
+def alone(client, rows, query=""):
+    return [client.post(f"/predict{query}", json=row).json() for row in rows]
+
+
+@pytest.mark.parametrize("query", ["", "?model=champion", "?level=0.5"])
+def test_each_row_of_a_batch_is_answered_as_alone(client, rows, query):
+    expected = alone(client, rows, query)
+    numbers = [[a["prediction"], a["interval"]["lower"], a["interval"]["upper"]] for a in expected]
+
+    in_json = client.post(f"/predict/batch{query}", json=rows)
+    in_columns = client.post(f"/predict/batch{query}", json=columns_of(rows))
+    in_ndjson = post(client, as_ndjson(rows), NDJSON, query)
+    in_csv = post(client, as_csv(rows), CSV, query)
+    in_arrow = post(client, as_arrow(pa.table(columns_of(rows))), ARROW, query)
+
+    close = {"rel": 0, "abs": 1e-9}
+    for answers in (in_json.json(), [json.loads(line) for line in in_ndjson.text.splitlines()]):
+        for answer, single in zip(answers, expected, strict=True):
+            assert answer["interval"] == pytest.approx(single["interval"], **close)
+            assert answer["prediction"] == pytest.approx(single["prediction"], **close)
+            assert list(answer) == list(single)
+            assert {**answer, "interval": 0, "prediction": 0} == {
+                **single,
+                "interval": 0,
+                "prediction": 0,
+            }
+    by_column = np.array([in_columns.json()[name] for name in ("prediction", "lower", "upper")])
+    assert np.abs(by_column.T - numbers).max() <= 1e-9
+    assert in_columns.json()["model"] == expected[0]["model"]
+    header, *lines = in_csv.text.splitlines()
+    assert header == "prediction,lower,upper"
+    assert np.abs(np.array([line.split(",") for line in lines], float) - numbers).max() <= 1e-9
+    table = pa.ipc.open_stream(in_arrow.content).read_all()
+    assert table.column_names == ["prediction", "lower", "upper", "error"]
+    values = np.stack([table[name].to_numpy() for name in table.column_names[:3]], axis=1)
+    assert np.abs(values - numbers).max() <= 1e-9
+    assert table["error"].null_count == len(rows)
+    assert table.schema.metadata[b"model"].decode() == expected[0]["model"]
+
+
+def test_answers_have_the_media_type_of_the_rows(client, rows):
+    for content, media_type in [
+        (as_csv(rows), CSV),
+        (as_ndjson(rows), NDJSON),
+        (json.dumps(rows), "application/json"),
+        (as_arrow(pa.table(columns_of(rows))), ARROW),
+    ]:
+        answer = post(client, content, media_type)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].partition(";")[0] == media_type
+
+
+@pytest.mark.parametrize(("bad", "sentence"), BAD_ROWS)
+def test_a_bad_row_is_answered_in_its_place_and_the_others_go_on(client, bad, sentence):
+    rows = [ROW, bad, ROW]
+
+    in_json = client.post("/predict/batch", json=rows).json()
+    in_ndjson = post(client, as_ndjson(rows), NDJSON).text
+
+    good = alone(client, [ROW])[0]
+    assert in_json == [good, {"error": sentence}, good]
+    assert [json.loads(line) for line in in_ndjson.splitlines()] == in_json
+
+
+def test_a_bad_row_of_columns_is_null_and_told_by_its_number(client):
+    columns = {name: [number, number, number] for name, number in ROW.items()}
+    columns["HouseAge"][1] = 500
+    columns["AveOccup"][2] = "2.5"
+
+    answer = client.post("/predict/batch", json=columns).json()
+
+    good = alone(client, [ROW])[0]
+    assert answer["prediction"] == [good["prediction"], None, None]
+    assert answer["lower"] == [good["interval"]["lower"], None, None]
+    assert answer["errors"] == [
+        {"error": BAD_ROWS[0][1], "row": 1},
+        {
+            "error": "AveOccup must be a number above 0 and up to 10,000 (people per household), "
+            "however a string came.",
+            "row": 2,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("x" + "1," * 7 + "1", "MedInc must be a number from 0 to 100 (10,000 USD), however text came."),
+        (",1,1,1,1,1,35,-120", "MedInc must be a number from 0 to 100 (10,000 USD), however the cell is empty."),
+        ("nan,1,1,1,1,1,35,-120", "MedInc must be a number from 0 to 100 (10,000 USD), however text came."),
+        ("1e999,1,1,1,1,1,35,-120", "MedInc must be a number from 0 to 100 (10,000 USD), however NaN, infinity or a far too large one came."),
+        ("1_0,1,1,1,1,1,35,-120", "MedInc must be a number from 0 to 100 (10,000 USD), however text came."),
+        ("1,1,1,1,1,1,35", "The line must have 8 cells like the header, however: 7."),
+        ("1,1,1,1,1,1,35,-120,9", "The line must have 8 cells like the header, however: 9."),
+        ('"1,1', "The line must be CSV in UTF-8, however it is not."),
+        ("\x00" * 8, "The line must have 8 cells like the header, however: 1."),
+        ("1," * 40_000, "The line must have at most 65,536 bytes, however it has more."),
+        ("\uff18.3,1,1,1,1,1,35,-120", "MedInc must be a number from 0 to 100 (10,000 USD), however text came."),
+        ("1,1,1,1,1,1,50,-120", "Latitude must be a number from 32 to 43 (degrees), however one that is too large came."),
+    ],
+)  # fmt: skip
+def test_a_bad_line_of_csv_leaves_its_place_empty_and_errors_tells_why(client, line, sentence):
+    good = as_csv([ROW]).splitlines()[1]
+    text = f"{','.join(FEATURE_NAMES)}\n{good}\n{line}\n{good}\n"
+
+    plain = post(client, text, CSV).text.splitlines()
+    with_errors = post(client, text, CSV, "?errors=true").text.splitlines()
+
+    assert plain[2] == ",,"
+    assert plain[1] == plain[3] != ",,"
+    assert with_errors == [
+        "prediction,lower,upper,error",
+        f"{plain[1]},",
+        f',,,"{sentence}"',
+        f"{plain[3]},",
+    ]
+
+
+def test_csv_columns_may_come_in_any_order_among_others_quoted_and_with_any_line_ends(client):
+    names = ["Comment", *reversed(FEATURE_NAMES)]
+    rows = [{"Comment": '"a, ""quoted"" comment"', **ROW}] * 2
+    text = "\ufeff" + as_csv(rows, names).replace("\n", "\r\n") + "\r\n"
+
+    answer = post(client, text.encode(), CSV)
+
+    assert answer.text == post(client, as_csv([ROW] * 2), CSV).text
+
+
+def test_a_header_without_rows_is_answered_with_a_header(client):
+    assert post(client, as_csv([]), CSV).text == "prediction,lower,upper\n"
+    assert post(client, "", NDJSON).text == ""
+    assert client.post("/predict/batch", json=[]).json() == []
+    empty = post(client, as_arrow(pa.table(columns_of([ROW])).slice(0, 0)), ARROW)
+    assert pa.ipc.open_stream(empty.content).read_all().num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "sentence"),
+    [
+        ("", CSV, "The body must have a header, however it is empty."),
+        ("MedInc,HouseAge\n1,2\n", CSV, "The body, line 1: the header must have the column AveRooms, however it is missing (with AveBedrms, Population, AveOccup, Latitude, Longitude)."),
+        (as_csv([ROW]).replace("HouseAge", "MedInc"), CSV, "The body, line 1: the header must have the column HouseAge, however it is missing."),
+        (b"\xff\n", CSV, "The body, line 1: the header must be CSV in UTF-8, however it is not."),
+        ("3", "application/json", "The body must be an array of rows or an object of eight arrays, however another value came."),
+        ("[", "application/json", "The body must be JSON in UTF-8, however: Expecting value (after 1 characters)."),
+        (json.dumps(ROW), "application/json", "MedInc must be an array of numbers, however a number came (POST /predict takes one row)."),
+        (json.dumps({**columns_of([ROW]), "x": []}), "application/json", "The features must be MedInc, HouseAge, AveRooms, AveBedrms, Population, AveOccup, Latitude, Longitude, however an unknown one came."),
+        (json.dumps({**columns_of([ROW]), "MedInc": []}), "application/json", "The eight arrays must be equally long, however they are not."),
+        (json.dumps(columns_of([ROW]))[:-1] + ', "MedInc": [1]}', "application/json", "MedInc must be an array of numbers, however it came more than once."),
+        (b"", ARROW, "The body must be an Arrow IPC stream, however it is empty."),
+        (b"ARROW1" * 9, ARROW, "The body must be an Arrow IPC stream, however it is not."),
+        (b"\xff\xff\xff\xff\xff\xff\xff\x7f", ARROW, "A message of the Arrow stream must have at most 65,536 bytes, however it has more; write smaller record batches."),
+        (as_arrow(pa.table({"MedInc": [1.0]})), ARROW, "The body must have the column HouseAge, however it is missing (with AveRooms, AveBedrms, Population, AveOccup, Latitude, Longitude)."),
+        (as_arrow(pa.table({**columns_of([ROW]), "MedInc": ["1"]})), ARROW, "The body must have numbers as MedInc, however it has not."),
+        (as_arrow(pa.table(columns_of([ROW])))[:-30], ARROW, "The Arrow stream must end after a message, however it is cut off."),
+        (as_arrow(pa.table(columns_of([ROW])), options=pa.ipc.IpcWriteOptions(compression="zstd")), ARROW, "The Arrow stream must not be compressed, however it is."),
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_table_is_refused_as_a_whole(client, content, media_type, sentence):
+    answer = post(client, content, media_type)
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_more_rows_than_are_taken_as_a_whole_are_refused_with_the_types_that_have_no_limit(client):
+    sentence = (
+        "A JSON batch must have at most 10,000 rows and 4,194,304 bytes, however it has more; "
+        "text/csv, application/x-ndjson and application/vnd.apache.arrow.stream have no limit."
+    )
+    for body in ([1] * 10_001, columns_of([ROW] * 10_001), [" " * 4_194_304]):
+        answer = client.post("/predict/batch", json=body)
+        assert (answer.status_code, answer.json()["detail"]) == (413, sentence)
+
+    assert (
+        len(client.post("/predict/batch", json=columns_of([ROW] * 10_000)).json()["lower"])
+        == 10_000
+    )
+
+
+def test_other_media_types_are_refused_with_those_that_are_taken(client):
+    answer = post(client, "x", "text/plain")
+
+    assert answer.status_code == 415
+    assert "application/json or text/csv or application/x-ndjson" in answer.json()["detail"]
+
+
+def test_without_the_extra_an_arrow_stream_is_refused_with_its_name(tmp_path, monkeypatch):
+    """A package of that name that is not there, as far as Python can see."""
+    (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with serving("--default", "notebook") as server, httpx.Client(base_url=server.url) as client:
+        answer = post(client, b"", ARROW)
+        others = post(client, as_csv([ROW]), CSV)
+
+    assert answer.status_code == 415
+    assert "must have its extra `arrow`" in answer.json()["detail"]
+    assert others.status_code == 200
+
+
+def test_numbers_of_any_type_and_batches_of_any_size_come_in_an_arrow_stream(client, rows, saved):
+    table = pa.table(columns_of(rows * 100))
+    kinds = [pa.float32(), pa.float64(), pa.int64(), pa.uint8(), pa.float16()]
+    for kind in kinds:
+        ages = table["HouseAge"].cast(kind, safe=False)
+        changed = table.set_column(1, "HouseAge", ages).append_column("x", pa.array(["y"] * 800))
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, changed.schema) as stream:
+            stream.write_table(changed, max_chunksize=7)
+
+        answer = post(client, sink.getvalue(), ARROW)
+
+        values = np.array(saved.golden_rows)
+        values[:, 1] = values[:, 1].astype(kind.to_pandas_dtype())
+        got = pa.ipc.open_stream(answer.content).read_all()["prediction"].to_numpy()
+        assert np.abs(got.reshape(100, 8) - saved.model.predict(values)).max() < 1e-9
+
+
+def test_a_null_of_an_arrow_stream_is_refused_in_its_place(client):
+    table = pa.table({name: pa.array([number, None]) for name, number in ROW.items()})
+
+    answers = pa.ipc.open_stream(post(client, as_arrow(table), ARROW).content).read_all()
+
+    assert answers["prediction"].null_count == 1
+    assert answers["error"].to_pylist() == [
+        None,
+        "MedInc must be a number from 0 to 100 (10,000 USD), however null came.",
+    ]
+
+
+def test_an_arrow_stream_that_is_damaged_further_on_says_so_after_the_answers(client):
+    batch = as_arrow(pa.table(columns_of([ROW] * 1000)))
+
+    answer = post(client, batch[:-8] + b"x" * 100, ARROW)
+
+    table = pa.ipc.open_stream(answer.content).read_all()
+    assert table.num_rows == 1001
+    assert (
+        table["error"].to_pylist()[-1] == "The body must be an Arrow IPC stream, however it is not."
+    )
+
+
+def test_arrays_of_one_number_are_no_numbers(client):
+    rows = [{name: [number] for name, number in ROW.items()}] * 2
+
+    answers = client.post("/predict/batch", json=rows).json()
+
+    assert [[*answer] for answer in answers] == [["error"], ["error"]]
+
+
+@pytest.mark.parametrize("length", [65_000, 66_000, 140_000])
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_of_a_line_that_is_too_long_nothing_is_answered(client, kind, length):
+    """However it is padded: with digits, or with blanks between the members."""
+    if kind == "csv":
+        line = as_csv([ROW]).splitlines()[1]
+        padded = line + "0" * (length - len(line))  # more digits of the longitude
+        answer = post(client, f"{','.join(FEATURE_NAMES)}\n{padded}\n{line}\n", CSV, "?errors=true")
+        first, second = answer.text.splitlines()[1:]
+    else:
+        line = json.dumps(ROW)
+        padded = line[:-1] + " " * (length - len(line)) + "}"
+        first, second = post(client, f"{padded}\n{line}\n", NDJSON).text.splitlines()
+
+    assert ("65,536" in first) == (length > 65_536)
+    assert "65,536" not in second
+
+
+def test_a_header_that_is_too_long_is_refused(client):
+    header = ",".join([*FEATURE_NAMES, *(f"x{i}" for i in range(20_000))])
+
+    answer = post(client, header + "\n", CSV)
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "The body, line 1: the header must have at most 65,536 bytes, however it has more.",
+    )
+
+
+def test_what_takes_long_to_refuse_is_refused_early(client):
+    """Each of these once held the service for seconds."""
+    keys = {f"k{i}": 1 for i in range(100_000)}
+    slips = [{f"MedIncc{i}_{j}": 1 for j in range(16)} for i in range(200)]
+
+    many, one = client.post("/predict/batch", json=[keys, ROW], timeout=2).json()
+    refused = client.post("/predict/batch", json=slips, timeout=10).json()
+    long_type = client.post(
+        "/predict/batch",
+        content="",
+        headers={"content-type": 'text/csv;"' + ";" * 30_000},
+        timeout=2,
+    )
+
+    assert many["error"].endswith("however it has more than 64 members.")
+    assert one == alone(client, [ROW])[0]
+    assert len(refused) == 200
+    assert long_type.status_code == 415
+
+
+def test_an_arrow_stream_is_a_schema_and_batches(client):
+    """Batches first, a second schema, and a schema whose names are no text."""
+    table = pa.table(columns_of([ROW]))
+    schema, batch = (
+        table.schema.serialize().to_pybytes(),
+        table.to_batches()[0].serialize().to_pybytes(),
+    )
+    end = b"\xff\xff\xff\xff\0\0\0\0"
+
+    for stream in (batch + schema + end, schema + schema + batch + end):
+        answer = post(client, stream, ARROW)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            "The Arrow stream must be a schema and record batches, however another message came.",
+        )
+    damaged = post(client, (schema + batch + end).replace(b"MedInc", b"\xffedInc"), ARROW)
+    assert damaged.status_code == 422
+    assert post(client, schema + batch + end, ARROW).status_code == 200
+
+
+def test_a_buffer_of_an_arrow_batch_that_is_too_short_is_refused(client):
+    stream = as_arrow(pa.table(columns_of([ROW] * 10)))
+    place = stream.index(b"\x50\0\0\0\0\0\0\0", 600)  # the length of a buffer, 80
+
+    answer = post(client, stream[:place] + b"\x08" + stream[place + 1 :], ARROW)
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "The Arrow stream must be whole, however it is damaged.",
+    )
+
+
+texts = {
+    "csv": (lambda: CSVReader("The body"), as_csv),
+    "ndjson": (NDJSONReader, as_ndjson),
+}
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from([*texts]), data=st.data())
+def test_rows_are_the_same_however_the_body_is_cut(kind, data):
+    """Also where some are bad, so that lines are looked at one by one."""
+    make, write = texts[kind]
+    pool = [ROW, {**ROW, "MedInc": 1}, {**ROW, "MedInc": 1e3}, {**ROW, "MedInc": "x"}]
+    text = write(data.draw(st.lists(st.sampled_from(pool), max_size=12))).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+
+    def read(pieces):
+        reader = make()
+        parts = [*(rows for piece in pieces for rows in reader.feed(piece)), *reader.close()]
+        values, refused = [], {}
+        for part in parts:
+            refused |= {len(values) + index: why for index, why in part.refused.items()}
+            values += part.values.tolist()
+        return [v for i, v in enumerate(values) if i not in refused], refused
+
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert read(pieces) == read([text])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [json.dumps(ROW) + "],[" + json.dumps(ROW), "3"],
+        [json.dumps(ROW) + "," + json.dumps(ROW)],
+        [json.dumps(ROW)[:-1] + ', "MedInc": 1}'],
+        [json.dumps(ROW)[:-1], "}"],
+        [json.dumps(ROW).replace("MedInc", "Med],[Inc")],
+        [json.dumps([ROW])],
+        [json.dumps({**ROW, "MedInc": [8.3]})],
+        [json.dumps({name: [number] for name, number in ROW.items()})],
+        [json.dumps({name: [number, number] for name, number in ROW.items()})],
+        [json.dumps({name: [] for name in ROW})],
+        [json.dumps(ROW).replace("8.3252", "1e999")],
+    ],
+)
+def test_what_is_not_one_row_to_a_line_is_never_taken_for_rows(client, lines):
+    text = "\n".join([json.dumps(ROW), *lines, json.dumps(ROW)])
+
+    first, *others, last = (
+        json.loads(line) for line in post(client, text, NDJSON).text.splitlines()
+    )
+
+    assert first == last == alone(client, [ROW])[0]
+    assert len(others) == len(lines)
+    assert all([*answer] == ["error"] for answer in others)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=5))
+def test_a_line_of_another_length_is_refused_however_the_lengths_add_up(widths):
+    lines = [
+        ",".join(["30"] * 6 + ["35", "-120"] * (width // 2) + ["1"] * (width % 2))
+        for width in widths
+    ]
+    text = "\n".join([",".join(FEATURE_NAMES), *lines]).encode()
+    reader = CSVReader("The body")
+
+    parts = [*reader.feed(text), *reader.close()]
+
+    assert [line.count(",") != 7 for line in lines] == [
+        index in part.refused for part in parts for index in range(len(part))
+    ]
+
+
+numbers = st.floats(0.5, 30).map(repr) | st.sampled_from(
+    ["1", "1.", ".5", "+1", "01", "1e1", " 1", "1 "]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[numbers] * 6), min_size=1, max_size=5))
+def test_a_number_is_read_the_same_by_the_fast_way_and_by_itself(lines):
+    """A letter in another line sends all of them the slow way."""
+    header = ",".join(FEATURE_NAMES).encode() + b"\n"
+    plain = [",".join([*cells, "35", "-120"]).encode() + b"\n" for cells in lines]
+
+    def read(text):
+        reader = CSVReader("The body")
+        parts = [*reader.feed(header + text), *reader.close()]
+        return np.concatenate([part.values for part in parts])
+
+    slow = read(b"".join(plain) + b"x\n")[:-1]
+
+    assert read(b"".join(plain)).tolist() == slow.tolist()
+    assert slow.tolist() == [[*map(float, cells), 35.0, -120.0] for cells in lines]
+
+
+@pytest.mark.parametrize("values", [[8.3], [8.3, 3.8], [[8.3]]])
+def test_arrays_in_the_place_of_numbers_are_never_taken_for_rows(client, values):
+    row = dict.fromkeys(FEATURE_NAMES, values)
+
+    (in_array,) = post(client, json.dumps([row]), "application/json").json()
+    of_line = post(client, json.dumps(row), NDJSON).json()
+
+    sentence = "MedInc must be a number from 0 to 100 (10,000 USD), however an array came."
+    assert in_array["error"].startswith(sentence)
+    assert of_line == in_array
+
+
+def test_a_line_that_is_too_long_is_refused_even_where_it_is_nothing_but_numbers(client):
+    zeros = "0" * 70_000
+    line = as_csv([ROW]).replace("8.3252", f"8.3252{zeros}")
+    numbers = as_ndjson([ROW]).replace("8.3252", f"8.3252{zeros}")
+
+    answered = post(client, line, CSV, "?errors=true").text.splitlines()
+    told = post(client, numbers, NDJSON).json()
+
+    assert answered[1] == ',,,"The line must have at most 65,536 bytes, however it has more."'
+    assert told == {"error": "The row must be JSON in UTF-8, however: longer than 65,536 bytes."}
+
+
+@pytest.mark.parametrize("digit", ["\u0668", "\uff18"])
+def test_digits_of_other_scripts_are_text(client, digit):
+    response = post(client, as_csv([{**ROW, "MedInc": digit}]), CSV, "?errors=true")
+
+    assert response.text.splitlines()[1].endswith('however text came."')
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        (b"MedInc", b"Med\xffnc"),  # a name that is not UTF-8
+        (struct.pack("<qq", 1, 0), struct.pack("<qq", 9, 0)),  # more numbers than there are
+        (struct.pack("<qq", 1, 0), struct.pack("<qq", -1, 0)),
+        (struct.pack("<qq", 1, 0), struct.pack("<qq", 1, 1)),  # nulls that are none
+    ],
+)
+def test_an_arrow_stream_with_damaged_metadata_is_refused(client, whole, damaged):
+    body = as_arrow(pa.table(columns_of([ROW])))
+    assert whole in body
+
+    response = post(client, body.replace(whole, damaged), ARROW)
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("The ")
+
+
+@pytest.mark.parametrize("media_type", [CSV, NDJSON])
+def test_a_line_that_begins_with_too_many_blanks_is_not_passed_over(client, media_type):
+    text = as_csv([ROW]) if media_type == CSV else "\n" + as_ndjson([ROW])
+    body = text.rstrip("\n").replace("\n", "\n" + " " * 70_000)
+
+    response = post(client, body, media_type, "?errors=true")
+
+    assert response.text.count("65,536 bytes") == 1

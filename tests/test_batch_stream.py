@@ -1,0 +1,182 @@
+"""Batches that are larger than the memory they may take, sent by real clients."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from models.features import FEATURE_NAMES
+from tests.conftest import ROW, counterpart, serving
+
+ROWS = 2_000_000
+AT_ONCE = 10_000
+MEBIBYTE = 1024 * 1024
+
+csv_header = ",".join(FEATURE_NAMES).encode() + b"\n"
+csv_line = ",".join(map(str, ROW.values())).encode() + b"\n"
+ndjson_line = json.dumps(ROW).encode() + b"\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving("--default", "notebook") as server:
+        httpx.post(f"{server.url}/predict", json=ROW)
+        yield server
+
+
+def resident_bytes(process, kind="VmRSS"):
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) * 1024
+
+
+def processor_seconds(process):
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def request_head(media_type, path="/predict/batch"):
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    ).encode()
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "header", "line"),
+    [("text/csv", csv_header, csv_line), ("application/x-ndjson", b"", ndjson_line)],
+)
+def test_two_million_rows_go_through_in_bounded_memory_and_others_are_answered_meanwhile(
+    server, media_type, header, line
+):
+    curl = counterpart("curl", package="curl")
+    idle = resident_bytes(server.process)
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
+    command = [curl, "-sS", "-T", "-", "-X", "POST", "-H", f"content-type: {media_type}"]
+    with subprocess.Popen(
+        [*command, f"{server.url}/predict/batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+
+        def send():
+            process.stdin.write(header)
+            for _ in range(ROWS // AT_ONCE):
+                process.stdin.write(line * AT_ONCE)
+            process.stdin.close()
+
+        answers = []
+        read = threading.Thread(target=lambda: answers.extend(count_lines(process.stdout)))
+        sent = threading.Thread(target=send)
+        read.start(), sent.start()
+        statuses = []
+        with httpx.Client(base_url=server.url) as client:
+            while read.is_alive():
+                statuses.append(client.post("/predict", json=ROW).status_code)
+                time.sleep(0.01)
+        sent.join()
+
+    peak = resident_bytes(server.process, "VmHWM")
+    assert sum(answers) == ROWS + bool(header)
+    assert peak - idle < 64 * MEBIBYTE
+    assert set(statuses) == {200}
+    assert len(statuses) > 100
+
+
+def count_lines(file):
+    while piece := file.read(MEBIBYTE):
+        yield piece.count(b"\n")
+
+
+def test_answers_come_while_rows_are_still_to_come(server):
+    with connect(server) as client:
+        client.sendall(request_head("text/csv") + chunk(csv_header + csv_line * 3))
+        received = b""
+        while received.count(b"\n4.3") < 3:
+            received += client.recv(65536)
+        client.sendall(chunk(csv_line) + chunk(b""))
+        while not received.endswith(b"0\r\n\r\n"):
+            received += client.recv(65536)
+
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.count(b"\n4.3") == 4
+
+
+def test_a_client_that_hangs_up_stops_the_work(server):
+    with connect(server) as client:
+        client.sendall(request_head("text/csv", "/predict/batch?model=champion"))
+        client.settimeout(1)
+        send_until_nothing_is_taken(client, chunk(csv_header + csv_line * 200_000))
+
+    assert_rests(server)
+
+
+def send_until_nothing_is_taken(client, some):
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while sent < 512 * MEBIBYTE:
+            client.sendall(some)
+            sent += len(some)
+    return sent
+
+
+def test_a_client_that_reads_nothing_stops_the_work_and_takes_little_memory(server):
+    idle = resident_bytes(server.process)
+    with connect(server) as client:
+        client.settimeout(1)
+        client.sendall(request_head("text/csv") + chunk(csv_header))
+
+        assert send_until_nothing_is_taken(client, chunk(csv_line * 1000)) < 512 * MEBIBYTE
+        assert resident_bytes(server.process) - idle < 64 * MEBIBYTE
+        assert_rests(server)
+        assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
+
+
+def test_what_follows_the_end_of_an_arrow_stream_is_left_out_and_not_kept(server):
+    idle = resident_bytes(server.process)
+    with connect(server) as client:
+        client.sendall(request_head("application/vnd.apache.arrow.stream"))
+        client.sendall(
+            chunk(pa.schema([(name, pa.float64()) for name in FEATURE_NAMES]).serialize())
+        )
+        client.sendall(chunk(b"\xff\xff\xff\xff\0\0\0\0"))
+        for _ in range(200):
+            client.sendall(chunk(bytes(MEBIBYTE)))
+
+        assert resident_bytes(server.process) - idle < 32 * MEBIBYTE
+
+
+def test_a_client_that_reads_only_when_all_is_sent_is_answered(server):
+    """As requests and httpx do; 50,000 rows, which are well within what may wait."""
+    answer = httpx.post(
+        f"{server.url}/predict/batch",
+        content=csv_header + csv_line * 50_000,
+        headers={"content-type": "text/csv"},
+        timeout=60,
+    )
+
+    assert answer.text.count("\n4.3") == 50_000
+
+
+def assert_rests(server):
+    """Within some seconds the process does nothing any more."""
+    for _ in range(50):
+        before = processor_seconds(server.process)
+        time.sleep(0.2)
+        if processor_seconds(server.process) - before < 0.02:
+            return
+    pytest.fail("the server must rest, however it goes on")

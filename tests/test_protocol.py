@@ -1,0 +1,441 @@
+"""Clients that send what no client should, too much of it, or too slowly; over raw sockets."""
+
+import contextlib
+import json
+import math
+import select
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROW, counterpart, serving
+from tests.test_batch_stream import MEBIBYTE, chunk, csv_header, csv_line, resident_bytes
+
+GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
+POST = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+STREAM = b"POST /predict/batch HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+row = json.dumps(ROW).encode()
+whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(row), row)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One of its own, which must say nothing on standard error about all that is done to it."""
+    with serving("--default", "notebook") as server:
+        yield server
+        assert server.stop() == 0
+        assert server.process.stderr.read() == ""
+
+
+@contextlib.contextmanager
+def connect(server, timeout=15):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as connection:
+        yield connection
+
+
+def read_all(connection):
+    """What comes until the connection ends."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
+def answers_to(server, sent):
+    """Every answer to what is sent, read until the server closes: status, headers, body."""
+    with connect(server) as connection:
+        connection.sendall(sent)
+        return split(read_all(connection))
+
+
+def split(received):
+    answers = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+        length = int(headers.get("content-length", 0))
+        answers.append((int(lines[0].split()[1]), headers, rest[:length]))
+        received = rest[length:]
+    return answers
+
+
+def assert_refused(answer, status):
+    """That an answer is a problem, and says that the connection closes after it."""
+    came, headers, body = answer
+    assert came == status
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["connection"] == "close"
+    problem = json.loads(body)
+    assert problem["status"] == status
+    assert problem["detail"].endswith(".")
+
+
+def headers(count, size=0):
+    return b"".join(b"X-%d: %b\r\n" % (index, b"a" * size) for index in range(count))
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n"),  # TLS
+        (400, b"GET /livez\r\n\r\n"),
+        (400, b"GET /livez HTTP/2.0\r\nHost: test\r\n\r\n"),
+        (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (400, b"GET /livez HTTP/1.1\r\n\r\n"),
+        (400, GET + b"Host: test\r\n\r\n"),
+        (400, GET + b"Host: other\r\n\r\n"),
+        (400, b"GET /livez HTTP/1.1\r\nHost:\r\n\r\n"),
+        (400, b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n"),
+        (400, b"GET /livez HTTP/1.1\r\nHost: test/path\r\n\r\n"),
+        (400, b"GET /livez HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),
+        (400, "GET /é HTTP/1.1\r\nHost: test\r\n\r\n".encode()),
+        (400, b"GET /livez HTTP/1.1\nHost: test\n\n"),
+        (400, GET + b"X: a\r\n folded\r\n\r\n"),
+        (400, GET + b"X: a\x00b\r\n\r\n"),
+        (400, b"CONNECT test:80 HTTP/1.1\r\nHost: test\r\n\r\n"),
+        (400, POST + CHUNKED + b"Content-Length: 3\r\n\r\n0\r\n\r\n"),
+        (400, POST + b"Content-Length: 3\r\n" + CHUNKED + b"\r\n0\r\n\r\n"),
+        (400, POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\n{ }"),
+        (400, POST + b"Content-Length: 3, 3\r\n\r\n{ }"),
+        (400, POST + b"Content-Length: +3\r\n\r\n{ }"),
+        (400, POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        (400, POST + b"Transfer-Encoding: identity\r\n\r\n{ }"),
+        (400, POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+        (400, POST.replace(b"1.1", b"1.0") + CHUNKED + b"\r\n0\r\n\r\n"),
+        (400, POST + CHUNKED + b"\r\nno number\r\n"),
+        (400, POST + CHUNKED + b"\r\n3\r\n{ }}\r\n"),
+        (414, b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: test\r\n\r\n"),
+        (414, b"GET /" + b"a" * 100_000),
+        (431, GET + headers(100) + b"\r\n"),
+        (431, GET + headers(1, 32 * 1024) + b"\r\n"),
+        (431, GET + headers(34, 1024) + b"\r\n"),
+        (431, GET + b"X: " + b"a" * 100_000),
+        (431, b"GET " + b" " * 100_000),
+        (431, b"\r\n" * 50_000),
+        (431, POST + CHUNKED + b"\r\n0\r\nX: " + b"a" * 100_000),
+        (431, POST + CHUNKED + b"\r\n0\r\n" + headers(102)),
+        (431, POST + CHUNKED + b"\r\n1;" + b"a" * 100_000),
+    ],
+    ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else str(value),
+)
+def test_what_is_not_http_or_too_large_is_refused_as_a_problem_and_closed(server, status, sent):
+    (answer,) = answers_to(server, sent)
+
+    assert_refused(answer, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (200, GET),
+        (200, b"GET /livez HTTP/1.0\r\n"),
+        (200, b"GET /livez HTTP/1.1\r\nHost: [::1]:8000\r\n"),
+        (200, b"GET http://other/livez HTTP/1.1\r\nHost: test\r\n"),
+        (200, GET + headers(98)),
+        (200, GET + headers(1, 32_000)),
+        (404, b"GET /" + b"a" * 8100 + b" HTTP/1.1\r\nHost: test\r\n"),
+        (404, b"GET /%zz%ff%00 HTTP/1.1\r\nHost: test\r\n"),
+        (404, b"OPTIONS * HTTP/1.1\r\nHost: test\r\n"),
+    ],
+    ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else str(value),
+)
+def test_what_is_unusual_and_well_formed_is_answered(server, status, sent):
+    answers = answers_to(server, sent + b"Connection: close\r\n\r\n")
+
+    assert [answer[0] for answer in answers] == [status]
+
+
+def test_trailers_and_chunk_extensions_change_nothing(server):
+    body = b"%x;name=value\r\n%b\r\n0\r\n" % (len(row), row)
+    sent = POST + CHUNKED + b"\r\n" + body + b"Host: other\r\nContent-Type: text/csv\r\n\r\n"
+
+    answers = answers_to(server, sent + GET + b"Connection: close\r\n\r\n")
+
+    assert [answer[0] for answer in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_an_upgrade_is_ignored_and_its_body_is_read_as_one(server, framing, pause):
+    """Java's HttpClient asks for h2c so; a body taken for a request would be smuggled in."""
+    body = b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n"
+    length = b"Content-Length: %d\r\n" % len(body) if framing == "Content-Length" else CHUNKED
+    body = body if framing == "Content-Length" else chunk(body) + chunk(b"")
+    with connect(server) as connection:
+        upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+        connection.sendall(POST + upgrade + length + b"\r\n")
+        time.sleep(pause)
+        connection.sendall(body)
+        connection.sendall(whole + GET + b"Connection: close\r\n\r\n")
+        answers = split(read_all(connection))
+
+    assert [answer[0] for answer in answers] == [422, 200, 200]
+
+
+def test_curl_may_offer_http_2(server):
+    curl = counterpart("curl", package="curl")
+    command = [curl, "-sS", "--http2", "-H", "content-type: application/json", "-d", row.decode()]
+    answer = subprocess.run(
+        [*command, f"{server.url}/predict"], capture_output=True, check=True, timeout=10
+    )
+
+    assert "prediction" in json.loads(answer.stdout)
+
+
+def test_a_body_is_asked_for_when_the_client_waits_to_be_asked(server):
+    with connect(server) as connection:
+        head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(row)
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        asked = connection.recv(25)
+        connection.sendall(row)
+        answers = split(read_all(connection))
+
+    assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert [answer[0] for answer in answers] == [200]
+
+
+def test_a_body_that_is_not_wanted_is_not_asked_for_and_the_connection_closes(server):
+    head = POST.replace(b"/json", b"/xml") + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(head)
+        answers = split(read_all(connection))
+
+    assert_refused(*answers, 415)
+
+
+def test_pipelined_requests_are_answered_in_full_and_in_order(server):
+    """Far more than the service takes at a time, of different kinds, sent before any is read."""
+    requests, expected = [], []
+    for index in range(500):
+        status = 200 if index % 3 else 404
+        requests.append(whole + (GET if index % 3 else GET.replace(b"livez", b"nope")) + b"\r\n")
+        expected += [200, status]
+
+    answers = answers_to(server, b"".join(requests) + GET + b"Connection: close\r\n\r\n")
+
+    assert [answer[0] for answer in answers] == [*expected, 200]
+    assert all(b"prediction" in answer[2] for answer in answers[:-1:2])
+
+
+def test_what_came_before_a_malformed_request_is_answered_before_it_is_refused(server):
+    answers = answers_to(server, (whole + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n")
+
+    assert [answer[0] for answer in answers] == [200] * 40 + [400]
+    assert_refused(answers[-1], 400)
+
+
+def test_a_malformed_body_is_refused_in_its_turn(server):
+    answers = answers_to(server, whole * 3 + POST + CHUNKED + b"\r\nno number\r\n" + whole)
+
+    assert [answer[0] for answer in answers] == [200] * 3 + [400]
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "status"),
+    [("/predict", "application/json", 413), ("/predict", "text/xml", 415), ("/nope", "x/y", 404)],
+)
+def test_a_client_that_sends_all_of_a_refused_body_first_can_read_why(
+    server, path, media_type, status
+):
+    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {media_type}\r\n"
+    length = b"Content-Length: 10000000\r\n\r\n"
+
+    answers = answers_to(server, head.encode() + length + b" " * 10_000_000)
+
+    assert_refused(*answers, status)
+    response = httpx.post(
+        server.url + path, content=b" " * 10_000_000, headers={"content-type": media_type}
+    )
+    assert response.status_code == status
+
+
+def silent(connection):
+    yield b""
+
+
+def header_stall(connection):
+    yield GET
+
+
+def header_drip(connection):
+    yield GET
+    while True:
+        time.sleep(0.3)
+        yield b"X: a\r\n"
+
+
+def body_stall(connection):
+    yield POST + b"Content-Length: 100\r\n\r\n{"
+
+
+def body_drip(connection):
+    yield POST + CHUNKED + b"\r\n"
+    while True:
+        time.sleep(0.3)
+        yield chunk(b" ")
+
+
+def second_header_stall(connection):
+    yield GET + b"\r\n" + GET
+
+
+def empty_lines(connection):
+    yield GET + b"\r\n"
+    while True:
+        time.sleep(0.3)
+        yield b"\r\n"
+
+
+def begun_stream_stall(connection):
+    yield STREAM + CHUNKED + b"\r\n" + chunk(csv_header + csv_line * 10_000)
+
+
+def run_slowly(server, pattern, outcome):
+    """How long a slow client is borne, and the last answer that it gets."""
+    with connect(server) as connection:
+        started = time.monotonic()
+        with contextlib.suppress(OSError):
+            for some in pattern(connection):
+                connection.sendall(some)
+                if select.select([connection], [], [], 0)[0] and time.monotonic() - started > 7:
+                    break
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            received = read_all(connection)
+        outcome[pattern.__name__] = time.monotonic() - started, received
+
+
+def read_nothing(server, outcome):
+    """Asks for megabytes of pages without taking one; how long until it is reset."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        started = time.monotonic()
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 200)
+        poll = select.poll()
+        poll.register(connection, select.POLLHUP | select.POLLERR)
+        poll.poll(15_000)
+        outcome["read_nothing"] = time.monotonic() - started, b""
+
+
+def send_rows_slowly(server, outcome):
+    """A line of CSV a second for longer than the deadline; the answers that come."""
+    with connect(server) as connection:
+        connection.sendall(STREAM + CHUNKED + b"\r\n" + chunk(csv_header))
+        for _ in range(10):
+            connection.sendall(chunk(csv_line))
+            time.sleep(1)
+        connection.sendall(chunk(b""))
+        outcome["send_rows_slowly"] = 0, read_all(connection)
+
+
+def stay_idle(server, outcome):
+    """Two requests on one connection, with more than the deadline between them."""
+    with connect(server) as connection:
+        connection.sendall(GET + b"\r\n")
+        first = connection.recv(65536)
+        time.sleep(9.5)
+        connection.sendall(GET + b"Connection: close\r\n\r\n")
+        outcome["stay_idle"] = 0, first + read_all(connection)
+
+
+def test_slow_clients_are_gone_within_ten_seconds_and_patient_ones_are_not(server):
+    outcome = {}
+    patterns = [
+        *(silent, header_stall, header_drip, body_stall, body_drip),
+        *(second_header_stall, empty_lines, begun_stream_stall),
+    ]
+    clients = [
+        *(threading.Thread(target=run_slowly, args=(server, p, outcome)) for p in patterns),
+        *(
+            threading.Thread(target=client, args=(server, outcome))
+            for client in (read_nothing, send_rows_slowly, stay_idle)
+        ),
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+    for name in ("silent", "header_stall", "header_drip", "body_stall", "body_drip"):
+        (answer,) = split(outcome[name][1])
+        assert_refused(answer, 408)
+    for name in ("second_header_stall", "empty_lines"):
+        answers = split(outcome[name][1])
+        assert [answer[0] for answer in answers] == [200, 408]
+    begun = outcome["begun_stream_stall"][1]
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 408" not in begun
+    assert not begun.endswith(b"0\r\n\r\n")  # cut off, and shown to be
+    assert outcome["send_rows_slowly"][1].count(b"\n4.3") == 10
+    assert outcome["send_rows_slowly"][1].endswith(b"0\r\n\r\n")
+    assert outcome["stay_idle"][1].count(b"HTTP/1.1 200") == 2
+    for name, (seconds, _) in outcome.items():
+        assert seconds < 10, name  # the promise itself
+
+
+def send_without_end(connection, first, some, most):
+    """Until the server has had enough, or the client has; a refusal may be read meanwhile."""
+    connection.settimeout(2)
+    sent = len(first)
+    with contextlib.suppress(OSError):
+        connection.sendall(first)
+        while sent < most:
+            connection.sendall(some)
+            sent += len(some)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("first", "some"),
+    [
+        (GET + b"X: ", b"a" * 65536),
+        (GET, headers(4096)),
+        (b"GET /", b"a" * 65536),
+        (POST + CHUNKED + b"\r\n", chunk(b" " * 65536)),
+        (POST + CHUNKED + b"\r\n", chunk(b" ") * 10_000),
+        (POST + CHUNKED + b"\r\n0\r\nX: ", b"a" * 65536),
+        (b"", b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 1000),
+        (b"", b"GET /livez HTTP/1.1\r\nHost:a\r\n\r\n" * 2000),
+    ],
+    ids=[
+        *("a header", "headers", "a target", "large chunks", "small chunks", "a trailer"),
+        *("requests for pages", "requests"),
+    ],
+)
+def test_what_never_ends_takes_little_memory(server, first, some):
+    httpx.post(f"{server.url}/predict", json=ROW)
+    httpx.get(f"{server.url}/openapi.json")
+    idle = resident_bytes(server.process)
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
+    with connect(server) as connection:
+        send_without_end(connection, first, some, 64 * MEBIBYTE)
+
+        assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
+    assert resident_bytes(server.process, "VmHWM") - idle < 32 * MEBIBYTE
+
+
+def test_a_thousand_silent_connections_take_little_and_stop_nothing(server):
+    idle = resident_bytes(server.process)
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    seconds = []
+    with contextlib.ExitStack() as stack, httpx.Client(base_url=server.url) as client:
+        for index in range(1000):
+            connection = stack.enter_context(connect(server))
+            connection.sendall((b"", GET, POST + b"Content-Length: 100\r\n\r\n{")[index % 3])
+        for _ in range(500):
+            started = time.perf_counter()
+            assert client.post("/predict", json=ROW).status_code == 200
+            seconds.append(time.perf_counter() - started)
+    peak = resident_bytes(server.process, "VmHWM")
+
+    assert peak - idle < 32 * MEBIBYTE
+    p99 = sorted(seconds)[math.ceil(len(seconds) * 0.99) - 1]
+    print(f"p99 {p99 * 1000:.1f} ms, {(peak - idle) / MEBIBYTE:.1f} MiB")

@@ -1,0 +1,217 @@
+import asyncio
+import json
+import os
+import re
+import signal
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from app.access.keys import line_of
+from app.main import create_app
+from tests.conftest import ROW, serving
+from tests.test_access import KEY, bearer
+from tests.test_supervisor import new_connections, wait_until
+
+FIELDS = [
+    *("time", "client", "method", "route", "path", "status", "duration_ms", "bytes"),
+    *("model", "key", "request_id", "traceparent"),
+]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NEW_ID = "[0-9a-f]{32}"
+
+
+@pytest.mark.parametrize("sent", ["a", "4f2c:9/x+y=@._-", "x" * 128])
+def test_a_safe_request_id_comes_back(client, sent):
+    assert client.get("/livez", headers={"x-request-id": sent}).headers["x-request-id"] == sent
+
+
+@pytest.mark.parametrize("sent", [None, "", "x" * 129, "a b", "a\tb", '"', "<script>", "é"])
+def test_every_other_request_gets_an_id_of_its_own(client, sent):
+    headers = {} if sent is None else {"x-request-id": sent.encode()}
+    ids = {client.get("/livez", headers=headers).headers["x-request-id"] for _ in range(20)}
+
+    assert len(ids) == 20
+    assert all(re.fullmatch(NEW_ID, new) for new in ids)
+
+
+def test_refusals_carry_an_id_too(client):
+    for response in (
+        client.post("/predict", json={}),
+        client.get("/unknown"),
+        client.delete("/predict"),
+        client.get("/v2/unknown"),
+        client.head("/docs"),
+    ):
+        assert re.fullmatch(NEW_ID, response.headers["x-request-id"])
+
+
+def test_a_failure_of_the_service_carries_the_id_and_a_policy_for_browsers():
+    app = create_app(default="notebook")
+
+    async def fail():
+        raise RuntimeError
+
+    app.add_api_route("/fail", fail)
+
+    async def ask():
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/fail", headers={"x-request-id": "mine"})
+
+    response = asyncio.run(ask())
+
+    assert response.status_code == 500
+    assert response.headers.get_list("x-request-id") == ["mine"]
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Where standard output goes, and what has come there."""
+    file = tmp_path / "log"
+
+    class Log:
+        def __enter__(self):
+            self.stream = file.open("wb")
+            return self.stream
+
+        def __exit__(self, *_):
+            self.stream.close()
+
+        @property
+        def text(self):
+            return file.read_text()
+
+        @property
+        def lines(self):
+            return [json.loads(line) for line in self.text.splitlines()]
+
+    return Log()
+
+
+def test_a_line_tells_all_that_is_known_of_a_request(log, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"{line_of('alice', KEY)}\n")
+    headers = {**bearer(KEY), "x-request-id": "mine", "traceparent": TRACE}
+    with (
+        log as stdout,
+        serving("--access-log", "json", "--api-keys-file", str(keys), stdout=stdout) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        answer = client.post("/predict?model=notebook", json=ROW, headers=headers)
+        client.get("/models/notebook", headers=bearer(KEY))
+        client.get("/models", headers={"traceparent": TRACE.replace("00-", "ff-")})
+        client.get("/no%20such/" + "x" * 500 + "?MedInc=8.3252", headers=bearer(KEY))
+        client.post("/predict/batch", json=[ROW] * 3, headers=bearer(KEY))
+        assert server.stop() == 0
+
+    first, model, refused, unknown, batch = log.lines
+    assert [*first] == FIELDS
+    began = datetime.fromisoformat(first["time"])
+    assert timedelta(0) <= datetime.now(UTC) - began < timedelta(minutes=1)
+    assert first["time"].endswith("Z")
+    assert 0 < first["duration_ms"] < 10_000
+    assert {**first, "time": 0, "duration_ms": 0} == {
+        "time": 0,
+        "client": "127.0.0.1",
+        "method": "POST",
+        "route": "/predict",
+        "path": None,
+        "status": 200,
+        "duration_ms": 0,
+        "bytes": len(answer.content),
+        "model": answer.json()["model"],
+        "key": "alice",
+        "request_id": "mine",
+        "traceparent": TRACE,
+    }
+    assert (model["route"], model["path"], model["model"]) == ("/models/{name}", None, None)
+    assert (refused["route"], refused["path"]) == (None, "/models")
+    assert (refused["status"], refused["key"], refused["traceparent"]) == (401, None, None)
+    assert (unknown["status"], unknown["path"]) == (404, "/no%20such/" + "x" * 89)
+    assert batch["model"].startswith("champion@")
+    assert re.fullmatch(NEW_ID, batch["request_id"])
+
+
+def test_nothing_secret_is_told(log, tmp_path, monkeypatch):
+    """Neither keys nor tokens nor features nor the query, in the log, on standard error, in answers."""
+    keys = tmp_path / "keys"
+    keys.write_text(f"{line_of('alice', KEY)}\n")
+    row = {**ROW, "Population": 31415.9265}
+    token, wrong = "the-token-of-the-admin", "housing_wrong-key-of-somebody"
+    monkeypatch.setenv("HOUSING_ADMIN_TOKEN", token)
+    told = []
+    with (
+        log as stdout,
+        serving("--access-log", "json", "--api-keys-file", str(keys), stdout=stdout) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        for key in (KEY, wrong, token):
+            for headers in (bearer(key), {"x-api-key": key}):
+                for address in ("/predict?key=sesame", "/v2/models/notebook/infer?key=sesame"):
+                    for body in (row, {**row, "HouseAge": 4321.5}, {**row, "Secret": "sesame"}):
+                        response = client.post(address, json=body, headers=headers)
+                        told += [response.text, str(response.headers)]
+                told.append(client.post("/models/notebook/reload", headers=headers).text)
+        server.process.send_signal(signal.SIGHUP)
+        told += [server.process.stderr.readline() for _ in range(2)]
+        server.stop()
+        told.append(server.process.stderr.read())
+
+    assert len(log.lines) == 42
+    everything = "\n".join([*told, log.text])
+    for secret in (KEY, wrong, token, line_of("", KEY), "sesame", "8.3252", "31415.9265", "4321.5"):
+        assert secret not in everything
+
+
+def test_text_is_for_people_and_comes_while_the_server_runs(log, monkeypatch):
+    monkeypatch.setenv("HOUSING_ACCESS_LOG", "text")
+    with log as stdout, serving(stdout=stdout) as server:
+        httpx.get(f"{server.url}/livez", headers={"x-request-id": "mine"})
+        httpx.request("PROPFIND", f"{server.url}/no?a=b", headers={"x-request-id": "mine"})
+        wait_until(lambda: log.text.count("\n") == 2)
+
+    first, second = log.text.splitlines()
+    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.fullmatch(rf"{time} 127\.0\.0\.1 GET /livez 200 \d+\.\d+ms 18 - - mine -", first)
+    assert re.fullmatch(rf"{time} 127\.0\.0\.1 PROPFIND /no 404 \d+\.\d+ms \d+ - - mine -", second)
+
+
+def test_no_line_is_lost_or_mixed_with_another_and_no_id_comes_twice():
+    """From two workers, through a pipe, which takes 4 KiB of one process at once."""
+    read, write = os.pipe()
+    with serving("--workers", "2", "--access-log", "json", stdout=write) as server:
+        with new_connections(server) as client:
+            ids = [client.get("/livez").headers["x-request-id"] for _ in range(100)]
+        assert server.stop() == 0
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        logged = [json.loads(line)["request_id"] for line in pipe]
+
+    assert len({*ids}) == 100
+    assert sorted(logged) == sorted(ids)
+
+
+def test_who_does_not_read_the_log_holds_up_no_request():
+    """A pipe that is full, and then one that nobody reads; the server ends all the same."""
+    read, write = os.pipe()
+    with (
+        serving("--access-log", "json", stdout=write) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        for _ in range(400):  # some 100 KB, which no pipe holds
+            assert client.get("/livez").status_code == 200
+        os.close(read)
+        assert client.get("/livez").status_code == 200
+        assert server.stop() == 0
+    os.close(write)
+
+
+def test_there_is_no_log_unless_one_is_asked_for(log):
+    with log as stdout, serving(stdout=stdout) as server:
+        httpx.get(f"{server.url}/livez")
+        server.stop()
+
+    assert log.text == ""

@@ -1,0 +1,244 @@
+import http.client
+import json
+import shutil
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.answer import answer
+from app.loaded_models import NamedModel
+from app.schemas import HouseFeatures, to_row
+from models import SAVED_MODELS
+from models.storage import MANIFEST, load_model, save_model
+from tests.conftest import ROW, run, serving
+
+TOKEN = "a-token-of-nobody"
+ADMIN = {"authorization": f"Bearer {TOKEN}"}
+CLIENTS = 6
+
+
+@pytest.fixture
+def saved_models(tmp_path, monkeypatch) -> Path:
+    """A directory of saved models with a copy of the notebook's, and an admin token."""
+    monkeypatch.setenv("HOUSING_ADMIN_TOKEN", TOKEN)
+    directory = tmp_path / "some where"
+    copy(directory / "notebook")
+    return directory
+
+
+def copy(directory):
+    report = shutil.ignore_patterns("README.md", "report")
+    shutil.copytree(SAVED_MODELS / "notebook", directory, ignore=report)
+
+
+def damage(directory):
+    manifest = directory / MANIFEST
+    manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
+
+
+def answer_of(directory):
+    """What a server must answer to ROW, with the model that is saved in a directory."""
+    model = NamedModel(directory.name, load_model(directory))
+    return answer(to_row(HouseFeatures(**ROW)), model)
+
+
+class Load:
+    """Clients that ask for a prediction over and over, each on a connection that it keeps."""
+
+    def __init__(self, port):
+        self.port = port
+        self.expected = None  # the only right answer to what is sent from now on
+        self.answers, self.wrong = [], []
+        self.stop = threading.Event()
+
+    def send(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        connection.connect()
+        only_socket = connection.sock
+        while not self.stop.is_set():
+            expected = self.expected
+            headers = {"content-type": "application/json"}
+            connection.request("POST", "/predict", json.dumps(ROW), headers)
+            response = connection.getresponse()
+            content = json.loads(response.read())
+            self.answers.append(content)
+            if (
+                connection.sock is not only_socket
+                or response.headers["x-model"] != content["model"]
+                or (expected is not None and content != expected)
+            ):
+                self.wrong.append(content)
+        connection.close()
+
+
+@contextmanager
+def under_load(server):
+    load = Load(server.port)
+    clients = [threading.Thread(target=load.send) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield load
+        time.sleep(0.3)
+    finally:
+        load.stop.set()
+        for client in clients:
+            client.join()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, other):
+    """To another version by SIGHUP and back by POST; connections stay, no answer is a mixture."""
+    notebook = saved_models / "notebook"
+    old = answer_of(notebook)
+    with serving("--models", str(saved_models), "--workers", workers) as server:
+        processes = server.workers
+        with under_load(server) as load:
+            time.sleep(0.3)
+            save_model(notebook, other, saved.card, saved.golden_rows)
+            new = answer_of(notebook)
+            server.process.send_signal(signal.SIGHUP)
+            assert server.process.stderr.readline() == f"Reloaded {new['model']}\n"
+            load.expected = new
+            time.sleep(0.5)
+            load.expected = None
+            save_model(notebook, saved.model, saved.card, saved.golden_rows)
+            response = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
+            load.expected = old
+        assert server.workers == processes
+
+    assert response.status_code == 200
+    assert f"notebook@{response.json()['version']}" == old["model"] != new["model"]
+    assert load.wrong == []
+    assert len(load.answers) > 100
+    assert all(content in (old, new) for content in load.answers)
+    assert new in load.answers
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_damaged_model_is_refused_and_the_loaded_one_goes_on(workers, saved_models, row):
+    old = answer_of(saved_models / "notebook")
+    with serving("--models", str(saved_models), "--workers", workers) as server:
+        damage(saved_models / "notebook")
+        server.process.send_signal(signal.SIGHUP)
+        sentence = server.process.stderr.readline()
+        damaged = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
+        (saved_models / "notebook" / MANIFEST).unlink()
+        gone = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
+        answers = [httpx.post(f"{server.url}/predict", json=row).json() for _ in range(4)]
+
+    assert sentence == (
+        f"python -m app: {saved_models}/notebook: model.json must match its seal, however it was "
+        "changed or damaged; the loaded models go on\n"
+    )
+    assert (damaged.status_code, gone.status_code) == (409, 409)
+    assert damaged.headers["content-type"] == "application/problem+json"
+    assert damaged.json()["detail"] == (
+        "The saved model must be whole, however: notebook: model.json must match its seal, "
+        "however it was changed or damaged; the loaded one goes on."
+    )
+    assert str(saved_models) not in gone.text
+    assert "must hold the default model champion or notebook" in gone.json()["detail"]
+    assert answers == [old] * 4
+
+
+def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_models):
+    with (
+        serving("--models", str(saved_models)) as server,
+        httpx.Client(base_url=server.url, headers=ADMIN) as client,
+    ):
+
+        def names():
+            return [model["name"] for model in client.get("/models").json()["models"]]
+
+        copy(saved_models / "second")
+        copy(saved_models / "third")
+        added = client.post("/models/third/reload")
+        after_one = names()
+        server.process.send_signal(signal.SIGHUP)
+        server.process.stderr.readline()
+        after_all = names()
+        shutil.rmtree(saved_models / "second")
+        dropped = client.post("/models/second/reload")
+        unknown = [
+            client.post(f"/models/{name}/reload") for name in ("absent", "%2e%2e", "%00", ".x")
+        ]
+
+        assert (added.status_code, added.json()["name"]) == (200, "third")
+        assert after_one == ["notebook", "third"]
+        assert after_all == ["notebook", "second", "third"]
+        assert dropped.status_code == 404
+        assert "must be notebook or third, however" in dropped.json()["detail"]
+        assert [response.status_code for response in unknown] == [404] * 4
+        assert names() == ["notebook", "third"]
+
+
+def test_what_is_told_of_the_models_follows_a_reload(saved_models, saved, other):
+    """The examples of /openapi.json are the default model's true answers, and the ETags change."""
+    with (
+        serving("--models", str(saved_models)) as server,
+        httpx.Client(base_url=server.url, headers=ADMIN) as client,
+    ):
+        addresses = ("/openapi.json", "/models", "/models/notebook")
+        tags = [client.get(address).headers["etag"] for address in addresses]
+        save_model(saved_models / "notebook", other, saved.card, saved.golden_rows)
+        client.post("/models/notebook/reload")
+        responses = [
+            client.get(address, headers={"if-none-match": tag})
+            for address, tag in zip(addresses, tags, strict=True)
+        ]
+        operation = responses[0].json()["paths"]["/predict"]["post"]
+        row = operation["requestBody"]["content"]["application/json"]["example"]
+        told = operation["responses"]["200"]
+
+        assert [response.status_code for response in responses] == [200, 200, 200]
+        assert (
+            client.post("/predict", json=row).json()
+            == (told["content"]["application/json"]["example"])
+        )
+        assert (
+            told["headers"]["X-Model"]["example"]
+            == f"notebook@{load_model(saved_models / 'notebook').version}"
+        )
+
+
+def test_a_reload_needs_the_admin_token(saved_models):
+    with serving("--models", str(saved_models)) as server:
+        for authorization in (
+            None,
+            "Bearer",
+            f"Basic {TOKEN}",
+            "Bearer a-token-of-someöne".encode(),
+        ):
+            headers = {"authorization": authorization} if authorization else {}
+            response = httpx.post(f"{server.url}/models/notebook/reload", headers=headers)
+
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_without_an_admin_token_the_refusal_says_how_to_set_one(client):
+    response = client.post("/models/notebook/reload", headers=ADMIN)
+
+    assert response.status_code == 403
+    assert response.json()["detail"] == (
+        "The service must be started with HOUSING_ADMIN_TOKEN set, however it was not."
+    )
+
+
+@pytest.mark.parametrize("token", ["fifteen-letters", "ein-Schlüssel-der-Öffnet"])
+def test_a_bad_admin_token_gets_one_sentence_and_status_2(token, monkeypatch):
+    monkeypatch.setenv("HOUSING_ADMIN_TOKEN", token)
+
+    result = run("-m", "app", "serve", "--port", "0")
+
+    assert result.returncode == 2
+    assert "HOUSING_ADMIN_TOKEN must be at least 16 visible ASCII" in result.stderr
+    assert token not in result.stderr
+    assert result.stderr.count("\n") == 1

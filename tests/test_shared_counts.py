@@ -1,0 +1,116 @@
+import json
+
+import httpx
+import pytest
+
+from app.shared_counts import VARIABLE
+from tests.conftest import run, serving
+from tests.test_telemetry import REQUESTS, scrape
+
+TWO_WORKERS_THAT_END = """
+import json, os, pathlib, subprocess, sys
+from app.shared_counts import share_counts
+
+def python(program):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+with share_counts():
+    directory = pathlib.Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    python("from app.telemetry import count_refused; count_refused('repeated', 2)")
+    python("from app.telemetry import count_refused; count_refused('repeated', 3)")
+    if os.fork() == 0:  # a worker that unwinds as its parent does
+        sys.exit()
+    os.wait()
+    text = python(
+        "from app.exposition import *; from app.loaded_models import *; from pathlib import Path;"
+        "models = load_models(Path('models/saved'), None);"
+        "print(expose(models, 'text/plain', ready=True).body.decode())"
+    )
+print(json.dumps([str(directory), directory.exists(), [*map(str, directory.glob("*"))], text]))
+"""  # fmt: skip
+
+
+@pytest.fixture
+def two_servers(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with serving("--default", "notebook") as one, serving("--default", "notebook") as other:
+        yield one, other
+
+
+def test_each_of_two_processes_exposes_the_sum_of_both(two_servers, row):
+    for server, count in zip(two_servers, (2, 3), strict=True):
+        for _ in range(count):
+            httpx.post(f"{server.url}/predict", json={**row, "Population": 100_000})
+        httpx.post(f"{server.url}/predict", json={})
+
+    for server in two_servers:
+        text, value = exposed(server)
+        assert value(REQUESTS, method="POST", route="/predict", code="200") == 5
+        assert value(REQUESTS, method="POST", route="/predict", code="422") == 2
+        assert value("housing_http_request_duration_seconds_count", route="/predict") == 7
+        assert value("housing_predictions_total", model="notebook") == 5
+        assert value("housing_prediction_value_bucket", model="notebook", le="+Inf") == 5
+        assert value("housing_feature_out_of_range_total", feature="Population", side="above") == 5
+        assert value("housing_rejected_rows_total", reason="missing") == 2
+        assert value("housing_ready") == 1
+        for name in ("housing_model_test_mae", "housing_model_info"):
+            assert text.count(f"\n{name}{{") == 2  # once for each model
+        assert text.count("\nhousing_build_info{") == 1
+        assert text.count("# TYPE housing_predictions_total counter") == 1
+
+
+def exposed(server):
+    """A server's text, and what it says of a series."""
+    with httpx.Client(base_url=server.url) as client:
+        text = client.get("/metrics", headers={"accept": "text/plain"}).text
+        samples = scrape(client)
+    return text, lambda name, **labels: samples[name, *sorted(labels.items())]
+
+
+def test_the_directory_is_made_in_memory_and_removed_by_the_parent_alone():
+    result = run("-c", TWO_WORKERS_THAT_END)
+
+    assert result.returncode == 0, result.stderr
+    directory, exists, _, text = json.loads(result.stdout)
+    assert directory.startswith("/dev/shm/housing-counts-")
+    assert not exists
+    assert 'housing_rejected_rows_total{reason="repeated"} 5.0' in text
+
+
+def test_a_directory_that_is_named_is_emptied_of_counts_at_both_ends(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    run("-c", "from app.telemetry import count_refused; count_refused('repeated', 100)")
+    (tmp_path / "note.txt").touch()
+    assert [*tmp_path.glob("*.db")]
+
+    result = run("-c", TWO_WORKERS_THAT_END)
+
+    assert result.returncode == 0, result.stderr
+    directory, exists, left, text = json.loads(result.stdout)
+    assert directory == str(tmp_path)
+    assert exists
+    assert left == [str(tmp_path / "note.txt")]
+    assert 'housing_rejected_rows_total{reason="repeated"} 5.0' in text
+
+
+def test_sharing_that_is_asked_for_too_late_is_an_error():
+    result = run(
+        "-c",
+        "import prometheus_client\n"
+        "from app.shared_counts import share_counts\n"
+        "with share_counts(): pass",
+    )
+
+    assert "share_counts must come before prometheus_client, however it did not" in result.stderr
+
+
+@pytest.mark.parametrize("directory", ["", "/nonexistent", "/dev/null"])
+def test_a_directory_that_cannot_be_used_gets_one_sentence_and_status_2(monkeypatch, directory):
+    monkeypatch.setenv(VARIABLE, directory)
+
+    result = run("-m", "app", "serve", "--port", "0")
+
+    assert (result.returncode, result.stderr) == (
+        2,
+        f"python -m app: {VARIABLE} must name a writable directory, however it does not\n",
+    )

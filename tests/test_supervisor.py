@@ -1,0 +1,119 @@
+import os
+import re
+import shutil
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from models import SAVED_MODELS
+from tests.conftest import lives, run, serving
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def new_connections(server):
+    """A client that makes a connection for each request, which any worker may take."""
+    return httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
+    """Both of two workers, one after the other."""
+    with serving("--workers", "2") as server, new_connections(server) as client:
+        first = server.workers
+        os.kill(first[0], signal.SIGKILL)
+        wait_until(lambda: len({*server.workers} - {first[0]}) == 2)
+        os.kill(first[1], signal.SIGKILL)
+        wait_until(lambda: len({*server.workers} - {*first}) == 2)
+        answers = [client.post("/predict", json=row).status_code for _ in range(20)]
+        assert server.stop() == 0
+        told = server.process.stderr.read()
+
+    assert set(answers) == {200}
+    assert told == "".join(
+        f"Worker {pid} ended with -9; another takes its place\n" for pid in first
+    )
+
+
+def test_a_worker_that_is_told_to_end_leaves_the_socket_open_to_the_others(row):
+    """It must not turn connections away, as one does that is the last to take them.
+
+    What it has taken itself at the last moment it may close; that is asked again.
+    """
+    with serving("--workers", "2") as server, new_connections(server) as client:
+        ended = server.workers[0]
+        os.kill(ended, signal.SIGTERM)
+        answers = []
+        while ended in server.workers:
+            with suppress(httpx.ReadError, httpx.RemoteProtocolError):
+                answers.append(client.post("/predict", json=row).status_code)
+        answers += [client.post("/predict", json=row).status_code for _ in range(20)]
+
+    assert set(answers) == {200}
+
+
+def test_a_damaged_model_ends_the_start_of_several_workers_with_one_sentence(tmp_path):
+    shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
+    manifest = tmp_path / "notebook" / "model.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
+
+    result = run("-m", "app", "serve", "--port", "0", "--workers", "2", "--models", str(tmp_path))
+
+    assert result.returncode == 3
+    assert "model.json must match its seal" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_worker_outlives_the_supervisor():
+    with serving("--workers", "2") as server:
+        workers = server.workers
+        server.process.kill()
+
+        assert len(workers) == 2
+        wait_until(lambda: not any(lives(worker) for worker in workers))
+
+
+def test_a_worker_that_takes_no_models_is_replaced_by_one_that_has_them(tmp_path, row):
+    """A stopped process, as one that hangs; the others wait for it for a few seconds only."""
+    shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
+    with serving("--workers", "2", "--models", str(tmp_path)) as server:
+        hanging = server.workers[0]
+        os.kill(hanging, signal.SIGSTOP)
+        server.process.send_signal(signal.SIGHUP)
+        told = {server.process.stderr.readline() for _ in range(2)}
+        wait_until(lambda: len(server.workers) == 2)
+
+        assert f"Worker {hanging} ended with -9; another takes its place\n" in told
+        assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
+
+
+def test_each_worker_exposes_what_all_of_them_counted(row):
+    """Also what one counted that is no more; no count is left behind on the disk."""
+    before = set(Path("/dev/shm").glob("housing-counts-*"))
+    with (
+        serving("--workers", "2", "--default", "notebook") as server,
+        new_connections(server) as client,
+    ):
+        for _ in range(40):  # both workers get some
+            assert client.post("/predict", json=row).status_code == 200
+        killed = server.workers[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: len({*server.workers} - {killed}) == 2)
+        counts = {
+            re.search(
+                r'housing_predictions_total{model="notebook"} (\S+)',
+                client.get("/metrics", headers={"accept": "text/plain"}).text,
+            )[1]
+            for _ in range(20)
+        }
+        server.stop()
+
+    assert counts == {"40.0"}
+    assert set(Path("/dev/shm").glob("housing-counts-*")) <= before
