@@ -1,0 +1,137 @@
+"""What a strict reader accepts: the rules written once more, from README.md, in no hurry.
+
+It shares only the bounds with the service.
+"""
+
+import csv
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from models.features import FEATURES
+
+NAMES = [feature.name for feature in FEATURES]
+MOST_LINE_BYTES = 65_536
+
+
+class MalformedError(Exception):
+    """Not readable as a whole."""
+
+
+class Repeated:
+    """The value of a key that came twice."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's numbers if it is accepted; else the features that are to blame, as far as known."""
+
+    numbers: tuple[float, ...] | None
+    blamed: frozenset[str] = frozenset()
+
+
+REFUSED = Row(None)
+
+
+def strict_json(text: bytes) -> Any:
+    if text.startswith(b"\xef\xbb\xbf"):
+        raise MalformedError
+    try:
+        return json.loads(text.decode("utf-8"), parse_int=float, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        value[key] = Repeated() if key in value else item
+    return value
+
+
+def row_of_object(value: Any) -> Row:
+    if not isinstance(value, dict) or not all(map(_is_text, value)):
+        return REFUSED
+    row = row_of_cells([value.get(name) for name in NAMES])
+    return Row(None, row.blamed) if value.keys() - set(NAMES) else row
+
+
+def _is_text(key: str) -> bool:
+    """No half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in key)
+
+
+def row_of_cells(cells: list[Any]) -> Row:
+    """A row of eight values, of which those that are no floats are to blame."""
+    blamed = {
+        feature.name
+        for feature, cell in zip(FEATURES, cells, strict=True)
+        if type(cell) is not float or not feature.allows(cell)
+    }
+    return Row(None, frozenset(blamed)) if blamed else Row(tuple(cells))
+
+
+def rows_of_json(body: bytes) -> list[Row]:
+    """Of an array of objects, or an object of arrays."""
+    value = strict_json(body)
+    if isinstance(value, list):
+        return [row_of_object(item) for item in value]
+    if not isinstance(value, dict) or value.keys() != set(NAMES):
+        raise MalformedError
+    columns = [value[name] for name in NAMES]
+    if any(type(column) is not list or len(column) != len(columns[0]) for column in columns):
+        raise MalformedError
+    return [row_of_cells(list(cells)) for cells in zip(*columns, strict=True)]
+
+
+def rows_of_ndjson(body: bytes) -> list[Row]:
+    return [_row_of_line(line) for line in _records(body)]
+
+
+def _records(text: bytes) -> list[bytes]:
+    """All lines but the blank ones; one that is too long is not passed over."""
+    return [line for line in text.split(b"\n") if line.strip() or len(line) > MOST_LINE_BYTES]
+
+
+def _row_of_line(line: bytes) -> Row:
+    if len(line) > MOST_LINE_BYTES:
+        return REFUSED
+    try:
+        return row_of_object(strict_json(line))
+    except MalformedError:
+        return REFUSED
+
+
+def rows_of_csv(body: bytes) -> list[Row]:
+    header_line, _, rest = body.partition(b"\n")
+    try:
+        header = [cell.strip() for cell in _cells(header_line.decode("utf-8-sig"))]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MalformedError from error
+    if len(header_line) > MOST_LINE_BYTES or any(header.count(name) != 1 for name in NAMES):
+        raise MalformedError
+    positions = [header.index(name) for name in NAMES]
+    lines = [line.removesuffix(b"\r") for line in rest.split(b"\n")]
+    return [_row_of_csv(line, len(header), positions) for line in _records(b"\n".join(lines))]
+
+
+def _row_of_csv(line: bytes, width: int, positions: list[int]) -> Row:
+    try:
+        cells = _cells(line.decode())
+    except (UnicodeDecodeError, csv.Error):
+        return REFUSED
+    if len(line) > MOST_LINE_BYTES or len(cells) != width:
+        return REFUSED
+    return row_of_cells([_number(cells[position]) for position in positions])
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line], strict=True), [])
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell) if cell.isascii() and "_" not in cell else math.nan
+    except ValueError:
+        return math.nan

@@ -1,0 +1,99 @@
+"""A small part of `make fuzz`, and the hostile bodies that have a name."""
+
+import json
+
+import pytest
+
+from tests.conftest import ROW
+from tests.fuzz import reference
+from tests.fuzz.openapi import run_schemathesis
+from tests.fuzz.requests import make_case
+from tests.fuzz.runner import run
+from tests.test_predict import refused
+
+TEXT = json.dumps(ROW)
+
+HOSTILE = {
+    "NaN": TEXT.replace("8.3252", "NaN"),
+    "Infinity": TEXT.replace("8.3252", "Infinity"),
+    "a number beyond all floats": TEXT.replace("8.3252", "1e400"),
+    "a finite number beyond all bounds": TEXT.replace("8.3252", "1.7e308"),
+    "a string": TEXT.replace("8.3252", '"8.3"'),
+    "a string with an underscore": TEXT.replace("8.3252", '"8_3"'),
+    "a boolean": TEXT.replace("8.3252", "true"),
+    "a key twice": TEXT.replace("{", '{"MedInc": 8.3252, '),
+    "a byte order mark": "\ufeff" + TEXT,
+    "UTF-16": TEXT.encode("utf-16"),
+    "half of a surrogate pair as a key": TEXT.replace("MedInc", r"\ud800"),
+    "half of a surrogate pair as a value": TEXT.replace("8.3252", r'"\ud800"'),
+    "960 levels": "[" * 960 + TEXT + "]" * 960,
+    "1,000 levels of objects": '{"a":' * 1_000 + TEXT + "}" * 1_000,
+    "32,000 levels": "[" * 32_000 + "]" * 32_000,
+    "20,000 empty rows": "[" + "{}," * 20_000 + "{}]",
+    "a ragged batch": json.dumps({name: [1] * index for index, name in enumerate(ROW)}),
+    "an empty body": "",
+    "null": "null",
+}
+"""What a JSON parser or a schema lets pass, or fails on, that was made for friends."""
+
+
+@pytest.mark.parametrize(
+    "address", ["/predict", "/explain", "/predict/batch", "/v2/models/notebook/infer"]
+)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_hostile_body_is_answered_with_a_prediction(client, address, name):
+    headers = {"content-type": "application/json"}
+
+    response = client.post(address, content=HOSTILE[name], headers=headers)
+
+    assert 400 <= response.status_code < 500
+    assert len(response.content) <= 4096
+
+
+@pytest.mark.parametrize("address", ["/predict/batch", "/v2/models/notebook/infer"])
+def test_150_000_levels_are_refused(client, address):
+    headers = {"content-type": "application/json"}
+
+    response = client.post(address, content="[" * 150_000 + "]" * 150_000, headers=headers)
+
+    assert response.status_code in (400, 422)
+    assert len(response.content) <= 4096
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "levels" not in name])
+def test_the_reference_of_the_fuzzer_accepts_no_hostile_row(name):
+    body = HOSTILE[name]
+
+    try:
+        value = reference.strict_json(body if isinstance(body, bytes) else body.encode())
+    except reference.MalformedError:
+        return
+    assert reference.row_of_object(value).numbers is None
+
+
+def test_a_million_bytes_are_refused_before_they_are_read(client):
+    headers = {"content-type": "application/json"}
+
+    assert refused(client.post("/predict", content=b" " * 1_000_000, headers=headers), 413)
+
+
+def test_a_thousand_hostile_requests_break_no_promise():
+    counts = run(make_case(20, index) for index in range(1_000))
+
+    assert counts.total() > 950
+    assert {kind for kind, _ in counts} >= {"predict", "array", "csv", "ndjson", "arrow", "v2"}
+
+
+def test_a_request_is_the_same_for_the_same_seed():
+    assert [make_case(1, index) for index in range(50)] == [
+        make_case(1, index) for index in range(50)
+    ]
+    assert make_case(1, 0) != make_case(2, 0)
+
+
+def test_schemathesis_finds_nothing():
+    few = ("--max-examples", "2", "--phases", "examples,fuzzing", "--seed", "1")
+
+    finished = run_schemathesis(*few, "--generation-database", "none")
+
+    assert finished.returncode == 0, finished.stdout
