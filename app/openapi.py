@@ -68,7 +68,7 @@ def _remove_fastapis_errors(document: dict[str, Any]) -> None:
 def _tell_training_ranges(document: dict[str, Any], models: LoadedModels) -> None:
     """A number outside of the default model's range is answered, with a warning."""
     properties = document["components"]["schemas"]["HouseFeatures"]["properties"]
-    for feature, low, high in models.default.saved.model.training_ranges.by_feature():
+    for feature, low, high in models.default.saved.model.training_ranges.by_feature:
         field = properties[feature.name]
         field["x-training-range"] = [low, high]
         field["description"] += f" Training range: {low:.6g} to {high:.6g}."

@@ -61,8 +61,12 @@ class ResidualInterval:
 
     def estimate(self, outputs: FloatArray, level: float) -> Estimate:
         predictions = outputs[:, 0]
-        half_width = self.half_widths[index_of(level, self.levels)]
+        half_width = self.half_width(level)
         return Estimate(predictions, predictions - half_width, predictions + half_width)
+
+    def half_width(self, level: float) -> float:
+        """Half of the interval at a level, 100,000 USD; raises ValueError at another level."""
+        return float(self.half_widths[index_of(level, self.levels)])
 
 
 @dataclass(frozen=True, slots=True)

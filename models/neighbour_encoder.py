@@ -6,24 +6,44 @@ nearer. For each distance, several weightings of the neighbours give mean, sprea
 capped prices, their distances, and how they differ from the row.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from models.arrays import FloatArray, Indices
+from models.features import FEATURES
 from models.nearest import Neighbours, NeighbourSearch
 
 NEIGHBOURS = 32
+AROUND = 128  # rows nearest on the map, of which the neighbours are taken
 RANKS = (1, 2, 4, 8, 16, 32)  # the mean of the nearest 1, 2, 4, ... neighbours
 POWERS = (1, 2, 4)  # the mean weighted by 1 / distance^power; each is the square of the last
-DIFFERENCES_OF = np.array([0, 3, 8])  # the weightings that tell the differences of the columns, too
+DIFFERENCES_OF = (0, 3, 8)  # the weightings that tell the differences of the columns, too
 CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
 THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rounding
-NEAREST_ON_MAP = 3  # of the summaries, the first's logarithm of kilometres
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
 CHUNK = 128  # rows at a time, so that what is computed of them stays in the cache
-LONG_TAILED = np.array([True, False, True, True, True, True])  # all of the six but the age
+SMALLEST = np.array(
+    [0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
+)  # of what a logarithm is taken; an income may be 0
+
+# The numbers that are known of a neighbour, and where each stands.
+PRICE, SQUARE, IS_CAPPED = 0, 1, 2
+COLUMNS = slice(3, 11)
+ONE = 11  # a mean of ones is 1: what the others are divided by
+LOG_KILOMETRES, LOG_DISTANCE = 12, 13
+OF_ALL = (LOG_KILOMETRES, PRICE, SQUARE, IS_CAPPED, LOG_DISTANCE)
+OF_SOME = (*OF_ALL, *range(COLUMNS.start, COLUMNS.stop))
+TOLD = np.array(
+    [
+        14 * weighting + number
+        for weighting in range(len(RANKS) + len(POWERS))
+        for number in (OF_SOME if weighting in DIFFERENCES_OF else OF_ALL)
+    ]
+)
+"""Of the means by each weighting, one after the other, those that the network is told."""
 
 KM_PER_DEGREE = 111.2
 REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, California's middle
@@ -43,9 +63,8 @@ def on_the_map(rows: FloatArray) -> FloatArray:
 def columns_of(rows: FloatArray) -> FloatArray:
     """What of rows (n, 8) is compared besides the place, (n, 8); logarithms of long tails."""
     columns = np.empty((len(rows), 8))
-    columns[:, :6] = rows[:, :6]
-    columns[:, 0] = np.maximum(rows[:, 0], 0.1)  # an income may be 0
-    np.log(columns[:, :6], out=columns[:, :6], where=LONG_TAILED)
+    columns[:, :6] = np.log(np.maximum(rows[:, :6], SMALLEST))
+    columns[:, 1] = rows[:, 1]  # the age has no long tail
     columns[:, 6] = columns[:, 4] - columns[:, 5]  # of the households: people / people in each
     columns[:, 7] = rows[:, 0]  # the income as it is, beside its logarithm
     return columns
@@ -67,16 +86,14 @@ class NeighbourEncoder:
             raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
         places, columns = on_the_map(self.reference_rows), self.columns(self.reference_rows)
         # Derived once, and not saved.
-        object.__setattr__(self, "_places", places)
-        object.__setattr__(self, "_columns", columns)
+        object.__setattr__(self, "_told", _told(self.reference_targets, columns))
         object.__setattr__(self, "_roots", np.sqrt(self.likeness))
-        search = NeighbourSearch(places, columns * self._roots, self.reaches)
+        search = NeighbourSearch(places, columns * self._roots, self.reaches, AROUND)
         object.__setattr__(self, "_search", search)
         units = np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis]
         object.__setattr__(self, "_units", units)
 
-    _places: ClassVar[FloatArray]
-    _columns: ClassVar[FloatArray]
+    _told: ClassVar[FloatArray]  # (n, 12), the numbers of each reference row
     _roots: ClassVar[FloatArray]  # of the likeness, as a factor of columns
     _search: ClassVar[NeighbourSearch]
     _units: ClassVar[FloatArray]  # (distances, 1), of the distances as they are summed up
@@ -110,87 +127,77 @@ class NeighbourEncoder:
         A reference row that is the row itself, give or take rounding, is not its own neighbour;
         `excluding` (n,) names it where it is known.
         """
-        if len(rows) <= 1:
-            return self._transform(rows, excluding)
-        order = self._search.order(on_the_map(rows))
-        inputs = [
-            self._transform(rows[chunk], None if excluding is None else excluding[chunk])
-            for chunk in np.split(order, range(CHUNK, len(rows), CHUNK))
-        ]
-        return np.concatenate(inputs)[order.argsort()]
+        inputs = np.empty((len(rows), len(FEATURES) + len(self.reaches) * len(TOLD)))
+        for start in range(0, len(rows), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            inputs[chunk] = self._transform(
+                rows[chunk], None if excluding is None else excluding[chunk]
+            )
+        return inputs
 
     def kilometres(self, inputs: FloatArray) -> FloatArray:
         """How far the nearest neighbour on the map is, (n,), as told in inputs (n, inputs)."""
-        return np.exp(inputs[:, self.reference_rows.shape[1] + NEAREST_ON_MAP]) - NEARLY_ZERO
+        return np.exp(inputs[:, len(FEATURES)]) - NEARLY_ZERO
 
     def _transform(self, rows: FloatArray, excluding: Indices | None) -> FloatArray:
         places, columns = on_the_map(rows), self.columns(rows)
-        found = self._find(places, columns * self._roots, excluding)
-        # Of many rows, `take` is several times as fast as an index.
-        steps = places[:, np.newaxis, np.newaxis] - self._places.take(found.rows, axis=0)
-        nearby = self._columns.take(found.rows, axis=0)
-        summaries = _summaries(
-            prices=self.reference_targets.take(found.rows),
-            kilometres=np.sqrt(np.einsum("mrkd,mrkd->mrk", steps, steps)),
-            distances=found.distances / self._units,
-            differences=np.subtract(columns[:, np.newaxis, np.newaxis], nearby, out=nearby),
+        shape = (len(rows), len(self.reaches), NEIGHBOURS)
+        distances, nearest = np.empty((*shape, 2)), np.empty(shape, dtype=np.intp)
+        for index, found in enumerate(self._find(places, columns * self._roots, excluding)):
+            distances[index, :, :, 0] = found.kilometres
+            distances[index, :, :, 1] = found.distances
+            nearest[index] = found.rows
+        distances[..., 1] /= self._units
+        numbers = np.concatenate(
+            [self._told.take(nearest, axis=0), np.log(distances + NEARLY_ZERO)], axis=3
         )
-        reaches, numbers = summaries.shape[1:]
-        return np.concatenate([columns, summaries.reshape(len(rows), reaches * numbers)], axis=1)
+        summaries = _summaries(numbers, _weightings(distances[..., 1]), columns)
+        return np.concatenate([columns, summaries], axis=1)
 
     def _find(
         self, places: FloatArray, columns: FloatArray, excluding: Indices | None
-    ) -> Neighbours:
+    ) -> Iterator[Neighbours]:
         """The neighbours of each row, of which a reference row that is the row itself is none."""
-        found = self._search.find(places, columns, NEIGHBOURS + 1)
-        if excluding is None:
-            nearest = found.rows[:, -1, 0]
-            excluding = np.where(found.distances[:, -1, 0] < THE_SAME, nearest, -1)
-        return found.without(excluding)
+        for index, place in enumerate(places):
+            found = self._search.find(place, columns[index], NEIGHBOURS + 1)
+            if excluding is not None:
+                itself = int(excluding[index])
+            else:
+                itself = found.rows[-1, 0] if found.distances[-1, 0] < THE_SAME else -1
+            yield found.without(itself)
 
 
-def _summaries(
-    *, prices: FloatArray, kilometres: FloatArray, distances: FloatArray, differences: FloatArray
-) -> FloatArray:
+def _told(prices: FloatArray, columns: FloatArray) -> FloatArray:
+    """The numbers (n, 12) of neighbours that do not depend on whose neighbours they are."""
+    ones = np.ones(len(prices))
+    return np.column_stack([prices, prices * prices, prices >= CAPPED, columns, ones])
+
+
+def _summaries(numbers: FloatArray, weights: FloatArray, columns: FloatArray) -> FloatArray:
     """By each weighting: price, its spread, capped share, distances; of some, the differences.
 
-    Prices, kilometres and distances are (m, reaches, neighbours), differences have the 8 columns as
-    a last axis; the summaries are (m, reaches, numbers).
+    Numbers are (m, reaches, neighbours, numbers), weights (m, reaches, weightings, neighbours) and
+    columns (m, 8); the summaries are (m, inputs).
     """
-    numbers = np.empty((*prices.shape[:2], 5, prices.shape[2]))
-    numbers[:, :, 0] = prices
-    numbers[:, :, 1] = prices * prices
-    numbers[:, :, 2] = prices >= CAPPED
-    numbers[:, :, 3] = kilometres
-    numbers[:, :, 4] = distances
-    numbers[:, :, 3:] = np.log(numbers[:, :, 3:] + NEARLY_ZERO)
-    weights = _weightings(distances)
-    means = weights @ numbers.transpose(0, 1, 3, 2)  # (m, reaches, weightings, 5)
-    variance = means[..., 1] - means[..., 0] * means[..., 0]
-    means[..., 1] = np.sqrt(np.maximum(variance, 0.0) + 1e-4)
-    differing = weights.take(DIFFERENCES_OF, axis=2) @ differences
-    return np.concatenate([_flat(means), _flat(differing)], axis=2)
-
-
-def _flat(values: FloatArray) -> FloatArray:
-    """(m, reaches, a, b) as (m, reaches, a b)."""
-    return values.reshape(*values.shape[:2], values.shape[2] * values.shape[3])
+    means = weights @ numbers
+    means /= means[..., ONE : ONE + 1]
+    variance = means[..., SQUARE] - means[..., PRICE] * means[..., PRICE]
+    means[..., SQUARE] = np.sqrt(np.maximum(variance, 0.0) + 1e-4)
+    means[..., COLUMNS] -= columns[:, np.newaxis, np.newaxis]
+    by_reach = means.reshape(*means.shape[:2], -1).take(TOLD, axis=2)
+    return by_reach.reshape(len(columns), -1)
 
 
 def _weightings(distances: FloatArray) -> FloatArray:
-    """How much each neighbour counts, (m, reaches, weightings, neighbours); each sums to 1."""
-    ranks = len(RANKS)
-    weights = np.empty((*distances.shape[:2], ranks + len(POWERS), NEIGHBOURS))
-    weights[:, :, :ranks] = _RANK_WEIGHTS
-    inverse = weights[:, :, ranks:]
+    """How much each neighbour counts, (m, reaches, weightings, neighbours), in some unit."""
+    weights = np.empty((*distances.shape[:2], len(RANKS) + len(POWERS), NEIGHBOURS))
+    weights[:, :, : len(RANKS)] = _RANK_WEIGHTS
+    inverse = weights[:, :, len(RANKS) :]
     np.divide(1.0, distances + 2 * NEARLY_ZERO, out=inverse[:, :, 0])
     for index in range(1, len(POWERS)):
         np.square(inverse[:, :, index - 1], out=inverse[:, :, index])
-    inverse /= inverse.sum(axis=3, keepdims=True)
     return weights
 
 
-_RANK_WEIGHTS = (np.arange(NEIGHBOURS) < np.array(RANKS)[:, np.newaxis]) / np.array(RANKS)[
-    :, np.newaxis
-]
-"""The mean of the nearest 1, 2, 4, ... neighbours, (ranks, neighbours)."""
+_RANK_WEIGHTS = (np.arange(NEIGHBOURS) < np.array(RANKS)[:, np.newaxis]).astype(float)
+"""The nearest 1, 2, 4, ... neighbours alike, (ranks, neighbours)."""

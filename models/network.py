@@ -1,7 +1,7 @@
 """The layers in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +9,11 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-CHUNK = 64  # rows to predict at a time, so that the outputs of a layer stay in the cache
+DEFAULT = np.dtype(np.float64)
+ROWS_AT_ONCE = {
+    DEFAULT: 64,  # so that the outputs of a layer stay in the cache
+    np.dtype(np.float32): 1,  # so that a row alone rounds as in a batch, whatever its size
+}
 
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""
@@ -20,11 +24,20 @@ class Network:
     """A multi-layer perceptron."""
 
     layers: Sequence[Layer]
+    dtype: np.dtype[Any] = field(init=False)  # of the parameters
+
+    def __post_init__(self) -> None:
+        parameters = [values for layer in self.layers for values in layer.parameters.values()]
+        object.__setattr__(self, "dtype", np.result_type(*parameters) if parameters else DEFAULT)
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """Inputs (batch, fan_in) to outputs (batch, fan_out)."""
-        starts = range(0, max(len(inputs), 1), CHUNK)
-        return np.concatenate([self.forward(inputs[start : start + CHUNK])[-1] for start in starts])
+        """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
+        inputs = inputs.astype(self.dtype, copy=False)
+        rows = ROWS_AT_ONCE[self.dtype]
+        if len(inputs) <= rows:
+            return self.forward(inputs)[-1]
+        starts = range(0, len(inputs), rows)
+        return np.concatenate([self.forward(inputs[start : start + rows])[-1] for start in starts])
 
     def forward(self, inputs: FloatArray) -> list[FloatArray]:
         """The inputs, then the outputs of each layer: what `backward` needs."""

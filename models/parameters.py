@@ -33,17 +33,17 @@ def unpack(content: bytes, descriptions: Mapping[str, Description]) -> Parts:
     each of the right shape and type and finite, and every part takes its own.
     """
     arrays = _read_npz(content)
-    shapes = {
-        f"{name}.{field}": tuple(shape)
+    expected = {
+        f"{name}.{field}": (_dtype(description), tuple(shape))
         for name, description in descriptions.items()
         for field, shape in description["shapes"].items()
     }
-    if arrays.keys() != shapes.keys():
+    if arrays.keys() != expected.keys():
         raise SavedModelError(
-            f"the parameters must be {sorted(shapes)}, however: {sorted(arrays)!s:.400}"
+            f"the parameters must be {sorted(expected)}, however: {sorted(arrays)!s:.400}"
         )
-    for name, shape in shapes.items():
-        _check(name, arrays[name], shape)
+    for name, (dtype, shape) in expected.items():
+        _check(name, arrays[name], dtype, shape)
     return {name: build(entry, arrays, name) for name, entry in descriptions.items()}
 
 
@@ -57,10 +57,17 @@ def _read_npz(content: bytes) -> dict[str, FloatArray]:
         ) from error
 
 
-def _check(name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
-    if values.dtype != np.float64 or values.shape != shape:
+def _dtype(description: Description) -> str:
+    dtype: str = description.get("dtype", "float64")
+    if dtype not in {"float64", "float32"}:
+        raise SavedModelError(f"a dtype must be float64 or float32, however: {dtype!r:.40}")
+    return dtype
+
+
+def _check(name: str, values: FloatArray, dtype: str, shape: tuple[int, ...]) -> None:
+    if values.dtype != dtype or values.shape != shape:
         raise SavedModelError(
-            f"{name} must be float64 {shape}, however: {values.dtype} {values.shape}"
+            f"{name} must be {dtype} {shape}, however: {values.dtype} {values.shape}"
         )
     if not np.isfinite(values).all():
         raise SavedModelError(f"{name} must be finite, however it holds NaN or infinity")

@@ -38,7 +38,10 @@ PARTS = (
 type_by_name: dict[str, Any] = {part.__name__: part for part in PARTS}
 
 Description = Mapping[str, Any]
-"""A part without its numbers: `{"type": "Dense", "shapes": {"weights": [8, 4], "biases": [4]}}`."""
+"""A part without its numbers: `{"type": "Dense", "shapes": {"weights": [8, 4], "biases": [4]}}`.
+
+With `"dtype": "float32"` where they are in that precision and not in float64.
+"""
 
 
 def arrays_of(part: Any) -> dict[str, FloatArray]:
@@ -54,7 +57,10 @@ def describe(part: Any) -> Description:
         field.name: getattr(part, field.name) for field in fields(part) if field.name not in arrays
     }
     shapes = {name: list(array.shape) for name, array in arrays.items()}
-    return {"type": type(part).__name__, **settings, "shapes": shapes}
+    told = {"type": type(part).__name__, **settings, "shapes": shapes}
+    if any(array.dtype == np.float32 for array in arrays.values()):
+        told["dtype"] = "float32"
+    return told
 
 
 def build(description: Description, arrays: Mapping[str, FloatArray], prefix: str) -> Any:
@@ -63,7 +69,7 @@ def build(description: Description, arrays: Mapping[str, FloatArray], prefix: st
     Raises SavedModelError where the type is not known or a part does not take what it is given.
     """
     settings = dict(description)
-    name, shapes = settings.pop("type"), settings.pop("shapes")
+    name, shapes, _ = settings.pop("type"), settings.pop("shapes"), settings.pop("dtype", None)
     if name not in type_by_name:
         raise SavedModelError(
             f"{prefix} must be one of {sorted(type_by_name)}, however: {name!r:.40}"

@@ -34,7 +34,10 @@ MANIFEST = "model.json"
 PARAMETERS = r"parameters-[0-9a-f]{64}\.npz"
 LEFT_OVER = re.compile(rf"{PARAMETERS}|\.({PARAMETERS}|model\.json)\.partial")
 READ_ATTEMPTS = 10
-GOLDEN_TOLERANCE = 1e-9  # 100,000 USD; another machine's rounding stays far below it
+GOLDEN_TOLERANCES = {  # 100,000 USD; another machine's rounding stays far below them
+    np.dtype(np.float64): 1e-9,
+    np.dtype(np.float32): 1e-4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,10 @@ def _assemble(parts: dict[str, Any], ranges: TrainingRanges) -> HousePriceModel:
 
 def _check_golden(model: HousePriceModel, rows: FloatArray, expected: Estimate) -> None:
     errors = np.abs(np.array(model.estimate(rows)) - np.array(expected))
-    if not (errors <= GOLDEN_TOLERANCE).all():
+    tolerance = GOLDEN_TOLERANCES[model.network.dtype]
+    if not (errors <= tolerance).all():
         raise SavedModelError(
-            f"the golden rows must give their outputs to {GOLDEN_TOLERANCE:g}, "
+            f"the golden rows must give their outputs to {tolerance:g}, "
             f"however they are off by {errors.max():g}"
         )
 

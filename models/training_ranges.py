@@ -1,7 +1,7 @@
 """What the training rows held: outside of it a prediction is extrapolation."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,22 @@ class TrainingRanges:
     feature_maximum: FloatArray  # (8,)
     target_minimum: float
     target_maximum: float
+    by_feature: tuple[tuple[Column, float, float], ...] = field(init=False, repr=False)
+    """Each feature with its minimum and maximum."""
+
+    def __post_init__(self) -> None:
+        minimum, maximum = self.feature_minimum.tolist(), self.feature_maximum.tolist()
+        object.__setattr__(self, "by_feature", (*zip(FEATURES, minimum, maximum, strict=True),))
 
     @classmethod
     def of(cls, rows: FloatArray, targets: FloatArray) -> "TrainingRanges":
         """The ranges of rows (n, 8) and their targets (n,)."""
         return cls(rows.min(axis=0), rows.max(axis=0), float(targets.min()), float(targets.max()))
 
-    def by_feature(self) -> Iterator[tuple[Column, float, float]]:
-        """Each feature with its minimum and maximum."""
-        return zip(
-            FEATURES, self.feature_minimum.tolist(), self.feature_maximum.tolist(), strict=True
-        )
-
     def to_json(self) -> dict[str, Any]:
         """`features` and `target` as JSON types."""
         target = _to_json(TARGET, self.target_minimum, self.target_maximum)
-        return {"features": [_to_json(*entry) for entry in self.by_feature()], "target": target}
+        return {"features": [_to_json(*entry) for entry in self.by_feature], "target": target}
 
     @classmethod
     def from_json(

@@ -28,8 +28,8 @@ def test_the_curl_gets_the_reply_that_stands_below_it():
             ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True
         ).stdout
 
-    def rounded(text):  # another processor's last digit may differ
-        return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-12))
+    def rounded(text):  # another processor rounds single precision otherwise
+        return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-5))
 
     assert rounded(block("json")) == json.loads(reply)
     assert re.sub(r"\d+", "0", reply) == re.sub(r"\d+", "0", block("json").strip())
@@ -41,7 +41,7 @@ def test_the_python_client_gets_the_prediction_that_the_curl_gets(server):
     result = run("-c", script)
 
     prediction = json.loads(block("json"))["prediction"]
-    assert json.loads(result.stdout) == [[pytest.approx(prediction, rel=1e-7)]], result.stderr
+    assert json.loads(result.stdout) == [[pytest.approx(prediction, rel=1e-5)]], result.stderr
 
 
 @pytest.mark.parametrize("name", ["champion", "notebook"])

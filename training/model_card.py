@@ -206,7 +206,7 @@ def _training_ranges(saved: SavedModel) -> Iterator[str]:
         ("column", "meaning", "unit", "minimum", "maximum"),
         [
             (_code(column.name), column.description, column.unit, f"{low:.6g}", f"{high:.6g}")
-            for column, low, high in (*ranges.by_feature(), target)
+            for column, low, high in (*ranges.by_feature, target)
         ],
     )
 
