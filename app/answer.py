@@ -1,28 +1,25 @@
 """What the service says of one row."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from app.loaded_models import NamedModel
-from models.arrays import FloatArray
+from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL
 
 
-def answer(row: FloatArray, chosen: NamedModel, level: float = DEFAULT_LEVEL) -> dict[str, Any]:
-    """The prediction for a row (8,), with its interval at a calibrated level, and warnings."""
-    estimate, (warnings,) = chosen.saved.model.answer(row[np.newaxis], level)
-    return answer_json(np.ravel(estimate).tolist(), level, warnings, chosen.identity)
-
-
-def answer_json(
-    numbers: list[float], level: float, warnings: list[str], model: str
+def answer(
+    row: Sequence[float], chosen: NamedModel, level: float = DEFAULT_LEVEL
 ) -> dict[str, Any]:
-    """Prediction, lower and upper bound (100,000 USD of 1990), as in the schema `Prediction`."""
-    prediction, lower, upper = numbers
+    """The answer to a row of the eight features, at a calibrated level, as in `Prediction`."""
+    return answer_json(chosen.saved.model.answer_row(row, level), level, chosen.identity)
+
+
+def answer_json(answer: RowAnswer, level: float, model: str) -> dict[str, Any]:
+    """What a model answered, under its identity, as in the schema `Prediction`."""
     return {
-        "prediction": prediction,
-        "interval": {"level": level, "lower": lower, "upper": upper},
-        "warnings": warnings,
+        "prediction": answer.prediction,
+        "interval": {"level": level, "lower": answer.lower, "upper": answer.upper},
+        "warnings": answer.warnings,
         "model": model,
     }

@@ -85,7 +85,7 @@ def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
         headers[MODEL_HEADER]["example"] = models.default.identity
     operation = document["paths"]["/predict"]["post"]
     response = operation["responses"]["200"]["content"][JSON]
-    response["example"] = answer(row, models.default)
+    response["example"] = answer(row.tolist(), models.default)
     for path, method in (("/models/{name}", "get"), ("/models/{name}/reload", "post")):
         (name,) = document["paths"][path][method]["parameters"]
         name["example"] = models.default.name

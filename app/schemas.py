@@ -40,9 +40,14 @@ HouseColumns = create_model(
 )
 
 
+def to_numbers(house: BaseModel) -> list[float]:
+    """HouseFeatures as eight numbers, in the order of FEATURES, which is that of its fields."""
+    return [*house.__dict__.values()]
+
+
 def to_row(house: BaseModel) -> FloatArray:
     """HouseFeatures as a row (8,), in the order of FEATURES."""
-    return np.array([*house.model_dump().values()])
+    return np.array(to_numbers(house))
 
 
 class FiniteSchema(BaseModel):

@@ -13,11 +13,12 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from app.protocol import StrictProtocol, watch
 from app.record.access_log import AccessLog
 from app.reload import reload_all
 from app.response_headers import FIXED_HEADERS
 from app.tell import tell
+from app.wire.patience import watch
+from app.wire.protocol import StrictProtocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection

@@ -4,6 +4,8 @@ Every label has few values: a route's template, a model's name, a feature, a rea
 what a client sent.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from app.loaded_models import NamedModel
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
+from models.house_price import RowAnswer
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
 VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # above the last: the end of the data
@@ -47,6 +50,11 @@ registry = CollectorRegistry()
 
 class ValuesHistogram(Histogram):
     """A histogram of VALUES that takes many numbers at once."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Count one finite value."""
+        self._buckets[bisect_left(VALUES, amount)].inc(1)
+        self._sum.inc(max(amount, 0.0))  # see observe_all
 
     def observe_all(self, values: FloatArray) -> None:
         """Count finite values (n,)."""
@@ -134,7 +142,7 @@ def count_request(method: str, route: str, code: int, seconds: float) -> None:
 def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) -> None:
     """Count the finite predictions (n,) that a model gave for rows (n, 8), in 100,000 USD.
 
-    To be called by every route that answers rows, once for each slice of them.
+    To be called by every route that answers rows, once for each slice of them; or `count_answer`.
     """
     series = model_series(model.name)
     series.predictions.inc(len(rows))
@@ -147,6 +155,20 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
         if np.count_nonzero(outside):
             for counter, count in zip(counters, outside.sum(axis=0).tolist(), strict=True):
                 counter.inc(count)
+
+
+def count_answer(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> None:
+    """Count the answer that a model gave for a row of the eight features."""
+    series = model_series(model.name)
+    series.predictions.inc()
+    series.values.observe(answer.prediction)
+    if answer.warnings:  # as there are where a feature is out of range
+        ranges = model.saved.model.training_ranges.by_feature
+        for number, (_, low, high), below, above in zip(row, ranges, _below, _above, strict=True):
+            if number < low:
+                below.inc()
+            elif number > high:
+                above.inc()
 
 
 def count_refused(reason: str, rows: int = 1) -> None:

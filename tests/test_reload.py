@@ -12,7 +12,7 @@ import pytest
 
 from app.answer import answer
 from app.loaded_models import NamedModel
-from app.schemas import HouseFeatures, to_row
+from app.schemas import HouseFeatures, to_numbers
 from models import SAVED_MODELS
 from models.storage import MANIFEST, load_model, save_model
 from tests.conftest import ROW, run, serving
@@ -44,7 +44,7 @@ def damage(directory):
 def answer_of(directory):
     """What a server must answer to ROW, with the model that is saved in a directory."""
     model = NamedModel(directory.name, load_model(directory))
-    return answer(to_row(HouseFeatures(**ROW)), model)
+    return answer(to_numbers(HouseFeatures(**ROW)), model)
 
 
 class Load:

@@ -11,6 +11,7 @@ from app.loaded_models import NamedModel
 from app.rows import Rows
 from app.scoring import Pace, answer_many
 from models.arrays import FloatArray
+from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL
 
 
@@ -51,6 +52,11 @@ class Scored:
         return [
             {"error": refused[index]}
             if index in refused
-            else answer_json(numbers, scorer.level, self.warnings[index], identity)
+            else answer_json(_row_answer(numbers, self.warnings[index]), scorer.level, identity)
             for index, numbers in enumerate(self.numbers.tolist())
         ]
+
+
+def _row_answer(numbers: list[float], warnings: list[str]) -> RowAnswer:
+    prediction, lower, upper = numbers
+    return RowAnswer(prediction, lower, upper, warnings)

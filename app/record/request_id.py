@@ -5,6 +5,8 @@ import re
 
 from starlette.types import Scope
 
+from app.response_headers import Headers
+
 REQUEST_ID_HEADER = "X-Request-ID"
 
 SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -13,23 +15,22 @@ TRACEPARENT = re.compile(  # W3C Trace Context: version, trace, parent, flags
 )
 
 
-def request_id(scope: Scope) -> bytes:
+def request_id(headers: Headers) -> bytes:
     """The id that the client sent, if it is safe to send back and to log, or else a new one."""
-    sent = _header(scope, b"x-request-id")
+    sent = _header(headers, b"x-request-id")
     return sent if sent is not None and SAFE_ID.fullmatch(sent) else _new_id()
 
 
 def traceparent(scope: Scope) -> str | None:
     """The trace that the request belongs to, if it says so in the W3C's form."""
-    sent = _header(scope, b"traceparent")
+    sent = _header(scope["headers"], b"traceparent")
     return sent.decode() if sent is not None and TRACEPARENT.fullmatch(sent) else None
 
 
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    for header, value in scope["headers"]:
+def _header(headers: Headers, name: bytes) -> bytes | None:
+    for header, value in headers:
         if header == name:
-            found: bytes = value
-            return found
+            return value
     return None
 
 

@@ -27,7 +27,7 @@ class RecordRequests:
             return
         started = perf_counter()
         state = scope.setdefault("state", {})  # a test's client may bring none
-        state["request_id"] = name = request_id(scope)
+        state["request_id"] = name = request_id(scope["headers"])
         # What is answered for an app that fails before it answers.
         answered = Answered(status=500)
 

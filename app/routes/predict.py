@@ -1,15 +1,14 @@
 """POST /predict: one row in, its median house value out."""
 
-import numpy as np
 from fastapi import APIRouter, Response
 
-from app.answer import answer
+from app.answer import answer_json
 from app.dependencies import ChosenDep
 from app.documented import UNKNOWN_MODEL, Documented, refusal
 from app.model_header import MODEL_HEADER_TOLD, model_header
-from app.schemas import HouseFeatures, Prediction, RefusedField, to_row
+from app.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
 from app.strict_json import TOO_LARGE, StrictJSONRoute
-from app.telemetry import count_answers
+from app.telemetry import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
@@ -38,7 +37,7 @@ async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
     response.headers.update(model_header(chosen.model))
     # async, because a forward pass is shorter than a switch to a thread
-    row = to_row(house)
-    prediction = Prediction(**answer(row, chosen.model, chosen.level))
-    count_answers(chosen.model, row[np.newaxis], np.array([prediction.prediction]))
-    return prediction
+    row = to_numbers(house)
+    answer = chosen.model.saved.model.answer_row(row, chosen.level)
+    count_answer(chosen.model, row, answer)
+    return Prediction(**answer_json(answer, chosen.level, chosen.model.identity))

@@ -8,65 +8,52 @@ the next request would begin.
 import asyncio
 import re
 from asyncio import Transport
-from typing import NamedTuple, cast
+from http import HTTPStatus
+from typing import cast
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from app.errors import error_response
-from app.lingering import LingeringTransport
+from app.response_headers import Headers
+from app.wire.lingering import LingeringTransport
+from app.wire.patience import Patience
+from app.wire.prompt import Prompt
+from app.wire.refused import (
+    LARGE_HEADERS,
+    LONG_TARGET,
+    MALFORMED,
+    MOST_HEADER_BYTES,
+    MOST_HEADERS,
+    MOST_LINE_BYTES,
+    MOST_TARGET_BYTES,
+    NO_HOST,
+    Refusal,
+    RefusedError,
+)
 
-KIBIBYTE = 1024
-MOST_LINE_BYTES = 8 * KIBIBYTE  # what RFC 9112 asks for, and browsers send
-MOST_TARGET_BYTES = MOST_LINE_BYTES - len("OPTIONS  HTTP/1.1")
-MOST_HEADERS = 100
-MOST_HEADER_BYTES = 32 * KIBIBYTE
-PART_BYTES = 4 * KIBIBYTE  # parsed at a time: a hundred small requests or a thousand tiny headers
+PART_BYTES = 4096  # parsed at a time: a hundred small requests or a thousand tiny headers
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
-
-LOOK_SECONDS = 0.5
-DEADLINE_LOOKS = 16  # 8 seconds, or more where the process itself was held up
-LINGER_LOOKS = 4
-LEAST_BODY_BYTES = 512  # in 8 seconds: a line of CSV a second is enough, a byte a second is not
 
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
 
 
-class Refusal(NamedTuple):
-    """How a request is answered that the app does not hear of."""
+class FixedHeaders:
+    """The headers that the server itself gives an answer of status 200, as bytes."""
 
-    status: int
-    detail: str
+    __slots__ = ("closes", "headers", "lines")
 
-
-MALFORMED = Refusal(400, "The request must be HTTP/1.1, however it is malformed.")
-NO_HOST = Refusal(
-    400, "The request must have one Host, a name or an address, however it has none or another."
-)
-TOO_LATE = Refusal(
-    408,
-    "The request must come within 8 seconds, and a longer body at 512 bytes in that time or "
-    "faster, however it did not.",
-)
-LONG_TARGET = Refusal(
-    414, f"The request line must have at most {MOST_LINE_BYTES:,} bytes, however it has more."
-)
-LARGE_HEADERS = Refusal(
-    431,
-    f"The headers must be at most {MOST_HEADERS} and {MOST_HEADER_BYTES:,} bytes, however they "
-    "are more.",
-)
-
-
-class RefusedError(Exception):
-    """What the parser took and this service does not; the parser stops at it."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__()
-        self.refusal = refusal
+    def __init__(self, headers: Headers) -> None:
+        self.headers = headers
+        self.closes = CLOSE_HEADER in headers
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.lines = b"".join([STATUS_LINE[HTTPStatus.OK], *lines])
 
 
 class Intake(FlowControl):
@@ -105,30 +92,33 @@ class StrictProtocol(HttpToolsProtocol):
         self.unfinished = 0  # bytes that were parsed and have made neither a head nor a body
         self.is_refused = False
         self._may_be_kept = False
+        self._is_chunked = False
         self._host: bytes | None = None  # the last one that was accepted
         self.running: RequestResponseCycle | None = None  # the one that is being answered
         self.received = 0  # bytes
-        self._received_well = 0  # when enough of a body had come
-        self._wait: object = None  # what the client kept us waiting for, at the last looks
-        self._looks = 0
+        self.begun = self.answered = 0  # requests
+        self.is_quiet = False  # since an answer
+        self.patience = Patience(self)
+        self._prompt: Prompt | None = self.app.state.prompt
+        self._prompt_body: bytes | None = None  # of a request that may be answered promptly
+        self._fixed_headers: FixedHeaders | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()  # uvicorn leaves it where the client reset
         self.held = memoryview(b"")
         if self.running is not None and not self.running.response_complete:
             self._abandon(self.running)  # uvicorn tells only the last of a pipeline
         self.transport.let_go()  # with what refers to this one, which is then freed at once
-        self.running = self.flow = self._wait = None  # type: ignore[assignment]
+        self.running = self.flow = self.patience = None  # type: ignore[assignment]
 
     # What comes
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
+        self.is_quiet = False
         if self.transport.lingers:
             self.transport.drop(data)
             return
-        self._unset_keepalive_if_required()
         if len(data) <= PART_BYTES:
             self._feed(data)
         else:
@@ -137,7 +127,11 @@ class StrictProtocol(HttpToolsProtocol):
 
     def feed_held(self) -> None:
         """Parse what is held, as far as it may be; then read on."""
+        answered = self.answered
         while self.held and self._takes_more():
+            if self.answered != answered:  # promptly; other connections have their turn
+                self.loop.call_soon(self.feed_held)
+                break
             part, self.held = self.held[:PART_BYTES], self.held[PART_BYTES:]
             self._feed(part)
         if self.held:
@@ -161,10 +155,12 @@ class StrictProtocol(HttpToolsProtocol):
             self._read_without_upgrade(bytes(part[upgrade.args[0] :]))
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause.refusal if isinstance(cause, RefusedError) else MALFORMED)
+            self.refuse(cause.refusal if isinstance(cause, RefusedError) else MALFORMED)
         else:
+            if self._prompt_body is not None:  # there is more to come
+                self._begin_unhurriedly()
             if (self.unfinished or self.headers) and (excess := self._excess()):
-                self._refuse(excess)
+                self.refuse(excess)
 
     def _excess(self) -> Refusal | None:
         """The refusal of a head or of trailers that are too large already; they may never end."""
@@ -188,9 +184,14 @@ class StrictProtocol(HttpToolsProtocol):
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.begun -= 1
         self._feed(b"\r\n".join([*lines, b"", rest]))
 
     # What the parser tells
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.begun += 1
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -199,6 +200,13 @@ class StrictProtocol(HttpToolsProtocol):
             return  # it is read again
         if refusal := self._excess() or self._misframed():
             raise RefusedError(refusal)
+        if self._may_be_prompt():
+            self._prompt_body = b""
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let the app answer, from here on."""
         super().on_headers_complete()
         # An answer that comes before all of the body closes, and says so.
         self._may_be_kept, self.cycle.keep_alive = self.cycle.keep_alive, False
@@ -215,6 +223,7 @@ class StrictProtocol(HttpToolsProtocol):
                 hosts.append(value)
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
+        self._is_chunked = bool(codings)
         is_old = (not hosts or codings) and self.parser.get_http_version() == "1.0"
         if codings and (is_old or codings != [b"chunked"]):
             return MALFORMED
@@ -232,6 +241,9 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         # as uvicorn does, without its questions about WebSockets
         self.unfinished = 0
+        if self._prompt_body is not None:
+            self._prompt_body += body
+            return
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -243,6 +255,10 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
+        if self._prompt_body is not None:
+            if self._answer_promptly(self._prompt_body):
+                return
+            self._begin_unhurriedly()
         self.unfinished = 0
         cycle = self.cycle
         cycle.more_body = False  # also where it was answered before
@@ -250,19 +266,71 @@ class StrictProtocol(HttpToolsProtocol):
             cycle.keep_alive = CLOSE_HEADER not in self.server_state.default_headers
         cycle.message_event.set()
 
-    # What is answered
+    # What is answered at once
+
+    def _may_be_prompt(self) -> bool:
+        """Whether an answer may go out as soon as the request is whole."""
+        return (
+            self._prompt is not None
+            and self.parser.get_method() == b"POST"
+            and self._prompt.knows(self.url)
+            and (self.cycle is None or self.cycle.response_complete)
+            and not (self._is_chunked or self.expect_100_continue)
+            and not (self.pipeline or self.flow.write_paused)
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+        )
+
+    def _answer_promptly(self, body: bytes) -> bool:
+        """Answer a request that is whole; False where the app is to do it."""
+        fixed = self._fixed_headers
+        if fixed is None or fixed.headers is not self.server_state.default_headers:
+            self._fixed_headers = fixed = FixedHeaders(self.server_state.default_headers)
+        if fixed.closes or self._prompt is None:
+            return False
+        rest = self._prompt.answer(self.url, self.headers, body)
+        if rest is None:
+            return False
+        self.transport.write(fixed.lines + rest)
+        self._prompt_body = None
+        self.headers = []
+        self.unfinished = 0
+        self.answered += 1
+        self.is_quiet = True
+        self.server_state.total_requests += 1
+        return True
+
+    def _begin_unhurriedly(self) -> None:
+        """Let the app answer a request of which some of the body may have come."""
+        body, self._prompt_body = self._prompt_body, None
+        self._begin()
+        if body:
+            self.on_body(body)
+
+    # What is answered by the app
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Remember which is running."""
         self.running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def on_response_complete(self) -> None:
+        # as uvicorn does, without its timer for each: an idle connection is looked at
+        self.server_state.total_requests += 1
+        self.answered += 1
+        self.is_quiet = True
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def refuse(self, refusal: Refusal) -> None:
         """Read no more, and answer in its turn what cannot be read any further."""
         self.is_refused = True
         self.held = memoryview(b"")
         self.flow.pause_reading()
-        self._unset_keepalive_if_required()
+        self._prompt_body = None
         running = self.running
         if self.cycle is not None and self.cycle.more_body and self.scope is self.cycle.scope:
             if self.pipeline:
@@ -309,48 +377,3 @@ class StrictProtocol(HttpToolsProtocol):
         if self.running is None or not self.running.response_complete:
             return False
         return bool(self.cycle.more_body or self.pipeline or self.held)
-
-    # How long it takes
-
-    def look(self) -> None:
-        """Close the connection where its client has kept us waiting for the same at many looks."""
-        wait = self._waits_for()
-        if wait != self._wait:
-            self._wait, self._looks = wait, 0
-            return
-        self._looks += 1
-        if wait is None:
-            return
-        kind, _ = wait
-        if kind == "end" and self._looks >= LINGER_LOOKS:
-            self.transport.abort()
-        elif self._looks >= DEADLINE_LOOKS:
-            if kind == "read":
-                self.transport.abort()  # closing would wait for what the client does not read
-            else:
-                self._refuse(TOO_LATE)
-
-    def _waits_for(self) -> tuple[str, object] | None:
-        """What the client is to do next, and something that changes when it gets on with it."""
-        if unsent := self.transport.unsent():
-            return "read", unsent
-        if self.transport.lingers:
-            return "end", None
-        cycle = self.cycle
-        if cycle is None:
-            return "head", None
-        if cycle.response_complete:
-            has_begun = self.scope is not cycle.scope or self.timeout_keep_alive_task is None
-            return ("head", cycle) if has_begun else None  # an idle one is uvicorn's to close
-        if cycle.more_body and not self.flow.read_paused:
-            if self.received - self._received_well >= LEAST_BODY_BYTES:
-                self._received_well = self.received
-            return "body", (cycle, self._received_well)
-        return None
-
-
-def watch(state: ServerState) -> None:
-    """Look at every connection twice a second, from now on; cheaper than a timer for each."""
-    asyncio.get_running_loop().call_later(LOOK_SECONDS, watch, state)
-    for connection in list(state.connections):
-        cast("StrictProtocol", connection).look()

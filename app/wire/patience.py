@@ -1,0 +1,77 @@
+"""How long a client may keep a connection waiting.
+
+Every connection is looked at twice a second, which is cheaper than a timer for each.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.server import ServerState
+
+from app.wire.refused import TOO_LATE
+
+if TYPE_CHECKING:
+    from app.wire.protocol import StrictProtocol
+
+LOOK_SECONDS = 0.5
+DEADLINE_LOOKS = 16  # 8 seconds, or more where the process itself was held up
+LINGER_LOOKS = 4
+LEAST_BODY_BYTES = 512  # in 8 seconds: a line of CSV a second is enough, a byte a second is not
+
+
+class Patience:
+    """What the client of a connection kept it waiting for, and for how many looks."""
+
+    def __init__(self, connection: "StrictProtocol") -> None:
+        self._connection = connection
+        self._idle_looks = connection.timeout_keep_alive / LOOK_SECONDS
+        self._received_well = 0  # when enough of a body had come
+        self._wait: object = None
+        self._looks = 0
+
+    def look(self) -> None:
+        """Close the connection where its client has kept it waiting for the same at many looks."""
+        wait = self._waits_for()
+        if wait != self._wait:
+            self._wait, self._looks = wait, 0
+            return
+        self._looks += 1
+        if wait is None:
+            return
+        kind, _ = wait
+        transport = self._connection.transport
+        if kind == "idle":
+            if self._looks >= self._idle_looks:
+                transport.close()
+        elif kind == "end":
+            if self._looks >= LINGER_LOOKS:
+                transport.abort()
+        elif self._looks >= DEADLINE_LOOKS:
+            if kind == "read":
+                transport.abort()  # closing would wait for what the client does not read
+            else:
+                self._connection.refuse(TOO_LATE)
+
+    def _waits_for(self) -> tuple[str, object] | None:
+        """What the client is to do next, and something that changes when it gets on with it."""
+        connection = self._connection
+        if unsent := connection.transport.unsent():
+            return "read", unsent
+        if connection.transport.lingers:
+            return "end", None
+        cycle = connection.cycle
+        if cycle is None or cycle.response_complete:
+            is_idle = connection.is_quiet and connection.begun == connection.answered
+            return "idle" if is_idle else "head", connection.begun
+        if cycle.more_body and not connection.flow.read_paused:
+            if connection.received - self._received_well >= LEAST_BODY_BYTES:
+                self._received_well = connection.received
+            return "body", (cycle, self._received_well)
+        return None
+
+
+def watch(state: ServerState) -> None:
+    """Look at every connection, from now on."""
+    asyncio.get_running_loop().call_later(LOOK_SECONDS, watch, state)
+    for connection in list(state.connections):
+        cast("StrictProtocol", connection).patience.look()

@@ -1,0 +1,165 @@
+"""The short way of POST /predict: what it answers is what FastAPI answers, byte for byte.
+
+A body that comes in chunks goes FastAPI's way, whatever it is; so each request is sent twice.
+"""
+
+import asyncio
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from app.main import create_app
+from app.wire.prompt import Prompt
+from models import SAVED_MODELS
+from tests.conftest import ROW
+from tests.fuzz.case import Case
+from tests.fuzz.client import Connection
+from tests.fuzz.requests import make_case
+from tests.test_fuzz import HOSTILE
+
+JSON = ("Content-Type", "application/json")
+REQUEST_ID = ("X-Request-ID", "test")
+SEED, CASES = 20261125, 6000
+DATE = re.compile(rb"date: [^\r]+\r\n")
+TEXT = json.dumps(ROW)
+
+
+def named(body, path="/predict", headers=(JSON,)):
+    return Case("predict", path, headers, body if isinstance(body, bytes) else body.encode())
+
+
+RIGHT = [
+    named(TEXT),
+    *(named(TEXT, f"/predict?{query}") for query in ("level=0.5", "model=champion", "model=notebook&level=0.95")),
+    *(named(TEXT, headers=((JSON[0], value),)) for value in ("application/json; charset=utf-8", "Application/JSON")),
+    named(TEXT, headers=(JSON, ("Accept", "*/*"), ("Origin", "http://a.example"), ("traceparent", "00"))),
+    *(named(TEXT.replace("8.3252", number)) for number in ("3", "-0", "0.0", "1e1", "1E+1", "99.99999999999999999999", "100", "5e-324")),
+    *(named(TEXT.replace("37.88", number)) for number in ("32", "43", "37.880000000000000000001")),
+    named(json.dumps(ROW, indent=4)),
+    named(json.dumps(dict(reversed(ROW.items())))),
+    named(TEXT.replace("MedInc", r"\u004dedInc")),
+]  # fmt: skip
+"""Answered with 200, and by the short way."""
+
+WRONG = [
+    *(named(body) for body in HOSTILE.values() if len(body) < 60_000),
+    *(named(TEXT, f"/predict?{query}") for query in ("", "level=0.85", "model=", "level=0.9&level=0.9", "a=1", "level=.9")),
+    *(named(TEXT, headers=headers) for headers in (
+        (),
+        (("Content-Type", "text/csv"),),
+        (("Content-Type", "application/json; charset=latin-1"),),
+        (JSON, ("Content-Encoding", "gzip")),
+        (JSON, ("Content-Encoding", "identity")),
+        (JSON, JSON),
+        (("Content-Type", "text/csv"), JSON),
+    )),
+]  # fmt: skip
+"""Refused, or written so unusually that FastAPI answers."""
+
+MUTATED = [
+    replace(case, path=case.path.replace("/explain", "/predict"))
+    for case in (make_case(SEED, index) for index in range(CASES))
+    if case.kind in ("predict", "explain") and case.framing != "broken" and len(case.body) < 60_000
+]
+
+
+async def both_ways(port, cases):
+    """The answers to each case as a whole body, and as one that comes in chunks."""
+    whole, chunked = Connection(port), Connection(port)
+    pairs = []
+    for case in cases:
+        with_id = replace(case, headers=(*case.headers, REQUEST_ID))
+        pairs.append(
+            (
+                await whole.exchange(replace(with_id, framing="length").to_bytes()),
+                await chunked.exchange(replace(with_id, framing="chunked").to_bytes()),
+            )
+        )
+    whole.close()
+    chunked.close()
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("cases", "statuses"),
+    [(RIGHT, {200}), (WRONG, {200, 404, 415, 422}), (MUTATED, {200, 404, 415, 422})],
+    ids=["right", "wrong", "mutated"],
+)
+def test_both_ways_give_the_same_status_headers_and_body(server, cases, statuses):
+    pairs = asyncio.run(both_ways(server.port, cases))
+
+    for case, (whole, chunked) in zip(cases, pairs, strict=True):
+        assert whole.body == chunked.body, case
+        assert DATE.sub(b"", whole.head) == DATE.sub(b"", chunked.head), case
+    assert {whole.status for whole, _ in pairs} == statuses
+
+
+@pytest.fixture(scope="module")
+def prompt():
+    return Prompt(create_app(SAVED_MODELS, "notebook").state)
+
+
+def lower(headers):
+    return [(name.lower().encode(), value.encode()) for name, value in headers]
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
+def test_what_is_right_is_answered_the_short_way(prompt, case):
+    assert prompt.answer(case.path.encode(), lower(case.headers), case.body) is not None
+
+
+@pytest.mark.parametrize("case", WRONG, ids=range(len(WRONG)))
+def test_what_is_wrong_or_unusual_is_left_to_fastapi(prompt, case):
+    assert prompt.answer(case.path.encode(), lower(case.headers), case.body) is None
+
+
+def test_the_short_way_counts_as_fastapi_does(server, client):
+    def counted():
+        text = client.get("/metrics", headers={"accept": "text/plain"}).text
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {
+            name: float(value)
+            for name, value in lines
+            if '"/predict"' in name or name.startswith(("housing_predi", "housing_feature"))
+            if "_seconds_sum" not in name and "seconds_bucket" not in name
+        }
+
+    old = named(TEXT.replace("41.0", "150"))  # out of the training range
+    differences = []
+    for framing in ("length", "chunked"):
+        before = counted()
+        asyncio.run(both_ways_once(server.port, replace(old, framing=framing)))
+        after = counted()
+        differences.append({name: after[name] - before.get(name, 0) for name in after})
+
+    short, long = differences
+    assert short == pytest.approx(long)
+    assert short['housing_http_requests_total{code="200",method="POST",route="/predict"}'] == 3
+    assert short['housing_feature_out_of_range_total{feature="HouseAge",side="above"}'] == 3
+
+
+async def both_ways_once(port, case):
+    connection = Connection(port)
+    for _ in range(3):
+        assert (await connection.exchange(case.to_bytes())).status == 200
+    connection.close()
+
+
+def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server):
+    """Short, long, short, a refusal, a page, short: as many as a connection likes."""
+    cases = [named(TEXT), replace(named(TEXT), framing="chunked"), named(TEXT), named("{}")] * 40
+    cases = [
+        replace(case, headers=(*case.headers, ("X-Request-ID", str(index))))
+        for index, case in enumerate(cases)
+    ]
+
+    async def pipeline():
+        connection = Connection(server.port)
+        return await connection.exchange_all(b"".join(case.to_bytes() for case in cases))
+
+    answers = asyncio.run(pipeline())
+
+    assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(len(cases)))]
+    assert [answer.status for answer in answers] == [200, 200, 200, 422] * 40
