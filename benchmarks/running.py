@@ -1,0 +1,105 @@
+"""Servers to measure, each a process of its own that is pinned to a core."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+START_SECONDS = 120.0
+POLL_SECONDS = 0.005
+UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server to measure, by what is started; {port} stands for a free port."""
+
+    name: str
+    arguments: Sequence[str]
+    path: str = "/predict"
+    cores: frozenset[int] = frozenset({0})
+    python: str = sys.executable
+    environment: dict[str, str] = field(default_factory=dict)
+    script: Path = PROJECT / "benchmarks" / "predict.lua"
+
+
+def uvicorn(name: str, app: str) -> Contender:
+    """A bare ASGI app of benchmarks/servers under the same uvicorn."""
+    return Contender(
+        name,
+        (*UVICORN, "--log-level", "error", "--port", "{port}", f"benchmarks.servers.{app}:app"),
+    )
+
+
+def ours(
+    name: str, *options: str, path: str = "/predict", cores: frozenset[int] = frozenset({0})
+) -> Contender:
+    """The service itself, with everything on."""
+    return Contender(name, ("-m", "app", "serve", "--port", "{port}", *options), path, cores)
+
+
+@contextmanager
+def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
+    """Start a server: its URL, its process, and after how many seconds it answered."""
+    port = _free_port()
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [
+            *("taskset", "--cpu-list", ",".join(map(str, contender.cores))),
+            *(contender.python, *(each.format(port=port) for each in contender.arguments)),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **contender.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(process, url, contender.name)
+        yield url, process.pid, time.perf_counter() - started
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def resident_megabytes(pid: int) -> float:
+    """The resident memory of a process and of those it has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    own = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return own + sum(resident_megabytes(int(child)) for child in children)
+
+
+def _wait_for(process: subprocess.Popen[bytes], url: str, name: str) -> None:
+    deadline = time.perf_counter() + START_SECONDS
+    while time.perf_counter() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} must start, however it ended with {process.returncode}")
+        try:
+            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
+        except urllib.error.HTTPError:  # it has no such address, and answers
+            return
+        except OSError:
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+    raise RuntimeError(f"{name} must answer within {START_SECONDS:.0f} s, however it did not")
+
+
+def _free_port() -> int:
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", 0))
+        port: int = some.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""What the service is measured beside, each started as `uvicorn benchmarks.servers.NAME:app`."""

@@ -1,0 +1,14 @@
+"""The floor: a bare ASGI callable that reads the body and answers a constant, and nothing else."""
+
+from starlette.types import Receive, Scope, Send
+
+BODY = b'{"prediction":4.13}'
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer any request."""
+    while (await receive()).get("more_body", False):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": BODY})

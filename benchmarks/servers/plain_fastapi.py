@@ -1,0 +1,41 @@
+"""FastAPI as everyone writes it: a schema in, a schema out, the notebook's network in NumPy."""
+
+import numpy as np
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from models import SAVED_MODELS
+from models.storage import load_model
+
+model = load_model(SAVED_MODELS / "notebook").model
+app = FastAPI()
+
+
+class House(BaseModel):
+    """The eight features."""
+
+    MedInc: float
+    HouseAge: float
+    AveRooms: float
+    AveBedrms: float
+    Population: float
+    AveOccup: float
+    Latitude: float
+    Longitude: float
+
+
+class Prediction(BaseModel):
+    """The answer."""
+
+    prediction: float
+
+
+@app.post("/predict")
+async def predict(house: House) -> Prediction:
+    """One row."""
+    return Prediction(prediction=model.predict(np.array([[*house.model_dump().values()]]))[0])
+
+
+@app.get("/readyz")
+async def ready() -> None:
+    """Whether it has started."""

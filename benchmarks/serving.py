@@ -1,0 +1,98 @@
+"""python -m benchmarks.serving: requests a second and latency, beside the floor and plain FastAPI.
+
+The server is on one core and wrk on another, but for two workers, who share both with it.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from benchmarks.ratios import circumstances, in_turn, table
+from benchmarks.running import Contender, ours, running, uvicorn
+
+ROUNDS = 7
+SECONDS = 3
+CONNECTIONS = 32
+BOTH = frozenset({0, 1})
+MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
+
+FLOOR, PLAIN = uvicorn("the floor", "floor"), uvicorn("plain FastAPI", "plain_fastapi")
+NOTEBOOK = ours("this service, notebook", "--default", "notebook")
+CHAMPION = ours("this service, champion")
+WORKERS = tuple(
+    ours(
+        f"{count} worker{'s' * (count > 1)}, {name}",
+        "--default",
+        name,
+        "--workers",
+        str(count),
+        cores=cores,
+    )
+    for name in ("notebook", "champion")
+    for count, cores in ((1, frozenset({0})), (2, BOTH))
+)
+
+
+def wrk(url: str, contender: Contender, connections: int) -> str:
+    """What wrk says of some seconds of requests; raises RuntimeError where one was refused."""
+    command = ["taskset", "--cpu-list", "1", "wrk", "--threads", "1", "--latency"]
+    command += ["--connections", str(connections), "--duration", f"{SECONDS}s"]
+    command += ["--script", str(contender.script), url + contender.path]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(f"{contender.name} must answer every request, however:\n{said}")
+    return said
+
+
+def requests_per_second(url: str, contender: Contender) -> float:
+    """With many connections."""
+    found = re.search(r"Requests/sec: +([\d.]+)", wrk(url, contender, CONNECTIONS))
+    assert found
+    return float(found[1])
+
+
+def median_latency(url: str, contender: Contender) -> float:
+    """With one connection, in microseconds."""
+    found = re.search(r" 50% +([\d.]+)(us|ms|s)", wrk(url, contender, 1))
+    assert found
+    return float(found[1]) * MICROSECONDS[found[2]]
+
+
+def compare(
+    contenders: Sequence[Contender],
+    figure: Callable[[str, Contender], float],
+    unit: str,
+    rounds: int = ROUNDS,
+) -> str:
+    """A table of one figure; all servers run at once, and are asked in turn."""
+    with ExitStack() as stack:
+        urls = [stack.enter_context(running(contender))[0] for contender in contenders]
+        measures = {
+            contender.name: partial(figure, url, contender)
+            for url, contender in zip(urls, contenders, strict=True)
+        }
+        return table(in_turn(measures, rounds), contenders[0].name, unit)
+
+
+def main() -> None:
+    """Print a table for each figure."""
+    if not shutil.which("wrk"):
+        sys.exit("wrk must be installed (apt-get install wrk), however it is missing")
+    print(f"{circumstances('fastapi', 'uvicorn', 'uvloop', 'httptools', 'numpy')}; ", end="")
+    print(f"median of {ROUNDS} rounds of {SECONDS} s\n")
+    print(f"`POST /predict`, {CONNECTIONS} connections\n")
+    servers = (FLOOR, PLAIN, NOTEBOOK, CHAMPION)
+    print(compare(servers, requests_per_second, "requests/s"), "\n")
+    print("`POST /predict`, one connection\n")
+    print(compare(servers, median_latency, "median, us"), "\n")
+    for one, two in (WORKERS[:2], WORKERS[2:]):
+        print("Two workers on two cores\n")
+        print(compare((one, two), requests_per_second, "requests/s"), "\n")
+
+
+if __name__ == "__main__":
+    main()
