@@ -43,8 +43,11 @@ audit: .venv-audit/audit
 train: .venv/training
 	$(BIN)/python -m training.again
 
-bench: .venv/training
+bench: .venv/bench
 	$(BIN)/python -m benchmarks.fit
+	$(BIN)/python -m benchmarks.starting
+	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.batches
 
 compare: .venv-compare/compare
 	.venv-compare/bin/python -m training compare
@@ -62,7 +65,7 @@ openapi: .venv/service
 # Newer versions within pyproject.toml's ranges; commit what it writes.
 lock: .venv/bin/python
 	$(BIN)/python -m pip install --quiet uv
-	for extra in service arrow cluster training compare test audit; do \
+	for extra in service arrow cluster training bench compare test audit; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 			--no-header --no-annotate $$([ $$extra = service ] || echo --extra $$extra) \
 			pyproject.toml --output-file locks/$$extra.txt || exit; \

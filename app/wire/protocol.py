@@ -38,7 +38,8 @@ from app.wire.refused import (
     RefusedError,
 )
 
-PART_BYTES = 4096  # parsed at a time: a hundred small requests or a thousand tiny headers
+PART_BYTES = 4096  # parsed at a time: a hundred small requests or a thousand tiny headers; but of
+# a body that is known to be longer, as much as is there
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
@@ -93,6 +94,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.is_refused = False
         self._may_be_kept = False
         self._is_chunked = False
+        self._body_left = 0  # bytes of the body that are still to come, where that is known
         self._host: bytes | None = None  # the last one that was accepted
         self.running: RequestResponseCycle | None = None  # the one that is being answered
         self.received = 0  # bytes
@@ -132,7 +134,8 @@ class StrictProtocol(HttpToolsProtocol):
             if self.answered != answered:  # promptly; other connections have their turn
                 self.loop.call_soon(self.feed_held)
                 break
-            part, self.held = self.held[:PART_BYTES], self.held[PART_BYTES:]
+            size = max(PART_BYTES, min(self._body_left, HIGH_WATER_LIMIT))
+            part, self.held = self.held[:size], self.held[size:]
             self._feed(part)
         if self.held:
             self.flow.pause_reading()
@@ -218,9 +221,12 @@ class StrictProtocol(HttpToolsProtocol):
     def _misframed(self) -> Refusal | None:
         """The refusal of a head that another server on the way may have read otherwise."""
         hosts, codings = [], []
+        self._body_left = 0
         for name, value in self.headers:
             if name == b"host":
                 hosts.append(value)
+            elif name == b"content-length":
+                self._body_left = int(value)  # the parser has looked at it
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
         self._is_chunked = bool(codings)
@@ -241,6 +247,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         # as uvicorn does, without its questions about WebSockets
         self.unfinished = 0
+        self._body_left -= len(body)
         if self._prompt_body is not None:
             self._prompt_body += body
             return
