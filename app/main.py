@@ -19,7 +19,7 @@ from app.openapi import build_openapi
 from app.record.access_log import AccessLog
 from app.record.requests import RecordRequests
 from app.reload import ReloadInPlace
-from app.routes import batch, explain, health, metrics, models, predict, reload, v2
+from app.routes import batch, explain, health, metrics, models, page, predict, reload, v2
 from app.routes.docs import add_docs
 from app.v2.statistics import StatisticsByModel
 from app.wire.prompt import Prompt
@@ -63,7 +63,7 @@ def create_app(
     app.state.api_keys = app.state.reload_keys = None
     app.state.draining = False
     app.state.inference_statistics = StatisticsByModel()
-    for family in (predict, batch, explain, v2, metrics, models, reload, health):
+    for family in (predict, batch, explain, v2, metrics, models, page, reload, health):
         app.include_router(family.router)
     add_docs(app)
     enforce(app, access)

@@ -7,10 +7,11 @@ PROBES = frozenset({"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/hea
 
 METRICS = "/metrics"
 
-DOCUMENTATION = frozenset({"/", "/docs", "/openapi.json"})
-"""Opened by browsers, which send no key with a page; the documentation holds no secret."""
+PAGES = frozenset({"/", "/docs", "/openapi.json"})
+"""Opened by browsers, which send no key with a page; neither page holds a secret."""
 
-DOCUMENTATION_FILES = "/docs/"
+PAGES_FILES = ("/docs/", "/page/")
+"""Of the documentation, and of the page to try the models; a model's report needs a key."""
 
 ADMIN = re.compile("/models/[^/]+/reload")
 """Needs the admin token instead."""
@@ -20,8 +21,8 @@ def needs_key(path: str, *, open_metrics: bool) -> bool:
     """Whether an address is for those who have a key."""
     return not (
         path in PROBES
-        or path in DOCUMENTATION
-        or path.startswith(DOCUMENTATION_FILES)
+        or path in PAGES
+        or path.startswith(PAGES_FILES)
         or (open_metrics and path == METRICS)
         or ADMIN.fullmatch(path)
     )

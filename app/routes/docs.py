@@ -3,15 +3,13 @@
 GET /openapi.json: what it shows.
 """
 
-from pathlib import Path
-
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from app.revalidation import revalidated
+from app.static_files import STATIC, file_response
 
-STATIC = Path(__file__).parents[1] / "static"
 # Swagger UI's icons are data
 CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
@@ -20,17 +18,11 @@ def add_docs(app: FastAPI) -> None:
     """Serve the page, its files and the document that it shows."""
     swagger_ui = StaticFiles(packages=[("fastapi_swagger", "resources")])
     app.mount("/docs/swagger-ui", swagger_ui)
-    app.mount("/docs/page", StaticFiles(directory=STATIC))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return FileResponse(STATIC / "docs.html", headers=headers)
+    async def docs(request: Request) -> Response:
+        return file_response(request, STATIC, "docs.html", CONTENT_SECURITY_POLICY)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
         return revalidated(request, JSONResponse(app.openapi()))
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("docs")

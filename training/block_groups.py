@@ -1,0 +1,119 @@
+"""python -m training.block_groups: the embedded block groups, small enough for a page to draw.
+
+The file that it writes is one gzip member. Inside, little-endian:
+
+    uint32                  the length of the header
+    the header              JSON: how many there are, and what each column's steps mean
+    int16 (places, 2)       latitude and longitude in hundredths of a degree, as the data have them,
+                            each place as its difference from the one before
+    uint8 (places)          how many block groups share the place
+    uint8 (7, block groups) a column after the other: six features and the value, in steps
+
+A step is an equal difference or, where the header says "log", an equal ratio. The last steps of a
+"log" column are at 0.1 % and 99.9 % of the block groups; the few beyond are moved there.
+"""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import FloatArray
+from models.features import FEATURE_NAMES, FEATURES, TARGET, Column
+from training.data import DataError, Dataset, load_dataset
+from training.options import refuse
+from training.report.write import write_whole
+
+FILE = Path(__file__).parents[1] / "app" / "static" / "block-groups.bin"
+
+PLACE = [FEATURE_NAMES.index(name) for name in ("Latitude", "Longitude")]
+MOST_STEPS = 255  # of a byte
+LINEAR = {"HouseAge": 51, TARGET.name: MOST_STEPS}  # whole years from 1 to 52 keep their number
+TAILS = (0.1, 99.9)  # percent
+
+
+def pack(dataset: Dataset) -> bytes:
+    """What a file holds, before it is compressed."""
+    hundredths = np.rint(dataset.rows[:, PLACE] * 100).astype(np.int16)
+    order = np.lexsort(hundredths.T[::-1])  # by place: neighbours compress well
+    places, counts = np.unique(hundredths, axis=0, return_counts=True)
+    differences = np.diff(places, axis=0, prepend=np.zeros((1, 2), np.int16))
+    columns, steps = [], []
+    for column, values in _columns(dataset):
+        description, of_column = _in_steps(column, values)
+        columns.append(description)
+        steps.append(of_column[order])
+    header = json.dumps(
+        {
+            "blockGroups": len(dataset.rows),
+            "places": len(places),
+            "sha256": dataset.source.sha256,
+            "columns": columns,
+            "marks": {
+                feature.name: np.percentile(values, [1, 99]).tolist()
+                for feature, values in zip(FEATURES, dataset.rows.T, strict=True)
+            },
+        }
+    ).encode()
+    return b"".join(
+        [
+            len(header).to_bytes(4, "little"),
+            header,
+            differences.astype("<i2").tobytes(),
+            counts.astype(np.uint8).tobytes(),
+            *(of_column.tobytes() for of_column in steps),
+        ]
+    )
+
+
+def _columns(dataset: Dataset) -> list[tuple[Column, FloatArray]]:
+    """All columns but the place's."""
+    features = [
+        (feature, values)
+        for index, (feature, values) in enumerate(zip(FEATURES, dataset.rows.T, strict=True))
+        if index not in PLACE
+    ]
+    return [*features, (TARGET, dataset.targets)]
+
+
+def _in_steps(column: Column, values: FloatArray) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """A column's description for the header, and its values as steps."""
+    linear = column.name in LINEAR
+    count = LINEAR.get(column.name, MOST_STEPS)
+    low, high = np.percentile(values, [0, 100] if linear else TAILS)
+    scaled = values if linear else np.log(values)
+    start, end = (low, high) if linear else np.log([low, high])
+    steps = np.clip(np.rint((scaled - start) / (end - start) * count), 0, count)
+    description = {
+        "name": column.name,
+        "scale": "linear" if linear else "log",
+        "minimum": float(low),
+        "maximum": float(high),
+        "steps": count,
+    }
+    return description, steps.astype(np.uint8)
+
+
+def main() -> int:
+    """Write the file; returns the exit status."""
+    try:
+        content = gzip.compress(pack(load_dataset("embedded")), mtime=0)
+        write_whole(FILE, content)
+    except DataError as error:
+        return refuse("python -m training.block_groups", error, 2)
+    except OSError as error:
+        return refuse(
+            "python -m training.block_groups",
+            f"{FILE} must be writable, however: {error.strerror}",
+            2,
+        )
+    print(f"{FILE.name}: {len(content):,} bytes", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
