@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+POLICY = "Content-Security-Policy"
 ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
@@ -27,6 +28,8 @@ def revalidated(request: Request, response: Response) -> Response:
     """The response with the ETag of its body, or a 304 where the request knows that already."""
     tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}  # keep it, but ask before it is used
+    if POLICY in response.headers:  # a browser replaces what it keeps with what a 304 says
+        headers[POLICY] = response.headers[POLICY]
     if _is_known(tag, ",".join(request.headers.getlist("if-none-match"))):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)

@@ -2,7 +2,7 @@
 
 import { OTHERS, rounded } from "./features.js";
 
-const AROUND = 16; // block groups that are asked what is typical of a place
+const AROUND = 16; // block groups that tell what is typical of a place
 const KILOMETRES = 111.2; // of one degree of latitude
 const GOLDEN_ANGLE = 2.39996; // radians
 const SPREAD = 0.005; // degrees: places are given to a hundredth
@@ -25,8 +25,8 @@ export class BlockGroups {
     this.length = blockGroups;
     /** What 1 % and 99 % of all block groups are below, by feature. */
     this.marks = marks;
-    this.latitudes = new Float32Array(blockGroups);
-    this.longitudes = new Float32Array(blockGroups);
+    this.latitudes = new Float64Array(blockGroups);
+    this.longitudes = new Float64Array(blockGroups);
     /** Where to draw each: those that share a place stand around it, within its hundredth. */
     this.drawnLatitudes = new Float32Array(blockGroups);
     this.drawnLongitudes = new Float32Array(blockGroups);
@@ -56,32 +56,26 @@ export class BlockGroups {
     }
   }
 
-  /** The nearest block groups to a place, nearest first: their indices and distances in km. */
+  /** The nearest block groups to a place, and all that are no farther: indices, and km of the last. */
   nearest(latitude, longitude) {
     const narrower = Math.cos((latitude * Math.PI) / 180);
-    const found = [];
-    let farthest = Infinity; // of those that were found, squared degrees
-    for (let index = 0; index < this.length; index++) {
-      const north = this.latitudes[index] - latitude;
+    const squares = this.latitudes.map((north, index) => {
       const east = (this.longitudes[index] - longitude) * narrower;
-      const squared = north * north + east * east;
-      if (squared >= farthest) continue;
-      if (found.length === AROUND) found.pop();
-      let at = found.length;
-      while (at > 0 && found[at - 1].squared > squared) at--;
-      found.splice(at, 0, { index, squared });
-      if (found.length === AROUND) farthest = found[AROUND - 1].squared;
-    }
-    return found.map(({ index, squared }) => ({ index, km: KILOMETRES * Math.sqrt(squared) }));
+      return (north - latitude) ** 2 + east ** 2;
+    });
+    const farthest = smallest(squares, AROUND).at(-1) * (1 + 1e-9);
+    const indices = [];
+    squares.forEach((square, index) => square <= farthest && indices.push(index));
+    return { indices, km: KILOMETRES * Math.sqrt(farthest) };
   }
 
   /** The medians of what the block groups around a place have, and how far they are. */
   around(latitude, longitude) {
-    const found = this.nearest(latitude, longitude);
-    const medianOf = (column) => median(found.map(({ index }) => column[index]));
+    const { indices, km } = this.nearest(latitude, longitude);
+    const medianOf = (column) => median(indices.map((index) => column[index]));
     return {
-      count: found.length,
-      km: found.at(-1).km,
+      count: indices.length,
+      km,
       value: medianOf(this.values),
       features: Object.fromEntries(
         OTHERS.map(({ name, digits }) => [name, rounded(medianOf(this.columns[name]), digits)]),
@@ -98,6 +92,19 @@ function fromSteps({ scale, minimum, maximum, steps }, taken) {
       : (step) => minimum + (maximum - minimum) * share(step);
   const values = Float32Array.from({ length: steps + 1 }, (_, step) => value(step));
   return Float32Array.from(taken, (step) => values[step]);
+}
+
+/** The smallest numbers, ascending. */
+function smallest(numbers, count) {
+  const found = [];
+  for (const number of numbers) {
+    if (found.length === count && number >= found[count - 1]) continue;
+    if (found.length === count) found.pop();
+    let at = found.length;
+    while (at > 0 && found[at - 1] > number) at--;
+    found.splice(at, 0, number);
+  }
+  return found;
 }
 
 function median(values) {

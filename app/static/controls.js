@@ -23,8 +23,13 @@ export class Scale {
     return this.#interpolate(value, 1, 0);
   }
 
-  valueAt(share) {
-    return this.#interpolate(share, 0, 1);
+  /** The value at a share, with so many digits behind the point as leave it within the ends. */
+  valueAt(share, digits) {
+    const value = rounded(this.#interpolate(share, 0, 1), digits);
+    const step = 10 ** -digits;
+    if (value < this.stops[0][1]) return rounded(value + step, digits);
+    if (value > this.stops.at(-1)[1]) return rounded(value - step, digits);
+    return value;
   }
 
   #interpolate(given, from, to) {
@@ -93,7 +98,7 @@ export class Controls {
     this.#register(name, control);
     slider.addEventListener("input", () => {
       const share = Number(slider.value) / POSITIONS;
-      const value = rounded(control.scale.valueAt(share), digits);
+      const value = control.scale.valueAt(share, digits);
       this.show(name, value);
       slider.value = String(share * POSITIONS); // where it was put, though the value is rounded
       this.onChange(name, value);

@@ -4,7 +4,7 @@ import { drawn } from "./element.js";
 import { FEATURES, inDollars, rounded } from "./features.js";
 
 const POINTS = 65;
-const MARGIN = { top: 14, right: 16, bottom: 44, left: 62 };
+const MARGINS = { top: 0.9, right: 1, bottom: 2.75, left: 3.6 }; // rem
 const END = 5; // 100,000 USD
 
 /** The numbers of a feature from mark to mark, and on to the number that it has. */
@@ -24,6 +24,7 @@ export function columnsAlong(row, name, numbers) {
 /** Draws the curves of all models; calls back with the number that is pointed at. */
 export class Curves {
   #shown = null;
+  #frame = 0;
 
   constructor(container, onNumber) {
     this.container = container;
@@ -53,20 +54,28 @@ export class Curves {
     this.draw();
   }
 
+  /** Before the next frame, once. */
   draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
     const curves = [...this.byModel].filter(([, { feature }]) => feature === this.point?.feature);
     const { clientWidth: width, clientHeight: height } = this.container;
     if (!curves.length || !width) return;
     const [{ numbers }] = curves.map(([, curve]) => curve);
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const [top, right, bottom, left] = ["top", "right", "bottom", "left"].map((side) => rem * MARGINS[side]);
     const highest = Math.max(END, ...curves.flatMap(([, { answer }]) => answer.prediction.filter((one) => one !== null)));
-    const x = (number) => MARGIN.left + ((number - numbers[0]) / (numbers.at(-1) - numbers[0] || 1)) * (width - MARGIN.left - MARGIN.right);
-    const y = (value) => height - MARGIN.bottom - (Math.max(value, 0) / highest) * (height - MARGIN.top - MARGIN.bottom);
-    this.#shown = { numbers, width };
+    const x = (number) => left + ((number - numbers[0]) / (numbers.at(-1) - numbers[0] || 1)) * (width - left - right);
+    const y = (value) => height - bottom - (Math.max(value, 0) / highest) * (height - top - bottom);
+    this.#shown = { numbers, left, right: width - right };
 
     const { label, unit } = FEATURES.find(({ name }) => name === this.point.feature);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.#inWords(curves, label) });
-    svg.append(...valueTicks(highest, y, width), ...numberTicks(numbers, x, height));
-    svg.append(drawn("text", { class: "axis-title", x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 6, "text-anchor": "middle" }, unit));
+    svg.append(...valueTicks(highest, y, left, width - right), ...numberTicks(numbers, x, height - bottom + rem));
+    svg.append(drawn("text", { class: "axis-title", x: (left + width - right) / 2, y: height - rem / 3, "text-anchor": "middle" }, unit));
     for (const [model, { numbers: at, answer }] of curves) {
       if (model !== this.point.atHand) continue;
       svg.append(drawn("path", { class: `curve-band line-${this.#lineOf(model)}`, d: bandOf(at, answer, x, y) }));
@@ -75,10 +84,13 @@ export class Curves {
       const hand = model === this.point.atHand ? " at-hand" : "";
       svg.append(drawn("path", { class: `curve-line line-${this.#lineOf(model)}${hand}`, d: lineOf(at, answer.prediction, x, y) }));
     }
-    const here = x(this.point.number);
-    svg.append(drawn("line", { class: "here", x1: here, x2: here, y1: MARGIN.top, y2: height - MARGIN.bottom }));
-    for (const [model, price] of this.point.prices) {
-      if (curves.some(([name]) => name === model)) svg.append(drawn("circle", { class: `curve-dot line-${this.#lineOf(model)}`, cx: here, cy: y(price), r: 5 }));
+    if (Number.isFinite(this.point.number)) {
+      const here = x(this.point.number);
+      svg.append(drawn("line", { class: "here", x1: here, x2: here, y1: top, y2: height - bottom }));
+      for (const [model] of curves) {
+        const price = this.point.prices.get(model);
+        if (price !== undefined) svg.append(drawn("circle", { class: `curve-dot line-${this.#lineOf(model)}`, cx: here, cy: y(price) }));
+      }
     }
     this.container.replaceChildren(svg, this.#key(curves));
   }
@@ -108,9 +120,9 @@ export class Curves {
 
   #follow(event) {
     if (!this.#shown) return;
-    const { numbers, width } = this.#shown;
-    const { left } = this.container.getBoundingClientRect();
-    const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+    const { numbers, left, right } = this.#shown;
+    const x = event.clientX - this.container.getBoundingClientRect().left;
+    const share = (x - left) / (right - left);
     this.onNumber(numbers[0] + Math.min(Math.max(share, 0), 1) * (numbers.at(-1) - numbers[0]));
   }
 }
@@ -137,19 +149,19 @@ function bandOf(numbers, { lower, upper }, x, y) {
   return `M${[...known.map(at(upper)), ...known.reverse().map(at(lower))].join("L")}Z`;
 }
 
-function valueTicks(highest, y, width) {
+function valueTicks(highest, y, left, right) {
   return Array.from({ length: Math.floor(highest) + 1 }, (_, value) => [
-    drawn("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
-    drawn("text", { class: "tick-label", x: MARGIN.left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "middle" }, value ? `$${value}00k` : "$0"),
+    drawn("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
+    drawn("text", { class: "tick-label", x: left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "middle" }, value ? `$${value}00k` : "$0"),
   ]).flat();
 }
 
-function numberTicks(numbers, x, height) {
+function numberTicks(numbers, x, y) {
   const [from, to] = [numbers[0], numbers.at(-1)];
   const step = roundStep((to - from) / 5);
   const ticks = [];
   for (let tick = Math.ceil(from / step) * step; tick <= to + step / 1e6; tick += step) {
-    ticks.push(drawn("text", { class: "tick-label", x: x(tick), y: height - MARGIN.bottom + 16, "text-anchor": "middle" }, rounded(tick, 2).toLocaleString("en-US")));
+    ticks.push(drawn("text", { class: "tick-label", x: x(tick), y, "text-anchor": "middle" }, rounded(tick, 2).toLocaleString("en-US")));
   }
   return ticks;
 }

@@ -29,10 +29,12 @@ function drawLand(context, view, ink) {
 /** In the file's order, from south to north: none covers another for its price. */
 function drawBlockGroups(context, view, { width, height, blockGroups, shades }) {
   const { drawnLatitudes, drawnLongitudes, values, length } = blockGroups;
+  const { left, top, across, down } = view.projection;
   const radius = radiusAt(view.scale);
   const step = (shades.length - 1) / DEAREST;
   for (let index = 0; index < length; index++) {
-    const [x, y] = view.toPixels(drawnLatitudes[index], drawnLongitudes[index]);
+    const x = left + drawnLongitudes[index] * across;
+    const y = top + drawnLatitudes[index] * down;
     if (x < -radius || y < -radius || x > width + radius || y > height + radius) continue;
     context.fillStyle = shades[Math.min(Math.round(values[index] * step), shades.length - 1)];
     if (radius < 1.5) {

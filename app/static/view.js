@@ -63,11 +63,21 @@ export class View {
     return false;
   }
 
+  /** A pixel is (left + longitude * across, top + latitude * down). */
+  get projection() {
+    const { scale } = this;
+    const [across, down] = [NARROWER * scale, -scale];
+    return {
+      across,
+      down,
+      left: this.#width / 2 - this.#centre.longitude * across,
+      top: this.#height / 2 - this.#centre.latitude * down,
+    };
+  }
+
   toPixels(latitude, longitude) {
-    return [
-      this.#width / 2 + (longitude - this.#centre.longitude) * NARROWER * this.scale,
-      this.#height / 2 - (latitude - this.#centre.latitude) * this.scale,
-    ];
+    const { left, top, across, down } = this.projection;
+    return [left + longitude * across, top + latitude * down];
   }
 
   toPlace(x, y) {

@@ -1,0 +1,83 @@
+"""The file that the page draws, read by a second reading of the format that its module tells."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from models.features import FEATURE_NAMES, TARGET
+from training.block_groups import FILE, main, pack
+from training.data import load_dataset
+
+PLACE = [FEATURE_NAMES.index(name) for name in ("Latitude", "Longitude")]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load_dataset("embedded")
+
+
+def unpack(content):
+    """The header, the places (n, 2) in degrees, and the columns, each in its own unit."""
+    start = 4 + int.from_bytes(content[:4], "little")
+    header = json.loads(content[4:start])
+    count, places = header["blockGroups"], header["places"]
+    counts_at = start + 4 * places
+    hundredths = np.frombuffer(content[start:counts_at], "<i2").reshape(places, 2).cumsum(axis=0)
+    counts = np.frombuffer(content[counts_at : counts_at + places], np.uint8)
+    columns, at = {}, counts_at + places
+    for column in header["columns"]:
+        share = np.frombuffer(content[at : at + count], np.uint8) / column["steps"]
+        low, high = column["minimum"], column["maximum"]
+        columns[column["name"]] = (
+            low * (high / low) ** share if column["scale"] == "log" else low + (high - low) * share
+        )
+        at += count
+    assert at == len(content)
+    return header, np.repeat(hundredths, counts, axis=0) / 100, columns
+
+
+def test_the_committed_file_is_the_one_that_training_writes(dataset):
+    content = gzip.decompress(FILE.read_bytes())
+
+    assert content == pack(dataset)
+    assert len(FILE.read_bytes()) < 200_000
+
+
+def test_every_block_group_stands_at_its_place_with_its_numbers(dataset):
+    header, places, columns = unpack(pack(dataset))
+    order = np.lexsort(dataset.rows[:, PLACE].T[::-1])
+
+    assert len(places) == header["blockGroups"] == 20_640
+    assert places == pytest.approx(dataset.rows[order][:, PLACE], abs=1e-9)
+    for name, values in columns.items():
+        true = dataset.targets if name == TARGET.name else dataset.rows.T[FEATURE_NAMES.index(name)]
+        if name == "HouseAge":
+            assert values == pytest.approx(true[order], abs=1e-9)
+        elif name == TARGET.name:
+            assert values == pytest.approx(true[order], abs=0.01)
+        else:
+            low, high = np.percentile(true, [0.1, 99.9])
+            assert values == pytest.approx(np.clip(true[order], low, high), rel=0.013)
+
+
+def test_the_marks_are_what_one_and_ninety_nine_percent_are_below(dataset):
+    header, _, _ = unpack(pack(dataset))
+
+    for name, values in zip(FEATURE_NAMES, dataset.rows.T, strict=True):
+        low, high = header["marks"][name]
+        one = 1 / len(values)
+        assert (values < low).mean() - one <= 0.01 <= (values <= low).mean() + one
+        assert (values > high).mean() - one <= 0.01 <= (values >= high).mean() + one
+
+
+def test_the_command_writes_the_file_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("training.block_groups.FILE", tmp_path / "map.bin")
+    assert main() == 0
+    assert (tmp_path / "map.bin").read_bytes() == FILE.read_bytes()
+
+    monkeypatch.setattr("training.block_groups.FILE", tmp_path / "nowhere" / "map.bin")
+    assert main() == 2
+    assert "must be writable, however: No such file or directory" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["map.bin"]

@@ -1,0 +1,242 @@
+"""What the page looks like and weighs, at many widths, in both themes and for every reader."""
+
+import re
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.test_page import open_page
+
+VIEWS = ("Try it", "The models")
+MOST_BYTES = 300_000
+
+
+def show(page, view):
+    page.get_by_role("tab", name=view).click()
+    if view == "The models":
+        expect(page.locator(".picture-row")).to_have_count(7)
+
+
+def violations(page):
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_to_mend(server, page, theme):
+    page.emulate_media(color_scheme=theme)
+    open_page(page, server.url)
+    expect(page.locator("#curve svg, #contributions table")).to_have_count(2)
+
+    for view in VIEWS:
+        show(page, view)
+        assert violations(page) == []
+    show(page, "Try it")
+    page.locator("#city").fill("San")  # suggestions
+    page.locator("#HouseAge").fill("120")  # a warning
+    expect(page.locator(".warnings li").first).to_be_visible()
+    page.locator("#sample").click()
+    expect(page.locator("#batch-result")).to_be_visible()
+    page.locator("#city").focus()
+    page.locator("#city").press("n")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_to_mend_in_trouble(server, page):
+    open_page(page, server.url)
+    page.locator("#HouseAge").fill("500")
+    expect(page.locator(".refused")).to_have_count(2)
+    page.context.set_offline(True)
+    page.locator("#HouseAge").fill("50")
+    expect(page.locator("#trouble")).to_be_visible()
+    page.locator("#key-form").evaluate("form => { form.hidden = false }")
+
+    assert violations(page) == []
+    page.context.set_offline(False)
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_scrolls_sideways_from_320_pixels_to_4k(server, page, view):
+    open_page(page, server.url)
+    show(page, view)
+
+    for width in (320, 375, 480, 768, 1024, 1440, 2560, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("width => innerWidth === width", arg=width)
+        beyond = page.evaluate(
+            """() => [...document.querySelectorAll("main *")]
+              .filter((one) => !one.closest(".spoken-only, .table-box, pre, .map, svg") && one.getClientRects().length
+                && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+              .map((one) => one.outerHTML.slice(0, 80))"""
+        )
+        assert beyond == [], width
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_the_page_comes_whole_in_300_kilobytes_from_its_own_host(server, page):
+    requests = []
+    page.on("requestfinished", lambda request: requests.append(request))
+    open_page(page, server.url)
+    expect(page.locator("#curve svg, #contributions table")).to_have_count(2)
+    page.wait_for_load_state("networkidle")
+
+    sizes = [request.sizes() for request in requests]
+    total = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
+
+    assert {urlsplit(request.url).netloc for request in requests} == {urlsplit(server.url).netloc}
+    assert any("block-groups.bin" in request.url for request in requests)
+    assert len({request.url for request in requests if "/page/" in request.url}) > 20
+    assert 150_000 < total < MOST_BYTES
+
+
+def test_pictures_come_only_when_they_are_looked_at(server, page):
+    pictures = []
+    page.on("request", lambda one: pictures.append(one.url) if "/report/" in one.url else None)
+    open_page(page, server.url)
+    page.wait_for_load_state("networkidle")
+    assert pictures == []
+
+    show(page, "The models")
+    last = page.get_by_role("img", name="Permutation importance, champion")
+    assert not last.evaluate("image => image.complete && image.naturalWidth > 0")
+    last.scroll_into_view_if_needed()
+
+    page.wait_for_function("image => image.naturalWidth > 0", arg=last.element_handle())
+
+
+def test_the_report_stands_beside_what_the_service_tells_of_each_model(server, page, client):
+    open_page(page, server.url)
+    show(page, "The models")
+
+    table = page.locator(".metadata-table")
+    assert table.locator("thead th").all_inner_texts() == ["notebook", "champion"]
+    for column, model in enumerate(["notebook", "champion"]):
+        told = client.get(f"/models/{model}").json()
+        line = table.get_by_role("row", name=re.compile("^Mean absolute error"))
+        assert (
+            line.locator("td").nth(column).inner_text() == f"${told['metrics']['mae'] * 1e5:,.0f}"
+        )
+        version = table.get_by_role("row", name=re.compile("^Version"))
+        assert version.locator("td").nth(column).inner_text() == told["version"]
+        page.get_by_text(f"All of {model}").click()
+        assert told["parameters_sha256"] in page.locator("details", has_text=model).inner_text()
+        for title in (
+            "Loss during training",
+            "Predicted against true",
+            "Map of errors",
+            "Interval coverage",
+        ):
+            assert page.get_by_role("img", name=f"{title}, {model}").count() == 1
+    assert (
+        page.locator(".picture-row").first.locator("p").inner_text().startswith("The training loss")
+    )
+    page.reload()
+    expect(page.get_by_role("tab", name="The models")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_page_is_read_before_its_map_has_come(server, page):
+    held = []
+    page.route("**/*.bin", lambda route: held.append(route))
+    page.goto(server.url, wait_until="commit")
+
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("[data-feature=MedInc]")).to_be_visible()
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+
+    held[0].abort()
+    expect(page.locator(".map-note")).to_contain_text("did not come")
+    expect(page.locator(".card:not(.waiting)")).to_have_count(2)
+
+
+NAME_OF_FOCUS = """() => {
+  const one = document.activeElement;
+  return one.id || (one.dataset.feature ?? one.value ?? one.className) || one.textContent.trim();
+}"""
+
+
+def test_the_keyboard_alone_reaches_everything(server, page):
+    open_page(page, server.url)
+    reached = []
+    while len(reached) < 60 and (
+        not reached or page.evaluate("document.activeElement !== document.body")
+    ):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(NAME_OF_FOCUS))
+
+    assert {"skip", "tab-try", "city", "map-focus", "Latitude", "hold", "notebook"} <= {*reached}
+    assert {"copy", "file", "sample", "API documentation"} <= {*reached}
+    assert reached.count("MedInc") == reached.count("AveOccup") == 2  # a field and a slider
+    page.get_by_role("tab", name="Try it").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#models")).to_be_visible()
+    expect(page.locator("#try")).to_be_hidden()
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(server, page):
+    page.emulate_media(reduced_motion="reduce")
+    open_page(page, server.url)
+
+    durations = page.evaluate(
+        "[...document.querySelectorAll('*')].map((one) => getComputedStyle(one).transitionDuration)"
+    )
+
+    assert {*durations} == {"0s"}
+
+
+# --- the scale of colours, by a second reading of OKLab ------------------------------------------
+
+TO_CONES = np.linalg.inv(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+TO_LAB = np.linalg.inv(
+    [
+        [1, 0.3963377774, 0.2158037573],
+        [1, -0.1055613458, -0.0638541728],
+        [1, -0.0894841775, -1.2914855480],
+    ]
+)
+# Viénot, Brettel and Mollon (1999), of linear light
+WITHOUT_RED_CONES = np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+WITHOUT_GREEN_CONES = np.array(
+    [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]]
+)
+
+
+def to_light(lab):
+    return ((lab @ np.linalg.inv(TO_LAB).T) ** 3) @ np.linalg.inv(TO_CONES).T
+
+
+def to_lab(light):
+    return np.cbrt(light @ TO_CONES.T) @ TO_LAB.T
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_equal_steps_of_price_are_equal_steps_of_colour_for_any_eye(server, page, theme):
+    page.goto(server.url)
+    shades = page.evaluate(
+        "theme => import(new URL('page/colors.js', document.baseURI)).then((m) => m.shades(theme))",
+        theme,
+    )
+    lab = np.array(
+        [[float(number) for number in re.findall(r"-?[\d.]+", shade)] for shade in shades]
+    )
+
+    light = to_light(lab)
+    assert len(lab) == 256
+    assert light.min() > -0.002  # what a screen can show
+    assert light.max() < 1.002
+    steps = np.linalg.norm(np.diff(lab[::16], axis=0), axis=1)
+    assert steps.max() / steps.min() < 1.1
+    for eye in (np.eye(3), WITHOUT_RED_CONES, WITHOUT_GREEN_CONES):
+        seen = to_lab(np.clip(light @ eye.T, 0, 1))
+        lightness = seen[::16, 0] if theme == "dark" else -seen[::16, 0]
+        assert (np.diff(lightness) > 0.005).all()
+        assert np.linalg.norm(np.diff(seen[::16], axis=0), axis=1).min() > 0.02
