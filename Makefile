@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test fuzz soak audit train bench compare format lock openapi
+.PHONY: serve test fuzz soak audit train bench compare format lock openapi screenshots
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
@@ -42,6 +42,7 @@ audit: .venv-audit/audit
 
 train: .venv/training
 	$(BIN)/python -m training.again
+	$(BIN)/python -m training.block_groups
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.fit
@@ -61,6 +62,10 @@ format: .venv/test
 openapi: .venv/service
 	$(BIN)/python -c 'import json; from app.main import create_app; \
 		print(json.dumps(create_app().openapi(), indent=2))' > openapi.json
+
+# The pictures of the page in the README.
+screenshots: .venv/test
+	$(BIN)/python -m tests.screenshots
 
 # Newer versions within pyproject.toml's ranges; commit what it writes.
 lock: .venv/bin/python

@@ -21,7 +21,9 @@ export class Answers {
   }
 
   setModels(models, atHand) {
-    this.#cards = new Map(models.map((model, index) => [model.name, this.#card(model, index, model.name === atHand)]));
+    this.#cards = new Map(
+      models.map((model, index) => [model.name, this.#card(model, index, model.name === atHand)]),
+    );
     const [legend] = this.fieldset.children;
     this.fieldset.replaceChildren(legend, ...[...this.#cards.values()].map(({ root }) => root));
     this.setAround(this.#around);
@@ -33,7 +35,12 @@ export class Answers {
     if (!card) return;
     card.root.classList.remove("waiting", "refused");
     card.price.textContent = inDollars(prediction);
-    card.interval.textContent = `${Math.round(100 * interval.level)} % between ${inDollars(interval.lower)} and ${inDollars(interval.upper)}`;
+    card.interval.replaceChildren(
+      `${Math.round(100 * interval.level)} % between `,
+      element("span", { class: "whole" }, inDollars(interval.lower)),
+      " and ",
+      element("span", { class: "whole" }, inDollars(interval.upper)),
+    );
     card.band.style.left = percent(interval.lower);
     card.band.style.right = `calc(100% - ${percent(interval.upper)})`;
     card.dot.style.left = percent(prediction);
@@ -67,14 +74,25 @@ export class Answers {
     clearTimeout(this.#speaking);
     this.#speaking = setTimeout(() => {
       this.spoken.textContent = [...this.#cards]
-        .map(([name, card]) => [`${name}: ${card.price.textContent}`, card.interval.textContent, card.warnings.innerText].filter(Boolean).join(", "))
+        .map(([name, card]) =>
+          [`${name}: ${card.price.textContent}`, card.interval.textContent, card.warnings.innerText]
+            .filter(Boolean)
+            .join(", "),
+        )
         .join(". ");
     }, PAUSE);
   }
 
   #card(model, index, checked) {
     const { name, version } = model;
-    const radio = element("input", { type: "radio", name: "model", value: name, checked, "aria-labelledby": `${name}-name`, "aria-describedby": `${name}-price ${name}-interval` });
+    const radio = element("input", {
+      type: "radio",
+      name: "model",
+      value: name,
+      checked,
+      "aria-labelledby": `${name}-name`,
+      "aria-describedby": `${name}-price ${name}-interval`,
+    });
     const parts = {
       price: element("span", { class: "price", id: `${name}-price` }, "…"),
       interval: element("span", { class: "interval", id: `${name}-interval` }),
@@ -95,10 +113,22 @@ export class Answers {
       element(
         "label",
         { class: "card-face" },
-        element("span", { class: "card-name" }, radio, element("span", { id: `${name}-name` }, name), parts.version),
+        element(
+          "span",
+          { class: "card-name" },
+          radio,
+          element("span", { id: `${name}-name` }, name),
+          parts.version,
+        ),
         parts.price,
         parts.interval,
-        element("span", { class: "scale", "aria-hidden": "true" }, parts.band, parts.around, parts.dot),
+        element(
+          "span",
+          { class: "scale", "aria-hidden": "true" },
+          parts.band,
+          parts.around,
+          parts.dot,
+        ),
         element("span", { class: "scale-ticks", "aria-hidden": "true" }, ...ticks),
       ),
       parts.warnings,

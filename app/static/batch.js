@@ -7,6 +7,7 @@ import { RefusedError, ask, service, whole } from "./service.js";
 
 const MOST_ERRORS = 100; // shown; the file has them all
 const SAMPLE_ROWS = 1000;
+const PATIENCE = 300_000; // milliseconds for the answers to a slice
 
 const count = (number) => number.toLocaleString("en-US");
 
@@ -92,17 +93,20 @@ class Run {
     const { signal } = this.#controller;
     const path = `predict/batch?model=${encodeURIComponent(this.model)}&errors=true`;
     const body = `${slice.header}\n${slice.lines.join("\n")}\n`;
-    const response = await ask(path, { body, type: "text/csv", signal });
+    const response = await ask(path, { body, type: "text/csv", signal, patience: PATIENCE });
     const [, ...answers] = (await whole(response.text(), signal)).trimEnd().split("\n");
     if (answers.length !== slice.lines.length) {
-      throw new Error(`The service must answer ${count(slice.lines.length)} rows, however it answered ${count(answers.length)}.`);
+      throw new Error(
+        `The service must answer ${count(slice.lines.length)} rows, however it answered ${count(answers.length)}.`,
+      );
     }
     if (!this.#parts.length) this.#parts.push(`${slice.header},prediction,lower,upper,error\n`);
     this.#parts.push(new Blob([answered(slice, answers)]));
     answers.forEach((answer, index) => {
       const why = errorOf(answer);
       if (!why) return;
-      if (this.#refused++ < MOST_ERRORS) this.#errors.push({ row: this.#rows + index + 1, line: slice.numbers[index], why });
+      if (this.#refused++ < MOST_ERRORS)
+        this.#errors.push({ row: this.#rows + index + 1, line: slice.numbers[index], why });
     });
     this.#rows += answers.length;
   }
@@ -111,7 +115,11 @@ class Run {
     this.#offer({ result: this.#rows > 0 });
     byId("batch-progress").value = 1;
     const refused = this.#refused ? `; ${count(this.#refused)} of them were refused` : "";
-    this.#tell(this.#rows ? `${this.model} answered all ${count(this.#rows)} rows of ${this.file.name}${refused}.` : `${this.file.name} has no rows below its header.`);
+    this.#tell(
+      this.#rows
+        ? `${this.model} answered all ${count(this.#rows)} rows of ${this.file.name}${refused}.`
+        : `${this.file.name} has no rows below its header.`,
+    );
     this.#showErrors();
   }
 
@@ -120,14 +128,19 @@ class Run {
     this.broken = !(error instanceof RefusedError);
     this.#offer({ goOn: this.broken || error.status === 401, result: this.#rows > 0 });
     const after = this.#rows ? ` after ${count(this.#rows)} rows` : "";
-    this.#tell(`${this.file.name} was not scored to its end${after}. ${error.message}${this.broken ? " It goes on when the service is back." : ""}`, { failed: true });
+    this.#tell(
+      `${this.file.name} was not scored to its end${after}. ${error.message}${this.broken ? " It goes on when the service is back." : ""}`,
+      { failed: true },
+    );
     this.#showErrors();
   }
 
   #show(share) {
     byId("batch-progress").value = share;
     const refused = this.#refused ? `, ${count(this.#refused)} refused` : "";
-    this.#tell(`${this.file.name}: ${Math.floor(100 * share)} %, ${count(this.#rows)} rows${refused}`);
+    this.#tell(
+      `${this.file.name}: ${Math.floor(100 * share)} %, ${count(this.#rows)} rows${refused}`,
+    );
   }
 
   #tell(text, { failed = false } = {}) {
@@ -156,9 +169,33 @@ class Run {
         element(
           "table",
           { class: "errors" },
-          element("caption", {}, `Refused rows${rest ? `: the first ${MOST_ERRORS}, and ${count(rest)} more in the file` : ""}`),
-          element("thead", {}, element("tr", {}, ...["Row", "Line", "Why"].map((name) => element("th", { scope: "col" }, name)))),
-          element("tbody", {}, ...this.#errors.map(({ row, line, why }) => element("tr", {}, element("td", {}, count(row)), element("td", {}, count(line)), element("td", {}, why)))),
+          element(
+            "caption",
+            {},
+            `Refused rows${rest ? `: the first ${MOST_ERRORS}, and ${count(rest)} more in the file` : ""}`,
+          ),
+          element(
+            "thead",
+            {},
+            element(
+              "tr",
+              {},
+              ...["Row", "Line", "Why"].map((name) => element("th", { scope: "col" }, name)),
+            ),
+          ),
+          element(
+            "tbody",
+            {},
+            ...this.#errors.map(({ row, line, why }) =>
+              element(
+                "tr",
+                {},
+                element("td", {}, count(row)),
+                element("td", {}, count(line)),
+                element("td", {}, why),
+              ),
+            ),
+          ),
         ),
       ),
     );

@@ -32,13 +32,22 @@ export function showContributions(container, explanation, row) {
     const filled = element("span", { class: `bar ${kind}` });
     filled.style.left = `${percent(Math.min(from, to))}%`;
     filled.style.width = `${Math.abs(percent(to) - percent(from))}%`;
-    return element("td", { class: "bars", "aria-hidden": "true" }, element("span", { class: "bar-box" }, filled));
+    return element(
+      "td",
+      { class: "bars", "aria-hidden": "true" },
+      element("span", { class: "bar-box" }, filled),
+    );
   };
   const line = (label, note, amount, cell, kind) =>
     element(
       "tr",
       { class: kind },
-      element("th", { scope: "row" }, label, note ? element("span", { class: "quiet" }, ` ${note}`) : ""),
+      element(
+        "th",
+        { scope: "row" },
+        label,
+        note ? element("span", { class: "quiet" }, ` ${note}`) : "",
+      ),
       cell,
       element("td", { class: "amount" }, amount),
     );
@@ -56,9 +65,21 @@ export function showContributions(container, explanation, row) {
       element(
         "tbody",
         {},
-        line("A common block group", "", inDollars(explanation.baseline), bar(start, start, "total"), "total"),
+        line(
+          "A common block group",
+          "",
+          inDollars(explanation.baseline),
+          bar(start, start, "total"),
+          "total",
+        ),
         ...features,
-        line("This one", "", inDollars(explanation.prediction), bar(steps.at(-1).to, steps.at(-1).to, "total"), "total"),
+        line(
+          "This one",
+          "",
+          inDollars(explanation.prediction),
+          bar(steps.at(-1).to, steps.at(-1).to, "total"),
+          "total",
+        ),
       ),
     ),
   );

@@ -15,7 +15,12 @@ export class Scale {
     this.marks = [low, high];
     const start = low > minimum ? TAIL : 0;
     const end = high < maximum ? 1 - TAIL : 1;
-    this.stops = [[0, minimum], [start, low], [end, high], [1, maximum]];
+    this.stops = [
+      [0, minimum],
+      [start, low],
+      [end, high],
+      [1, maximum],
+    ];
   }
 
   /** The share of the slider, 0 to 1, at which a value stands. */
@@ -37,7 +42,10 @@ export class Scale {
     if (index === 0) return this.stops[0][to];
     if (index < 0) return this.stops.at(-1)[to];
     const [before, after] = [this.stops[index - 1], this.stops[index]];
-    return before[to] + ((given - before[from]) / (after[from] - before[from])) * (after[to] - before[to]);
+    return (
+      before[to] +
+      ((given - before[from]) / (after[from] - before[from])) * (after[to] - before[to])
+    );
   }
 }
 
@@ -77,13 +85,22 @@ export class Controls {
 
   /** Mark the feature that the what-if curve is of. */
   setAtHand(name) {
-    for (const [other, { root }] of this.#controls) root.classList.toggle("at-hand", other === name);
+    for (const [other, { root }] of this.#controls)
+      root.classList.toggle("at-hand", other === name);
   }
 
   #withSlider(feature) {
     const { name, label, unit, digits } = feature;
     const words = element("span");
-    const slider = element("input", { type: "range", min: 0, max: POSITIONS, step: 1, disabled: true, "aria-label": `${label}, slider`, "data-feature": name });
+    const slider = element("input", {
+      type: "range",
+      min: 0,
+      max: POSITIONS,
+      step: 1,
+      disabled: true,
+      "aria-label": `${label}, slider`,
+      "data-feature": name,
+    });
     const marks = element("div", { class: "marks", "aria-hidden": "true" });
     const field = this.#field(feature);
     const root = element(
@@ -121,7 +138,14 @@ export class Controls {
   }
 
   #field({ name, digits }) {
-    return element("input", { type: "number", id: name, step: "any", inputmode: "decimal", "aria-describedby": `${name}-unit`, "data-digits": digits });
+    return element("input", {
+      type: "number",
+      id: name,
+      step: "any",
+      inputmode: "decimal",
+      "aria-describedby": `${name}-unit`,
+      "data-digits": digits,
+    });
   }
 
   #register(name, control) {

@@ -17,7 +17,10 @@ export function numbersAlong([low, high], current) {
 /** Eight equally long columns: a row, with one feature at each of some numbers. */
 export function columnsAlong(row, name, numbers) {
   return Object.fromEntries(
-    FEATURES.map((feature) => [feature.name, feature.name === name ? numbers : numbers.map(() => row[feature.name])]),
+    FEATURES.map((feature) => [
+      feature.name,
+      feature.name === name ? numbers : numbers.map(() => row[feature.name]),
+    ]),
   );
 }
 
@@ -66,30 +69,73 @@ export class Curves {
     if (!curves.length || !width) return;
     const [{ numbers }] = curves.map(([, curve]) => curve);
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const [top, right, bottom, left] = ["top", "right", "bottom", "left"].map((side) => rem * MARGINS[side]);
-    const highest = Math.max(END, ...curves.flatMap(([, { answer }]) => answer.prediction.filter((one) => one !== null)));
-    const x = (number) => left + ((number - numbers[0]) / (numbers.at(-1) - numbers[0] || 1)) * (width - left - right);
+    const [top, right, bottom, left] = ["top", "right", "bottom", "left"].map(
+      (side) => rem * MARGINS[side],
+    );
+    const highest = Math.max(
+      END,
+      ...curves.flatMap(([, { answer }]) => answer.prediction.filter((one) => one !== null)),
+    );
+    const x = (number) =>
+      left + ((number - numbers[0]) / (numbers.at(-1) - numbers[0] || 1)) * (width - left - right);
     const y = (value) => height - bottom - (Math.max(value, 0) / highest) * (height - top - bottom);
     this.#shown = { numbers, left, right: width - right };
 
     const { label, unit } = FEATURES.find(({ name }) => name === this.point.feature);
-    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.#inWords(curves, label) });
-    svg.append(...valueTicks(highest, y, left, width - right), ...numberTicks(numbers, x, height - bottom + rem));
-    svg.append(drawn("text", { class: "axis-title", x: (left + width - right) / 2, y: height - rem / 3, "text-anchor": "middle" }, unit));
+    const svg = drawn("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": this.#inWords(curves, label),
+    });
+    svg.append(
+      ...valueTicks(highest, y, left, width - right),
+      ...numberTicks(numbers, x, height - bottom + rem),
+    );
+    svg.append(
+      drawn(
+        "text",
+        {
+          class: "axis-title",
+          x: (left + width - right) / 2,
+          y: height - rem / 3,
+          "text-anchor": "middle",
+        },
+        unit,
+      ),
+    );
     for (const [model, { numbers: at, answer }] of curves) {
       if (model !== this.point.atHand) continue;
-      svg.append(drawn("path", { class: `curve-band line-${this.#lineOf(model)}`, d: bandOf(at, answer, x, y) }));
+      svg.append(
+        drawn("path", {
+          class: `curve-band line-${this.#lineOf(model)}`,
+          d: bandOf(at, answer, x, y),
+        }),
+      );
     }
     for (const [model, { numbers: at, answer }] of curves) {
       const hand = model === this.point.atHand ? " at-hand" : "";
-      svg.append(drawn("path", { class: `curve-line line-${this.#lineOf(model)}${hand}`, d: lineOf(at, answer.prediction, x, y) }));
+      svg.append(
+        drawn("path", {
+          class: `curve-line line-${this.#lineOf(model)}${hand}`,
+          d: lineOf(at, answer.prediction, x, y),
+        }),
+      );
     }
     if (Number.isFinite(this.point.number)) {
       const here = x(this.point.number);
-      svg.append(drawn("line", { class: "here", x1: here, x2: here, y1: top, y2: height - bottom }));
+      svg.append(
+        drawn("line", { class: "here", x1: here, x2: here, y1: top, y2: height - bottom }),
+      );
       for (const [model] of curves) {
         const price = this.point.prices.get(model);
-        if (price !== undefined) svg.append(drawn("circle", { class: `curve-dot line-${this.#lineOf(model)}`, cx: here, cy: y(price) }));
+        if (price !== undefined)
+          svg.append(
+            drawn("circle", {
+              class: `curve-dot line-${this.#lineOf(model)}`,
+              cx: here,
+              cy: y(price),
+            }),
+          );
       }
     }
     this.container.replaceChildren(svg, this.#key(curves));
@@ -112,7 +158,9 @@ export class Curves {
   #inWords(curves, label) {
     return curves
       .map(([model, { numbers, answer }]) => {
-        const ends = [0, numbers.length - 1].map((at) => `${inDollars(answer.prediction[at] ?? 0)} at ${rounded(numbers[at], 2)}`);
+        const ends = [0, numbers.length - 1].map(
+          (at) => `${inDollars(answer.prediction[at] ?? 0)} at ${rounded(numbers[at], 2)}`,
+        );
         return `${model}: from ${ends.join(" to ")}`;
       })
       .reduce((text, one) => `${text} ${one}.`, `Price by ${label.toLowerCase()}.`);
@@ -145,14 +193,25 @@ function lineOf(numbers, values, x, y) {
 
 function bandOf(numbers, { lower, upper }, x, y) {
   const known = numbers.map((_, index) => index).filter((index) => lower[index] !== null);
-  const at = (values) => (index) => `${x(numbers[index]).toFixed(1)} ${y(values[index]).toFixed(1)}`;
+  const at = (values) => (index) =>
+    `${x(numbers[index]).toFixed(1)} ${y(values[index]).toFixed(1)}`;
   return `M${[...known.map(at(upper)), ...known.reverse().map(at(lower))].join("L")}Z`;
 }
 
 function valueTicks(highest, y, left, right) {
   return Array.from({ length: Math.floor(highest) + 1 }, (_, value) => [
     drawn("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
-    drawn("text", { class: "tick-label", x: left - 8, y: y(value), "text-anchor": "end", "dominant-baseline": "middle" }, value ? `$${value}00k` : "$0"),
+    drawn(
+      "text",
+      {
+        class: "tick-label",
+        x: left - 8,
+        y: y(value),
+        "text-anchor": "end",
+        "dominant-baseline": "middle",
+      },
+      value ? `$${value}00k` : "$0",
+    ),
   ]).flat();
 }
 
@@ -161,7 +220,13 @@ function numberTicks(numbers, x, y) {
   const step = roundStep((to - from) / 5);
   const ticks = [];
   for (let tick = Math.ceil(from / step) * step; tick <= to + step / 1e6; tick += step) {
-    ticks.push(drawn("text", { class: "tick-label", x: x(tick), y, "text-anchor": "middle" }, rounded(tick, 2).toLocaleString("en-US")));
+    ticks.push(
+      drawn(
+        "text",
+        { class: "tick-label", x: x(tick), y, "text-anchor": "middle" },
+        rounded(tick, 2).toLocaleString("en-US"),
+      ),
+    );
   }
   return ticks;
 }

@@ -48,7 +48,7 @@ function drawBlockGroups(context, view, { width, height, blockGroups, shades }) 
 }
 
 /** Grows more slowly than the map, so that points part as one looks closer. */
-const radiusAt = (scale) => 0.145 * scale ** 0.5;
+const radiusAt = (scale) => 0.263 * scale ** 0.35;
 
 function drawNames(context, view, { width, height, ink }) {
   context.font = `${ink.size}px ${ink.font}`;

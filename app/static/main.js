@@ -20,7 +20,16 @@ import { startTabs } from "./tabs.js";
 
 const MOST_MODELS = 4; // side by side
 const REST = 100; // milliseconds without a change, after which more than the price is asked
-const START = { MedInc: 3.5, HouseAge: 29, AveRooms: 5.2, AveBedrms: 1.05, Population: 1166, AveOccup: 2.8, Latitude: 37.88, Longitude: -122.23 };
+const START = {
+  MedInc: 3.5,
+  HouseAge: 29,
+  AveRooms: 5.2,
+  AveBedrms: 1.05,
+  Population: 1166,
+  AveOccup: 2.8,
+  Latitude: 37.88,
+  Longitude: -122.23,
+};
 
 /** The row that is asked about; a number that is none, while it is typed, is NaN. */
 const row = { ...START };
@@ -34,7 +43,10 @@ let resting;
 let reportShown = false;
 
 const map = new PlaceMap(byId("map"), choosePlace);
-const controls = new Controls(byId("features"), byId("coordinates"), { onChange: change, onAtHand: takeFeature });
+const controls = new Controls(byId("features"), byId("coordinates"), {
+  onChange: change,
+  onAtHand: takeFeature,
+});
 const answers = new Answers(byId("answers"), byId("spoken"), takeModel);
 const curves = new Curves(byId("curve"), (number) => {
   const { digits } = FEATURES.find(({ name }) => name === feature);
@@ -65,13 +77,16 @@ function askMore() {
   if (!complete()) return;
   for (const { name } of models) {
     const numbers = numbersAlong(marksOf(feature), row[feature]);
-    askers.get(name).ask("curve", { feature, numbers, columns: columnsAlong(row, feature, numbers) });
+    askers
+      .get(name)
+      .ask("curve", { feature, numbers, columns: columnsAlong(row, feature, numbers) });
     if (name === atHand) askers.get(name).ask("reasons", { ...row });
   }
 }
 
 function askerOf(name) {
-  const send = (path, body, signal) => askJSON(`${path}?model=${encodeURIComponent(name)}`, { body, signal });
+  const send = (path, body, signal) =>
+    askJSON(`${path}?model=${encodeURIComponent(name)}`, { body, signal });
   const kinds = {
     price: {
       send: (asked, signal) => send("predict", asked, signal),
@@ -123,7 +138,7 @@ function choosePlace(latitude, longitude) {
     const city = cityNear(latitude, longitude);
     byId("neighbourhood").replaceChildren(
       element("b", {}, city ? `Near ${city}. ` : ""),
-      `The ${around.count} nearest block groups, up to ${around.km < 10 ? around.km.toFixed(1) : Math.round(around.km)} km away, had a median value of `,
+      `The ${around.count} nearest block groups, up to ${rounded(around.km, around.km < 10 ? 1 : 0)} km away, had a median value of `,
       element("b", {}, inDollars(around.value)),
       " (▾ above the bands).",
     );
@@ -150,7 +165,9 @@ function takeFeature(name) {
 
 /** From where to where a feature's curve goes: the marks, or without them the training range. */
 function marksOf(name) {
-  const range = models.find((model) => model.name === atHand)?.features.find((one) => one.name === name);
+  const range = models
+    .find((model) => model.name === atHand)
+    ?.features.find((one) => one.name === name);
   return blockGroups?.marks[name] ?? [range.minimum, range.maximum];
 }
 
@@ -167,14 +184,17 @@ function showPoint() {
 async function start() {
   await Promise.all([meetModels(), blockGroups ?? meetBlockGroups()]);
   if (models.length) takeModel(atHand);
+  if (!byId("models").hidden) openReport();
 }
 
 /** Learn which models there are. */
 async function meetModels() {
   try {
     const found = (await askJSON("models")).models;
-    const defaultFirst = [...found].sort((one, other) => other.default - one.default);
-    models = defaultFirst.slice(0, MOST_MODELS);
+    found.sort((one, other) => other.default - one.default); // the default one first
+    found.splice(MOST_MODELS);
+    if (JSON.stringify(found) === JSON.stringify(models)) return;
+    models = found;
   } catch (error) {
     if (error instanceof RefusedError && error.status !== 401) tellTrouble(error.message);
     return;
@@ -185,18 +205,17 @@ async function meetModels() {
   if (!askers.has(atHand)) atHand = models[0].name;
   answers.setModels(models, atHand);
   curves.setModels(models.map(({ name }) => name));
-  if (!byId("models").hidden) openReport();
+  reportShown = false;
 }
 
 async function meetBlockGroups() {
   try {
     blockGroups = await loadBlockGroups("page/block-groups.bin");
   } catch {
-    const note = document.querySelector(".map-note");
-    note.textContent = "The map’s points did not come; the rest works without them.";
-    note.hidden = false;
+    byId("map-note").hidden = false;
     return;
   }
+  byId("map-note").hidden = true;
   map.blockGroups = blockGroups;
   choosePlace(row.Latitude, row.Longitude);
 }
@@ -206,7 +225,11 @@ async function openReport() {
   reportShown = true;
   byId("report-status").textContent = "The report is on its way.";
   try {
-    await showReport(byId("metadata"), byId("pictures"), models.map(({ name }) => name));
+    await showReport(
+      byId("metadata"),
+      byId("pictures"),
+      models.map(({ name }) => name),
+    );
     byId("report-status").textContent = "";
   } catch (error) {
     reportShown = false;
@@ -220,7 +243,11 @@ function tellTrouble(text) {
   document.body.classList.toggle("troubled", Boolean(text));
 }
 
-service.addEventListener("gone", () => tellTrouble("The service does not answer. What you see may be old; this page tries again until it is back."));
+service.addEventListener("gone", () =>
+  tellTrouble(
+    "The service does not answer. What you see may be old; this page tries again until it is back.",
+  ),
+);
 service.addEventListener("back", () => {
   tellTrouble("");
   start();
@@ -241,15 +268,20 @@ byId("copy").addEventListener("click", async () => {
 });
 
 function drawLegend() {
-  document.querySelector(".legend-bar").style.background = `linear-gradient(to right in oklab, ${shades(theme()).filter((_, index) => index % 15 === 0).join(", ")})`;
+  document.querySelector(".legend-bar").style.background =
+    `linear-gradient(to right in oklab, ${shades(theme())
+      .filter((_, index) => index % 15 === 0)
+      .join(", ")})`;
 }
 
 drawLegend();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawLegend);
-document.querySelector(".legend-ticks").append(...["0", "100", "200", "300", "400", "500 and more"].map((text) => element("span", {}, text)));
-suggestPlaces(byId("city"), byId("cities"), (latitude, longitude) => {
-  choosePlace(latitude, longitude);
-});
+document
+  .querySelector(".legend-ticks")
+  .append(
+    ...["0", "100", "200", "300", "400", "500 and more"].map((text) => element("span", {}, text)),
+  );
+suggestPlaces(byId("city"), byId("cities"), choosePlace);
 startBatch({ modelAtHand: () => atHand, blockGroups: () => blockGroups });
 startTabs(document.querySelector("[role=tablist]"), (panel) => panel === "models" && openReport());
 start();

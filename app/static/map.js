@@ -103,7 +103,10 @@ export class PlaceMap {
     const { latitude, longitude } = this.#place;
     const city = cityNear(latitude, longitude);
     const where = `${latitude.toFixed(2)} north, ${(-longitude).toFixed(2)} west`;
-    this.focus.setAttribute("aria-label", `Map of California: ${where}${city ? `, near ${city}` : ""}`);
+    this.focus.setAttribute(
+      "aria-label",
+      `Map of California: ${where}${city ? `, near ${city}` : ""}`,
+    );
   }
 
   #choose({ latitude, longitude }) {
@@ -182,6 +185,9 @@ export class PlaceMap {
 
   #at(event) {
     const { left, top } = this.container.getBoundingClientRect();
-    return [event.clientX - left - this.container.clientLeft, event.clientY - top - this.container.clientTop];
+    return [
+      event.clientX - left - this.container.clientLeft,
+      event.clientY - top - this.container.clientTop,
+    ];
   }
 }

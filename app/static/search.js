@@ -32,12 +32,24 @@ export function suggestPlaces(input, list, onPlace) {
     const nothing = input.value.trim() !== "" && places.length === 0;
     list.replaceChildren(
       ...places.map(({ name }, index) => {
-        const option = element("li", { role: "option", id: `city-${index}`, "aria-selected": "false" }, name);
+        const option = element(
+          "li",
+          { role: "option", id: `city-${index}`, "aria-selected": "false" },
+          name,
+        );
         option.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
         option.addEventListener("click", () => choose(index));
         return option;
       }),
-      ...(nothing ? [element("li", { role: "option", "aria-disabled": "true" }, "No such city here. The map has them all.")] : []),
+      ...(nothing
+        ? [
+            element(
+              "li",
+              { role: "option", "aria-disabled": "true" },
+              "No such city here. The map has them all.",
+            ),
+          ]
+        : []),
     );
     list.hidden = list.children.length === 0;
     input.setAttribute("aria-expanded", String(!list.hidden));
@@ -46,7 +58,9 @@ export function suggestPlaces(input, list, onPlace) {
 
   function activate(index) {
     active = index;
-    [...list.children].forEach((option, at) => option.setAttribute("aria-selected", String(at === index)));
+    [...list.children].forEach((option, at) =>
+      option.setAttribute("aria-selected", String(at === index)),
+    );
     if (index < 0) input.removeAttribute("aria-activedescendant");
     else input.setAttribute("aria-activedescendant", `city-${index}`);
   }
@@ -72,7 +86,8 @@ export function suggestPlaces(input, list, onPlace) {
     if (event.key === "Enter" && places.length) choose(Math.max(active, 0));
     else if (event.key === "Escape") close();
     else if (event.key === "ArrowDown" && places.length) activate((active + 1) % places.length);
-    else if (event.key === "ArrowUp" && places.length) activate((active <= 0 ? places.length : active) - 1);
+    else if (event.key === "ArrowUp" && places.length)
+      activate((active <= 0 ? places.length : active) - 1);
     else return;
     event.preventDefault();
   });

@@ -1,6 +1,6 @@
 // Asking the service, and knowing whether it is there.
 
-const PATIENCE = 20_000; // milliseconds for an answer
+const PATIENCE = 20_000; // milliseconds for an answer, unless more is asked for
 const FIRST_DELAY = 500; // milliseconds before it is looked for again, twice as long each time
 const LONGEST_DELAY = 8_000;
 const KEY = "housing-api-key";
@@ -33,11 +33,14 @@ export function useKey(text) {
 export const addressOf = (path) => new URL(path, document.baseURI).href;
 
 /** The response to a request; throws RefusedError or GoneError, or what aborted it. */
-export async function ask(path, { body, type = "application/json", signal } = {}) {
+export async function ask(
+  path,
+  { body, type = "application/json", signal, patience = PATIENCE } = {},
+) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = type;
   if (key !== null) headers["X-API-Key"] = key;
-  const signals = [AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])];
+  const signals = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
   let response;
   try {
     response = await fetch(addressOf(path), {

@@ -15,7 +15,8 @@ export function startTabs(tablist, onShow) {
     onShow(panelOf(tab));
   }
 
-  const selectByAddress = () => select(tabs.find((tab) => `#${panelOf(tab)}` === location.hash) ?? tabs[0]);
+  const selectByAddress = () =>
+    select(tabs.find((tab) => `#${panelOf(tab)}` === location.hash) ?? tabs[0]);
 
   tabs.forEach((tab, index) => {
     tab.addEventListener("click", () => {

@@ -56,8 +56,7 @@ export class View {
   reveal({ latitude, longitude }) {
     const [x, y] = this.toPixels(latitude, longitude);
     const margin = Math.min(this.#width, this.#height) / 12;
-    const shown =
-      x > margin && x < this.#width - margin && y > margin && y < this.#height - margin;
+    const shown = x > margin && x < this.#width - margin && y > margin && y < this.#height - margin;
     if (shown || this.#zoom === 1) return true;
     this.#centre = { latitude, longitude };
     return false;
