@@ -9,7 +9,7 @@ from tests.conftest import PROJECT, counterpart, serving
 
 DIRECTORY = PROJECT / "docs"
 SIZE = {"width": 1280, "height": 960}
-COLORS = 128  # of the file: a third of the bytes, and no difference to see
+COLORS = 256  # of the file: a third of the bytes, and hardly a difference to see
 
 
 def main():

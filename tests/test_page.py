@@ -18,6 +18,7 @@ KEY = "housing_" + "k" * 43
 NETWORK = "Failed to load resource"  # what the browser itself notes of a refused or failed request
 MODELS = ("notebook", "champion")
 OTHERS = FEATURE_NAMES[:6]
+MINUS = "\N{MINUS SIGN}"
 LOS_ANGELES = (34.05, -118.25)
 
 
@@ -29,12 +30,12 @@ def dataset():
 def dollars(value):
     """A value in 100,000 USD as the page writes it: to the hundred."""
     hundreds = int(np.floor(value * 1000 + 0.5))
-    return f"{'−' if hundreds < 0 else ''}${abs(hundreds) * 100:,}"
+    return f"{MINUS if hundreds < 0 else ''}${abs(hundreds) * 100:,}"
 
 
 def in_hundreds(text):
     """What `dollars` wrote, read again."""
-    return int(re.sub(r"[$+±,]", "", text).replace("−", "-")) // 100
+    return int(re.sub(r"[$+±,]", "", text).replace(MINUS, "-")) // 100
 
 
 def open_page(page, url):
@@ -75,6 +76,15 @@ def expect_the_answers_of(page, client, row):
             f"90 % between {dollars(interval['lower'])} and {dollars(interval['upper'])}"
         )
     return answers
+
+
+def keep(those):
+    """A handler of playwright's that puts what it is given to the others, and does no more."""
+
+    def put(one):
+        those.append(one)
+
+    return put
 
 
 def number(page, name):
@@ -241,7 +251,7 @@ def test_a_number_that_cannot_be_is_refused_in_words(server, page, client):
 
 
 def test_a_place_far_from_all_is_warned_of_by_the_champion(opened, client):
-    opened.locator("#city").fill("36.6, −115.2")
+    opened.locator("#city").fill(f"36.6, {MINUS}115.2")
     opened.locator("#city").press("Enter")
 
     answers = expect_the_answers_of(opened, client, row_of(opened))
@@ -373,7 +383,7 @@ def test_a_model_is_asked_one_thing_at_a_time(server, page, client):
 def test_a_stale_request_is_given_up_for_the_newest(server, page, client):
     open_page(page, server.url)
     held = []
-    page.route("**/predict?model=champion", lambda route: held.append(route), times=1)
+    page.route("**/predict?model=champion", keep(held), times=1)
     with page.expect_request("**/predict?model=champion"):
         page.locator("#MedInc").fill("2")
 

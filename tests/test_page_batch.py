@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from models.features import FEATURE_NAMES
 from tests.conftest import ROW
-from tests.test_page import open_page
+from tests.test_page import keep, open_page
 
 ROWS = 21_000  # more than the page sends at once
 HEADER = ",".join(FEATURE_NAMES)
@@ -140,7 +140,7 @@ def test_a_file_goes_on_where_it_broke_off_when_the_service_is_back(server, page
         return route.continue_() if len(sent) == 1 else route.abort("connectionreset")
 
     page.route("**/predict/batch**errors=true", let_the_first_pass, times=2)
-    page.route("**/readyz", lambda route: held.append(route), times=1)
+    page.route("**/readyz", keep(held), times=1)
     with page.expect_request("**/readyz"):
         drop(page, text)
     expect(page.locator("#batch-status")).to_contain_text(

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.test_page import open_page
+from tests.test_page import keep, open_page
 
 VIEWS = ("Try it", "The models")
 MOST_BYTES = 300_000
@@ -79,7 +79,7 @@ def test_nothing_scrolls_sideways_from_320_pixels_to_4k(server, page, view):
 
 def test_the_page_comes_whole_in_300_kilobytes_from_its_own_host(server, page):
     requests = []
-    page.on("requestfinished", lambda request: requests.append(request))
+    page.on("requestfinished", keep(requests))
     open_page(page, server.url)
     expect(page.locator("#curve svg, #contributions table")).to_have_count(2)
     page.wait_for_load_state("networkidle")
@@ -140,7 +140,7 @@ def test_the_report_stands_beside_what_the_service_tells_of_each_model(server, p
 
 def test_the_page_is_read_before_its_map_has_come(server, page):
     held = []
-    page.route("**/*.bin", lambda route: held.append(route))
+    page.route("**/*.bin", keep(held))
     page.goto(server.url, wait_until="commit")
 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
