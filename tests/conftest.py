@@ -162,16 +162,49 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser) -> Iterator[Page]:
-    """A page whose `errors` are what its console, its scripts and its requests complained of."""
+@contextmanager
+def new_page(browser: Browser) -> Iterator[Page]:
+    """A page whose `errors` are what its console, its scripts and its requests complained of.
+
+    Requests that it gave up itself are in `given_up` too.
+    """
     with browser.new_context() as context:
         page = context.new_page()
-        page.errors = []
+        page.errors, page.given_up = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("requestfailed", lambda request: page.errors.append(request.url))
+        page.on(
+            "requestfailed",
+            lambda request: (
+                page.given_up.append(request.url) if request.failure == "net::ERR_ABORTED" else None
+            ),
+        )
         page.on(
             "console",
             lambda message: page.errors.append(message.text) if message.type == "error" else None,
         )
         yield page
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    with new_page(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser) -> Iterator[Page]:
+    with new_page(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def tab(shared_page) -> Iterator[Page]:
+    """A page as `page`, but for what it keeps: a new one costs a second or two."""
+    shared_page.errors.clear()
+    shared_page.given_up.clear()
+    shared_page.set_viewport_size({"width": 1280, "height": 720})
+    yield shared_page
+    shared_page.unroute_all()
+    shared_page.context.set_offline(False)
+    shared_page.emulate_media(color_scheme="null", reduced_motion="null")

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from models.features import FEATURE_NAMES, TARGET
 from training.block_groups import FILE, main, pack
@@ -50,16 +51,16 @@ def test_every_block_group_stands_at_its_place_with_its_numbers(dataset):
     order = np.lexsort(dataset.rows[:, PLACE].T[::-1])
 
     assert len(places) == header["blockGroups"] == 20_640
-    assert places == pytest.approx(dataset.rows[order][:, PLACE], abs=1e-9)
+    assert_allclose(places, dataset.rows[order][:, PLACE], rtol=0, atol=1e-9)
     for name, values in columns.items():
         true = dataset.targets if name == TARGET.name else dataset.rows.T[FEATURE_NAMES.index(name)]
         if name == "HouseAge":
-            assert values == pytest.approx(true[order], abs=1e-9)
+            assert_allclose(values, true[order], rtol=0, atol=1e-9)
         elif name == TARGET.name:
-            assert values == pytest.approx(true[order], abs=0.01)
+            assert_allclose(values, true[order], rtol=0, atol=0.01)
         else:
             low, high = np.percentile(true, [0.1, 99.9])
-            assert values == pytest.approx(np.clip(true[order], low, high), rel=0.013)
+            assert_allclose(values, np.clip(true[order], low, high), rtol=0.013)
 
 
 def test_the_marks_are_what_one_and_ninety_nine_percent_are_below(dataset):

@@ -39,25 +39,16 @@ def in_hundreds(text):
 
 
 def open_page(page, url):
-    """Open the page; `given_up` is what it asked and then wanted no more."""
-    page.given_up = []
-    page.on(
-        "requestfailed",
-        lambda request: (
-            page.given_up.append(request.url) if request.failure == "net::ERR_ABORTED" else None
-        ),
-    )
     page.goto(f"{url}/")
-    for _ in MODELS:
-        expect(page.locator(".card:not(.waiting)")).to_have_count(2)
+    expect(page.locator(".card:not(.waiting)")).to_have_count(2)
     return page
 
 
 @pytest.fixture
-def opened(server, page):
-    """The page, after its first answers; in the end there was nothing to complain of."""
-    yield open_page(page, server.url)
-    assert sorted(page.errors) == sorted(page.given_up)
+def opened(server, tab):
+    """The tab, after its first answers; in the end there was nothing to complain of."""
+    yield open_page(tab, server.url)
+    assert sorted(tab.errors) == sorted(tab.given_up)
 
 
 def row_of(page):
@@ -234,20 +225,20 @@ def test_a_number_outside_the_training_range_is_warned_of_in_words(opened, clien
     )
 
 
-def test_a_number_that_cannot_be_is_refused_in_words(server, page, client):
-    open_page(page, server.url)
-    page.locator("#HouseAge").fill("500")
+def test_a_number_that_cannot_be_is_refused_in_words(server, tab, client):
+    open_page(tab, server.url)
+    tab.locator("#HouseAge").fill("500")
 
-    refused = client.post("/predict", json=row_of(page)).json()["detail"]
+    refused = client.post("/predict", json=row_of(tab)).json()["detail"]
     for model in MODELS:
-        card = page.locator(".card", has_text=model)
+        card = tab.locator(".card", has_text=model)
         expect(card.locator(".warnings")).to_have_text(refused)
         expect(card.locator(".price")).to_have_text("no answer")
-    page.locator("#HouseAge").fill("")
-    expect(page.locator(".warnings").first).to_contain_text("must be a number")
-    page.locator("#HouseAge").fill("30")
-    expect_the_answers_of(page, client, row_of(page))
-    assert [e for e in page.errors if NETWORK not in e and e not in page.given_up] == []
+    tab.locator("#HouseAge").fill("")
+    expect(tab.locator(".warnings").first).to_contain_text("must be a number")
+    tab.locator("#HouseAge").fill("30")
+    expect_the_answers_of(tab, client, row_of(tab))
+    assert [e for e in tab.errors if NETWORK not in e and e not in tab.given_up] == []
 
 
 def test_a_place_far_from_all_is_warned_of_by_the_champion(opened, client):
@@ -380,52 +371,52 @@ def test_a_model_is_asked_one_thing_at_a_time(server, page, client):
     assert page.evaluate("window.most") == 1
 
 
-def test_a_stale_request_is_given_up_for_the_newest(server, page, client):
-    open_page(page, server.url)
+def test_a_stale_request_is_given_up_for_the_newest(server, tab, client):
+    open_page(tab, server.url)
     held = []
-    page.route("**/predict?model=champion", keep(held), times=1)
-    with page.expect_request("**/predict?model=champion"):
-        page.locator("#MedInc").fill("2")
+    tab.route("**/predict?model=champion", keep(held), times=1)
+    with tab.expect_request("**/predict?model=champion"):
+        tab.locator("#MedInc").fill("2")
 
-    with page.expect_event(
+    with tab.expect_event(
         "requestfailed", lambda request: "/predict?model=champion" in request.url
     ) as stale:
-        page.locator("#MedInc").fill("8")
+        tab.locator("#MedInc").fill("8")
 
     assert json.loads(stale.value.post_data)["MedInc"] == 2
     assert stale.value.failure == "net::ERR_ABORTED"
-    assert expect_the_answers_of(page, client, row_of(page))
-    assert sorted(page.errors) == sorted(page.given_up)
+    assert expect_the_answers_of(tab, client, row_of(tab))
+    assert sorted(tab.errors) == sorted(tab.given_up)
 
 
-def test_a_service_that_is_gone_is_told_and_found_again(page):
+def test_a_service_that_is_gone_is_told_and_found_again(tab):
     with serving("--default", "notebook") as server:
-        open_page(page, server.url)
-        trouble = page.locator("#trouble")
+        open_page(tab, server.url)
+        trouble = tab.locator("#trouble")
         expect(trouble).to_be_hidden()
         server.process.kill()
         server.process.wait()
-        page.locator("#MedInc").fill("7")
+        tab.locator("#MedInc").fill("7")
         expect(trouble).to_contain_text("The service does not answer.")
-        page.locator("#MedInc").fill("6.5")
+        tab.locator("#MedInc").fill("6.5")
         with serving("--default", "notebook", "--port", str(server.port)) as again:
             expect(trouble).to_be_hidden(timeout=20_000)
             with httpx.Client(base_url=again.url) as client:
-                expect_the_answers_of(page, client, row_of(page))
-            assert number(page, "MedInc") == 6.5
-    assert all(error.startswith((NETWORK, server.url)) for error in page.errors)
+                expect_the_answers_of(tab, client, row_of(tab))
+            assert number(tab, "MedInc") == 6.5
+    assert all(error.startswith((NETWORK, server.url)) for error in tab.errors)
 
 
-def test_a_browser_that_is_offline_is_told_and_comes_back(server, page, client):
-    open_page(page, server.url)
-    page.context.set_offline(True)
-    page.locator("#MedInc").fill("7")
-    expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
+def test_a_browser_that_is_offline_is_told_and_comes_back(server, tab, client):
+    open_page(tab, server.url)
+    tab.context.set_offline(True)
+    tab.locator("#MedInc").fill("7")
+    expect(tab.locator("#trouble")).to_contain_text("The service does not answer.")
 
-    page.context.set_offline(False)
+    tab.context.set_offline(False)
 
-    expect(page.locator("#trouble")).to_be_hidden()
-    expect_the_answers_of(page, client, row_of(page))
+    expect(tab.locator("#trouble")).to_be_hidden()
+    expect_the_answers_of(tab, client, row_of(tab))
 
 
 def test_a_service_that_asks_for_a_key_is_given_one(page, tmp_path):
