@@ -1,7 +1,8 @@
 """Score a file of rows without a server: the same features, bounds and answers as over HTTP."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -56,12 +57,19 @@ async def score_file(
             "however it is not"
         )
     parts, writer = open_source(path, scorer, errors)
-    readable = _readable(path, parts)
-    first = [*islice(readable, 1)]  # before anything is written: the file may be none of its kind
+    parts = read_all(str(path), parts)
+    first = [*islice(parts, 1)]  # before anything is written: the file may be none of its kind
+    return await score_parts(chain(first, parts), scorer, writer, output)
+
+
+async def score_parts(
+    parts: Iterable[Rows], scorer: Scorer, writer: Writer, output: BinaryIO
+) -> Summary:
+    """Write an answer for each row; raises what its parts raise, and OSError."""
     summary = Summary()
     output.write(writer.start())
-    for rows in chain(first, readable):
-        output.write(writer.write(await scorer.score(rows)))
+    for rows in parts:
+        output.write(writer.write(await scorer.score(rows, warns=writer.warns)))
         summary.add(rows)
     output.write(writer.end())
     return summary
@@ -86,7 +94,7 @@ def _open_parquet(path: Path, _scorer: Scorer, _errors: bool) -> Source:  # noqa
         raise ScoringError(
             f"for {path} the extra `arrow` must be installed, however it is not"
         ) from error
-    return _watched(read_parquet(path)), ParquetWriter()
+    return _watched(read_parquet(str(path), path)), ParquetWriter()
 
 
 source_by_suffix = {
@@ -97,15 +105,22 @@ source_by_suffix = {
 }
 
 
-def _readable(path: Path, parts: Iterator[Rows]) -> Iterator[Rows]:
-    """The same parts; what keeps them from being read becomes a ScoringError."""
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """What keeps a file from being read meanwhile becomes a ScoringError."""
     try:
-        yield from parts
+        yield
     except TableError as error:
         raise ScoringError(str(error)) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "it is damaged"
-        raise ScoringError(f"{path} must be a readable file, however: {reason}") from error
+        raise ScoringError(f"{name} must be a readable file, however: {reason}") from error
+
+
+def read_all(name: str, parts: Iterator[Rows]) -> Iterator[Rows]:
+    """The same parts; raises ScoringError where the file of that name cannot be read."""
+    with readable(name):
+        yield from parts
 
 
 def _read_text(path: Path, reader: Reader) -> Iterator[Rows]:

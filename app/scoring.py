@@ -12,6 +12,7 @@ import numpy as np
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import DEFAULT_LEVEL, Estimate
+from models.network import CHUNK
 
 T = TypeVar("T")
 
@@ -24,15 +25,29 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 
 
 class Pace:
-    """How many rows a slice may have: as many as a model answers in a few milliseconds."""
+    """How many rows a slice may have: as many as a model answers in a few milliseconds.
 
-    def __init__(self) -> None:
-        self.rows = FIRST_SLICE
+    A multiple of so many; see `in_whole_chunks`.
+    """
+
+    def __init__(self, multiple: int = 1) -> None:
+        self.multiple = multiple
+        self.rows = max(FIRST_SLICE, multiple)
 
     def learn(self, rows: int, seconds: float) -> None:
         """Adapt to how long a slice of some rows took."""
         per_slice = rows * SLICE_SECONDS / max(seconds, 1e-9)
-        self.rows = int(min(max(per_slice, 1.0), GROWTH * self.rows, LARGEST_SLICE))
+        learned = int(min(max(per_slice, 1.0), GROWTH * self.rows, LARGEST_SLICE))
+        self.rows = max(learned // self.multiple, 1) * self.multiple
+
+
+def in_whole_chunks() -> Pace:
+    """A pace at which a row has the same answer, to the last bit, whoever stands beside it.
+
+    Products of matrices round their last few rows in another way than the others, so each slice is
+    filled up to whole chunks of the network. That costs a few rows their answer more than once.
+    """
+    return Pace(CHUNK)
 
 
 async def answer_many(
@@ -48,18 +63,26 @@ async def answer_many(
     """
     answers = await _by_slices(lambda some: model.answer(some, level), rows, pace or Pace())
     estimates, warnings = zip(*answers, strict=True)
-    return _join(estimates), [*chain.from_iterable(warnings)]
+    return _join(estimates, len(rows)), [*chain.from_iterable(warnings)][: len(rows)]
 
 
 async def estimate_many(
-    model: HousePriceModel, rows: FloatArray, level: float = DEFAULT_LEVEL
+    model: HousePriceModel,
+    rows: FloatArray,
+    level: float = DEFAULT_LEVEL,
+    pace: Pace | None = None,
 ) -> Estimate:
     """What `model.estimate` gives for rows (n, 8), without keeping the event loop for long."""
-    return _join(await _by_slices(lambda some: model.estimate(some, level), rows, Pace()))
+    estimates = await _by_slices(lambda some: model.estimate(some, level), rows, pace or Pace())
+    return _join(estimates, len(rows))
 
 
 async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: Pace) -> list[T]:
-    """What a function gives for each slice of rows (n, 8), of which there is at least one."""
+    """What a function gives for each slice of rows (n, 8), of which there is at least one.
+
+    The last of them may be of more rows than there are, to have the pace's multiple.
+    """
+    rows = _fill(rows, pace.multiple)
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     scores: list[T] = []
     start = 0
@@ -75,5 +98,11 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
     return scores
 
 
-def _join(estimates: Sequence[Estimate]) -> Estimate:
-    return Estimate(*np.concatenate(estimates, axis=1))
+def _fill(rows: FloatArray, multiple: int) -> FloatArray:
+    """Rows (n, 8) and, up to a multiple, the last of them again."""
+    missing = -len(rows) % multiple
+    return np.concatenate([rows, rows[-1:].repeat(missing, axis=0)]) if missing else rows
+
+
+def _join(estimates: Sequence[Estimate], count: int) -> Estimate:
+    return Estimate(*np.concatenate(estimates, axis=1)[:, :count])

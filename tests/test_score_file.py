@@ -1,5 +1,7 @@
+import asyncio
 import contextlib
 import csv
+import io
 import json
 import os
 import pty
@@ -7,13 +9,20 @@ import subprocess
 import sys
 import termios
 import threading
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 from pyarrow import parquet
 
+from app.batch.scored import Scorer
+from app.loaded_models import load_models
+from app.score_file import score_file
+from app.scoring import in_whole_chunks
+from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
+from models.storage import load_model
 from tests.conftest import PROJECT, run
 
 
@@ -53,6 +62,22 @@ def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):
     expected = saved.golden_estimate
     for name, numbers in zip(answers[0], expected, strict=True):
         assert_allclose([float(answer[name]) for answer in answers], numbers, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["champion", "notebook"])
+def test_a_row_has_the_same_answer_to_the_last_bit_whoever_stands_beside_it(tmp_path, rng, name):
+    rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows[:777]
+    rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
+    cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
+    scorer = Scorer(load_models(SAVED_MODELS, name).default, 0.9, in_whole_chunks())
+
+    def answers(some):
+        source, output = write_csv(tmp_path / "rows.csv", some), io.BytesIO()
+        asyncio.run(score_file(source, scorer, output))
+        return output.getvalue().splitlines()[1:]
+
+    apart = [answers(rows[start:stop]) for start, stop in pairwise(cuts)]
+    assert [line for lines in apart for line in lines] == answers(rows)
 
 
 def test_an_ndjson_file_is_answered_as_the_service_answers(tmp_path, rows, client):

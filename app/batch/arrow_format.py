@@ -93,12 +93,17 @@ def answers_of(scored: Scored) -> pa.RecordBatch:
     """The answers to some rows; null where refused, with the reason in `error`."""
     refused = np.isnan(scored.numbers[:, 0])
     numbers = [pa.array(column, mask=refused) for column in scored.numbers.T]
-    errors = [scored.rows.refused.get(index) for index in range(len(scored.rows))]
-    return pa.record_batch([*numbers, pa.array(errors, pa.string())], schema=ANSWERS)
+    errors = pa.nulls(len(refused), pa.string())
+    if scored.rows.refused:
+        each = [scored.rows.refused.get(index) for index in range(len(scored.rows))]
+        errors = pa.array(each, pa.string())
+    return pa.record_batch([*numbers, errors], schema=ANSWERS)
 
 
 class ArrowWriter:
     """A record batch of answers for each part of the rows."""
+
+    warns = False
 
     def __init__(self, scorer: Scorer) -> None:
         told = {"model": scorer.model.identity, "level": str(scorer.level)}

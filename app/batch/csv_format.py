@@ -144,6 +144,8 @@ def _number(feature: Column, cell: str) -> float:
 class CSVWriter:
     """A line of `prediction,lower,upper` for each row, and `error` where it is asked for."""
 
+    warns = False
+
     def __init__(self, *, errors: bool = False) -> None:
         self._errors = errors
 

@@ -57,6 +57,8 @@ def _parse(line: bytes) -> Any:
 class NDJSONWriter:
     """A line for each row."""
 
+    warns = True
+
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 

@@ -32,6 +32,9 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Answers as the bytes of a media type."""
 
+    warns: bool
+    """Whether it tells warnings."""
+
     def start(self) -> bytes:
         """What comes before all answers."""
 
@@ -110,7 +113,8 @@ class StreamedAnswers(Response):
         """Put the answers where they wait."""
         await waiting.put(self._writer.start())
         async for rows in self._parts:
-            await waiting.put(self._writer.write(await self._scorer.score(rows)))
+            scored = await self._scorer.score(rows, warns=self._writer.warns)
+            await waiting.put(self._writer.write(scored))
         await waiting.put(self._writer.end())
         await waiting.put(None)
 

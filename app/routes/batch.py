@@ -32,8 +32,8 @@ MEDIA_TYPES = (JSON, CSV, NDJSON, ARROW)
 class CountingScorer(Scorer):
     """A scorer that tells the telemetry what it answered and what it refused."""
 
-    async def score(self, rows: Rows) -> Scored:
-        scored = await super().score(rows)
+    async def score(self, rows: Rows, *, warns: bool = True) -> Scored:
+        scored = await super().score(rows, warns=warns)
         accepted = rows.accepted
         count_answers(self.model, rows.values[accepted], scored.numbers[accepted, 0])
         for why in rows.refused.values():
