@@ -15,6 +15,7 @@ from models import SAVED_MODELS
 
 if TYPE_CHECKING:
     from app.batch.scored import Scorer
+    from app.loaded_models import NamedModel
 
 # Before NumPy is loaded: one row is far too little work to share between threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -112,11 +113,14 @@ def _serve_models(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from app.batch.scored import Scorer
     from app.loaded_models import load_models
+    from app.scoring import in_whole_chunks
     from models.storage import SavedModelError
 
     # As Ctrl-C does: so that no half-written file is left.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    if options.output and options.output.resolve() == options.file.resolve():
+    if options.cluster and not options.output:
+        return _refuse("with --cluster, --output must name a directory", BAD_ARGUMENTS)
+    if options.output and Path(options.output).resolve() == Path(options.file).resolve():
         return _refuse("--output must not be the file that is read, however it is", BAD_ARGUMENTS)
     try:
         model = load_models(options.models, options.default).default
@@ -126,7 +130,9 @@ def _predict(options: argparse.Namespace) -> int:
     if options.level not in levels:
         known = ", ".join(map(str, levels))
         return _refuse(f"--level must be one of {known}, however it is not", BAD_ARGUMENTS)
-    return _score_file(options, Scorer(model, options.level))
+    if options.cluster:
+        return _score_on_cluster(options, model)
+    return _score_file(options, Scorer(model, options.level, in_whole_chunks()))
 
 
 def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
@@ -135,9 +141,10 @@ def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     from app.output_file import whole_file
     from app.score_file import ScoringError, score_file
 
+    path, output_path = Path(options.file), Path(options.output) if options.output else None
     try:
-        with whole_file(options.output) if options.output else _standard_output() as output:
-            summary = asyncio.run(score_file(options.file, scorer, output, errors=options.errors))
+        with whole_file(output_path) if output_path else _standard_output() as output:
+            summary = asyncio.run(score_file(path, scorer, output, errors=options.errors))
     except ScoringError as error:
         return _refuse(error, BAD_ARGUMENTS)
     except BrokenPipeError:  # whoever reads the answers has enough of them
@@ -151,6 +158,42 @@ def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     if not summary.refused:
         return 0
     return _refuse(f"{summary.refused:,} of {summary.rows:,} rows were refused", REFUSED_ROWS)
+
+
+def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
+    try:
+        from app.cluster.run import score_on_cluster
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("app", "models"):
+            raise
+        return _refuse(
+            "for --cluster the extra `cluster` must be installed, however it is not", BAD_ARGUMENTS
+        )
+    from app.cluster.errors import ClusterError
+    from app.cluster.sent_model import send
+    from app.score_file import ScoringError
+    from models.storage import SavedModelError
+
+    try:
+        totals = score_on_cluster(
+            options.file,
+            options.output,
+            send(options.models / model.name, model),
+            level=options.level,
+            errors=options.errors,
+            cluster=options.cluster,
+            block_bytes=options.block_mib * 2**20,
+        )
+    except (ClusterError, ScoringError) as error:
+        return _refuse(error, BAD_ARGUMENTS)
+    except SavedModelError as error:
+        return _refuse(error, BAD_MODEL)
+    for address, row, reason in totals.reasons:
+        print(f"{address}, row {row}: {reason}", file=sys.stderr)
+    print(totals, file=sys.stderr)
+    if not totals.refused:
+        return 0
+    return _refuse(f"{totals.refused:,} of {totals.rows:,} rows were refused", REFUSED_ROWS)
 
 
 @contextmanager
@@ -199,15 +242,27 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     predict = commands.add_parser(
         "predict", help="score a CSV, NDJSON or Parquet file", allow_abbrev=False
     )
-    predict.add_argument(
-        "file", type=Path, metavar="FILE", help="*.csv, *.ndjson, *.jsonl or *.parquet"
-    )
-    predict.add_argument("--output", type=Path, metavar="FILE", help="instead of standard output")
+    predict.add_argument("file", metavar="FILE", help="*.csv, *.ndjson, *.jsonl or *.parquet")
+    predict.add_argument("--output", metavar="FILE", help="instead of standard output")
     predict.add_argument(
         "--level", type=float, default=0.9, help="of the intervals, one of the calibrated"
     )
     predict.add_argument(
         "--errors", action="store_true", help="add the column `error` to CSV, empty if all is well"
+    )
+    predict.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="a Dask scheduler's, as tcp://HOST:8786, or `local` for the processors of this "
+        "machine; FILE may be a pattern and --output is a directory, both may be addresses that "
+        "fsspec knows",
+    )
+    predict.add_argument(
+        "--block-mib",
+        type=_block_mib,
+        default=32,
+        metavar="N",
+        help="with --cluster, how much of a file a worker takes at a time (default 32 MiB)",
     )
     _add_models(predict)
 
@@ -279,6 +334,10 @@ def _access_log(text: str) -> str:
 
 def _workers(text: str) -> int:
     return _whole_number(text, 1, MOST_WORKERS)
+
+
+def _block_mib(text: str) -> int:
+    return _whole_number(text, 1, 4096)
 
 
 def _whole_number(text: str, low: int, high: int) -> int:
