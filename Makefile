@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test fuzz soak audit train bench compare format lock openapi screenshots
+.PHONY: serve test test-cluster fuzz soak audit train bench compare format lock openapi screenshots
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
@@ -18,6 +18,10 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else.
+test-cluster: .venv/test
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
 
 # A million hostile requests, what schemathesis makes of openapi.json, kills and flipped bits.
 fuzz: .venv/test

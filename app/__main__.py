@@ -119,7 +119,9 @@ def _predict(options: argparse.Namespace) -> int:
     # As Ctrl-C does: so that no half-written file is left.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     if options.cluster and not options.output:
-        return _refuse("with --cluster, --output must name a directory", BAD_ARGUMENTS)
+        return _refuse(
+            "with --cluster, --output must name a directory, however it is missing", BAD_ARGUMENTS
+        )
     if options.output and Path(options.output).resolve() == Path(options.file).resolve():
         return _refuse("--output must not be the file that is read, however it is", BAD_ARGUMENTS)
     try:

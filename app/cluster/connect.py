@@ -10,7 +10,7 @@ from distributed import Client, LocalCluster
 from app.cluster.errors import ClusterError
 
 LOCAL = "local"
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
 WORKER_SECONDS = 60  # a cluster may be starting some
 
 
@@ -20,8 +20,7 @@ def connected(address: str) -> Iterator[Client]:
 
     Raises ClusterError where there is no scheduler, or no worker comes.
     """
-    logging.disable(logging.CRITICAL)  # what fails is told in a sentence
-    with ExitStack() as stack:
+    with _silence(), ExitStack() as stack:
         where = stack.enter_context(_local()) if address == LOCAL else address
         try:
             client = stack.enter_context(Client(where, timeout=CONNECT_SECONDS))
@@ -37,11 +36,21 @@ def connected(address: str) -> Iterator[Client]:
         yield client
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No lines of Dask's log meanwhile: what fails is told in a sentence."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def _local() -> LocalCluster:
     return LocalCluster(
         n_workers=CPU_COUNT,
         threads_per_worker=1,  # the work is Python's own
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # a free port: it listens even where there is no dashboard
         silence_logs=logging.CRITICAL,
     )

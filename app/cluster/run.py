@@ -130,10 +130,15 @@ def _told() -> Iterator[None]:
             "the workers must outlive a partition, however several of them died of the same; "
             "give them more memory, or --block-mib less"
         ) from error
-    except CancelledError as error:
+    except (CancelledError, OSError) as error:  # what workers raise of the kind has a sentence
         raise ClusterError(
             "the scheduler must stay within reach, however it has gone; run the same again, and "
             "what is done stays done"
+        ) from error
+    except (ImportError, RuntimeError) as error:  # as it is told, by whoever has to unpack the work
+        raise ClusterError(
+            "the scheduler and the workers must have this project installed as it is here, with "
+            f"the extra `cluster`, however: {str(error).partition('. ')[0]}"
         ) from error
 
 

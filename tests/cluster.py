@@ -1,0 +1,80 @@
+"""A real Dask cluster on this machine, to test with: a scheduler and workers, each a process."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from distributed import Client
+
+from tests.conftest import PROJECT
+
+
+class Cluster:
+    """A scheduler, and workers by their names."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._file = directory / "scheduler.json"
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        while not self._file.exists() or not self._file.read_text():
+            assert self.scheduler.poll() is None, (directory / "log").read_text()
+            time.sleep(0.05)
+        self.address: str = json.loads(self._file.read_text())["address"]
+
+    def start_worker(self, name: str) -> None:
+        """One more, of one thread; as a process of its own, so that killing it kills the work."""
+        self.workers[name] = self._start(
+            "worker", "--name", name, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"
+        )
+
+    def wait(self) -> None:
+        """Until all workers that were started, and live, have come."""
+        living = [worker for worker in self.workers.values() if worker.poll() is None]
+        with self.client() as client:
+            client.wait_for_workers(len(living), timeout=60)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        with Client(self.address, timeout=30, set_as_default=False) as client:
+            yield client
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in (*self.workers.values(), self.scheduler):
+            process.terminate()
+        for process in (*self.workers.values(), self.scheduler):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            process.wait()
+
+    def _start(self, command: str, *options: str) -> "subprocess.Popen[bytes]":
+        with (self._directory / "log").open("ab") as log:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "dask", command, "--no-dashboard"),
+                    *("--scheduler-file", str(self._file), *options),
+                ],
+                cwd=PROJECT,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+            )
+
+
+@contextmanager
+def cluster_of(workers: int, directory: Path) -> Iterator[Cluster]:
+    cluster = Cluster(directory)
+    try:
+        for index in range(workers):
+            cluster.start_worker(f"worker-{index}")
+        cluster.wait()
+        yield cluster
+    finally:
+        cluster.stop()

@@ -1,0 +1,506 @@
+"""Bulk scoring, on a real scheduler and real workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from app.__main__ import main
+from app.batch.scored import Scorer
+from app.cluster.partition_rows import open_partition
+from app.cluster.partitions import cut
+from app.cluster.sent_model import receive, send
+from app.cluster.sources import sources_of
+from app.loaded_models import load_models
+from models import SAVED_MODELS
+from models.features import FEATURE_NAMES
+from models.storage import SavedModelError, load_model
+from tests.cluster import cluster_of
+from tests.conftest import PROJECT, run
+
+HEADER = ",".join(FEATURE_NAMES)
+CSV_ANSWERS = b"prediction,lower,upper\n"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with cluster_of(3, tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Rows of the data set, (n, 8)."""
+    return load_model(SAVED_MODELS / "champion").model.encoder.reference_rows
+
+
+def write_csv(path, rows):
+    lines = "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist())
+    path.write_text(f"{HEADER}\n{lines}")
+
+
+def write_ndjson(path, rows):
+    objects = (dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist())
+    path.write_text("".join(json.dumps(item) + "\n" for item in objects))
+
+
+def write_parquet(path, rows, row_group_size=None):
+    table = pa.table(dict(zip(FEATURE_NAMES, rows.T, strict=True)))
+    parquet.write_table(table, path, row_group_size=row_group_size)
+
+
+write_by_suffix = {".csv": write_csv, ".ndjson": write_ndjson, ".parquet": write_parquet}
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def command(pattern, output, address, *options, model="notebook"):
+    return [
+        *("-m", "app", "predict", str(pattern), "--output", str(output), "--cluster", address),
+        *("--default", model, *options),
+    ]
+
+
+@pytest.fixture
+def score(cluster, capsys):
+    """What the command does in this process, which starts sooner: exit status, standard error."""
+
+    def score(pattern, output, *options, model="notebook"):
+        _, _, *arguments = command(pattern, output, cluster.address, *options, model=model)
+        status = main(arguments)
+        return status, capsys.readouterr().err
+
+    return score
+
+
+ALONE = """
+import sys
+from app.__main__ import main
+model, *paths = sys.argv[1:]
+for path in paths:
+    status = main(["predict", path, "--output", path + ".alone", "--default", model])
+    assert status in (0, 4)
+"""
+
+
+def assert_answered_as_alone(output, sources, model="notebook"):
+    """The partitions of a file, one after the other, are what the command answers by itself."""
+    sources = sorted(sources)
+    result = run("-c", ALONE, model, *map(str, sources))
+    assert result.returncode == 0, result.stderr
+    for source in sources:
+        partitions = sorted(output.glob(f"{source.stem}-0*{source.suffix}"))
+        assert_bit_for_bit(partitions, source.with_name(f"{source.name}.alone"))
+
+
+def assert_bit_for_bit(partitions, expected):
+    if partitions[0].suffix == ".parquet":
+        answers = pa.concat_tables([parquet.read_table(path) for path in partitions])
+        assert answers.equals(parquet.read_table(expected))
+        return
+    contents = [path.read_bytes() for path in partitions]
+    if partitions[0].suffix == ".csv":
+        assert all(content.startswith(CSV_ANSWERS) for content in contents)
+        contents = [CSV_ANSWERS, *(content.removeprefix(CSV_ANSWERS) for content in contents)]
+    assert b"".join(contents) == expected.read_bytes()
+
+
+def wait_for(condition, process):
+    while not (found := condition()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return found
+
+
+def receipts(output):
+    return sorted(output.glob("_*.receipt"))
+
+
+def stopped_at_work(cluster, client):
+    """A worker that is stopped in the middle of a partition; None if it had just finished one."""
+    names = {
+        worker["name"]: address
+        for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+    }
+    name = next(iter(cluster.workers))
+    os.kill(cluster.workers[name].pid, signal.SIGSTOP)
+    if any("score_partition" in str(key) for key in client.processing()[names[name]]):
+        return name
+    os.kill(cluster.workers[name].pid, signal.SIGCONT)
+    return None
+
+
+def test_every_row_is_scored_once_and_as_alone_though_a_worker_is_killed(
+    cluster, tmp_path, inputs, rows
+):
+    sources = []
+    for index in range(15):
+        suffix = (".csv", ".ndjson", ".parquet")[index % 3]
+        sources.append(inputs / f"{index:02}{suffix}")
+        write_by_suffix[suffix](sources[-1], rows[index * 1000 : (index + 1) * 1000])
+    output = tmp_path / "out"
+
+    with (
+        cluster.client() as client,
+        subprocess.Popen(
+            [
+                sys.executable,
+                *command(inputs / "*", output, cluster.address, model="champion"),
+            ],
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        wait_for(lambda: receipts(output), process)
+        name = wait_for(lambda: stopped_at_work(cluster, client), process)
+        assert len(receipts(output)) < len(sources)
+        worker = cluster.workers.pop(name)
+        worker.kill()
+        worker.wait()
+        _, told = process.communicate(timeout=120)
+    cluster.start_worker(name)
+    cluster.wait()
+
+    assert process.returncode == 0, told
+    assert told.startswith("15,000 rows, 0 of them refused; 15 partitions, 15 done and 0 skipped; ")
+    assert len(list(output.iterdir())) == 2 * len(sources)
+    assert_answered_as_alone(output, sources, "champion")
+
+
+def test_large_files_are_cut_and_answered_as_alone(score, tmp_path, inputs, rows):
+    many = np.concatenate([rows, rows])
+    write_csv(inputs / "a.csv", many)
+    write_ndjson(inputs / "b.ndjson", rows)
+    write_parquet(inputs / "c.parquet", many, row_group_size=3000)
+
+    status, told = score(inputs / "*", tmp_path / "out", "--block-mib", "1")
+
+    assert status == 0, told
+    sources = [*inputs.iterdir()]
+    for source in sources:
+        assert len([*(tmp_path / "out").glob(f"{source.stem}-*")]) > 1
+    assert_answered_as_alone(tmp_path / "out", sources)
+
+
+def test_refused_rows_go_to_a_side_file_with_their_reasons(score, tmp_path, inputs, rows):
+    bad = np.tile(rows[:7000], (2, 1))
+    bad[[2, 13_000], 1] = 201
+    write_csv(inputs / "a.csv", bad)
+    reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
+    out = tmp_path / "out"
+
+    status, told = score(inputs / "a.csv", out, "--block-mib", "1")
+    status_again, told_again = score(inputs / "a.csv", out, "--block-mib", "1")
+
+    first = json.loads((out / "_a-00000.csv.receipt").read_text())["rows"]
+    assert status == status_again == 4
+    lines = told.splitlines()
+    assert lines[:2] == [f"{inputs}/a.csv, row {row}: {reason}" for row in (3, 13_001)]
+    assert lines[2].startswith("14,000 rows, 2 of them refused; 2 partitions, 2 done and 0 skipped")
+    assert lines[3:] == ["python -m app: 2 of 14,000 rows were refused"]
+    assert (out / "_a-00000.csv.refused").read_text() == f'row,reason\n3,"{reason}"\n'
+    assert (
+        out / "_a-00001.csv.refused"
+    ).read_text() == f'row,reason\n{13_001 - first},"{reason}"\n'
+    assert_answered_as_alone(out, [inputs / "a.csv"])
+    assert ", 0 done and 2 skipped;" in told_again
+
+
+def test_a_rerun_scores_only_what_is_missing_or_outdated(score, tmp_path, inputs, rows):
+    for name in "abc":
+        write_csv(inputs / f"{name}.csv", rows[:100])
+    out = tmp_path / "out"
+    score(inputs / "*.csv", out)
+    written = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+
+    (out / "a-00000.csv").unlink()
+    write_csv(inputs / "b.csv", rows[:50])
+    leftover = out / f".a-00000.csv.{'0' * 32}.partial"  # of a worker that was killed
+    leftover.touch()
+    _, told = score(inputs / "*.csv", out)
+
+    assert told.startswith("250 rows, 0 of them refused; 3 partitions, 2 done and 1 skipped; ")
+    kept = {path for path in out.iterdir() if written.get(path) == path.stat().st_mtime_ns}
+    assert {path.name for path in kept} == {"c-00000.csv", "_c-00000.csv.receipt"}
+    assert not leftover.exists()
+    assert_answered_as_alone(out, inputs.iterdir())
+
+
+@pytest.mark.parametrize("options", [["--level", "0.5"], ["--errors"], ["--default", "champion"]])
+def test_a_rerun_with_another_model_or_level_scores_all_again(
+    score, tmp_path, inputs, rows, options
+):
+    write_csv(inputs / "a.csv", rows[:100])
+    score(inputs / "a.csv", tmp_path / "out")
+    before = (tmp_path / "out" / "a-00000.csv").read_bytes()
+
+    _, told = score(inputs / "a.csv", tmp_path / "out", *options)
+
+    assert ", 1 done and 0 skipped;" in told
+    assert (tmp_path / "out" / "a-00000.csv").read_bytes() != before
+
+
+def test_what_a_longer_file_had_left_is_removed(score, tmp_path, inputs, rows):
+    write_csv(inputs / "a.csv", rows)
+    write_csv(inputs / "a-b.csv", rows[:10])
+    score(inputs / "*.csv", tmp_path / "out", "--block-mib", "1")
+    assert (tmp_path / "out" / "a-00001.csv").exists()
+
+    write_csv(inputs / "a.csv", rows[:10])
+    score(inputs / "a.csv", tmp_path / "out", "--block-mib", "1")
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_a-00000.csv.receipt",
+        "_a-b-00000.csv.receipt",
+        "a-00000.csv",
+        "a-b-00000.csv",
+    ]
+
+
+def test_an_interrupted_run_leaves_only_whole_partitions_and_can_go_on(
+    cluster, tmp_path, inputs, rows
+):
+    for index in range(12):
+        write_csv(inputs / f"{index:02}.csv", rows[index * 1000 : (index + 1) * 1000])
+    arguments = command(inputs / "*.csv", tmp_path / "out", cluster.address, model="champion")
+    out = tmp_path / "out"
+
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=PROJECT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(lambda: receipts(out), process)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    with cluster.client() as client:
+        while any(client.processing().values()):
+            time.sleep(0.02)
+    left = sorted(out.iterdir())
+    sizes = {path.name: path.stat().st_size for path in left if path.suffix == ".csv"}
+    promised = {
+        path.name[1 : -len(".receipt")]: json.loads(path.read_text())["answer_bytes"]
+        for path in receipts(out)
+    }
+    result = run(*arguments)
+
+    assert (process.returncode, told) == (130, "python -m app: interrupted\n")
+    assert 0 < len(promised) < 12
+    assert sizes.items() >= promised.items()
+    assert {path.suffix for path in left} == {".csv", ".receipt"}
+    assert f", {12 - len(promised)} done and {len(promised)} skipped;" in result.stderr
+    assert len([*out.iterdir()]) == 24
+    assert_answered_as_alone(out, inputs.iterdir(), "champion")
+
+
+def test_a_scheduler_that_goes_away_is_told_in_a_sentence(tmp_path, inputs, rows):
+    for index in range(12):
+        write_csv(inputs / f"{index:02}.csv", rows[index * 1000 : (index + 1) * 1000])
+    out = tmp_path / "out"
+
+    with (
+        cluster_of(1, tmp_path) as cluster,
+        subprocess.Popen(
+            [
+                sys.executable,
+                *command(inputs / "*.csv", out, cluster.address, model="champion"),
+            ],
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        wait_for(lambda: receipts(out), process)
+        cluster.scheduler.kill()
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 2, told
+    assert told == (
+        "python -m app: the scheduler must stay within reach, however it has gone; run the same "
+        "again, and what is done stays done\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("rows.csv", "", "rows.csv must have a header, however it is empty"),
+        ("rows.csv", "a,b\n", "rows.csv, line 1: the header must have the column MedInc"),
+        ("rows.parquet", "PAR1", "rows.parquet must be a Parquet file, however it is damaged"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_before_anything_is_written(
+    score, tmp_path, inputs, rows, name, content, says
+):
+    (inputs / name).write_text(content)
+    write_csv(inputs / "good.csv", rows[:10])
+
+    status, told = score(inputs / "*", tmp_path / "out")
+
+    assert status == 2
+    assert says in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "output", "says"),
+    [
+        ("absent-*.csv", "out", "must match a file, however it matches none"),
+        ("absent.csv", "out", "must be within reach, however: No such file or directory"),
+        ("*", "", "--output must be a directory apart, however"),
+        ("../*", "out", "must be a file, however it is a directory"),
+        ("rows.txt", "out", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, however"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_refused_in_a_sentence(
+    tmp_path, inputs, capsys, pattern, output, says
+):
+    (inputs / "a.csv").write_text(HEADER)
+    if pattern == "rows.txt":
+        (inputs / pattern).touch()
+
+    status = main(
+        ["predict", str(inputs / pattern), "--output", str(inputs / output), "--cluster", "local"]
+    )
+
+    told = capsys.readouterr().err
+    assert status == 2
+    assert says in told
+    assert told.count("\n") == 1
+
+
+def test_without_an_output_a_cluster_is_refused(capsys):
+    assert main(["predict", "rows.csv", "--cluster", "local"]) == 2
+    assert capsys.readouterr().err == (
+        "python -m app: with --cluster, --output must name a directory, however it is missing\n"
+    )
+
+
+def test_a_scheduler_that_is_not_there_is_refused(tmp_path, inputs):
+    (inputs / "a.csv").write_text(HEADER)
+
+    result = run(*command(inputs / "a.csv", tmp_path / "out", "tcp://127.0.0.1:1"))
+
+    assert (result.returncode, result.stderr) == (
+        2,
+        "python -m app: tcp://127.0.0.1:1 must be the address of a Dask scheduler, as "
+        "tcp://HOST:8786, however none answers there\n",
+    )
+
+
+def test_without_the_extra_a_cluster_is_refused_with_its_name(tmp_path):
+    script = (
+        "import sys; sys.modules['distributed'] = None\n"
+        "from app.__main__ import main\n"
+        f"sys.exit(main(['predict', 'a.csv', '--output', {str(tmp_path)!r}, '--cluster', 'local']))"
+    )
+
+    result = run("-c", script)
+
+    assert (result.returncode, result.stderr) == (
+        2,
+        "python -m app: for --cluster the extra `cluster` must be installed, however it is not\n",
+    )
+
+
+def test_a_damaged_model_is_refused_with_status_3(tmp_path, capsys):
+    (tmp_path / "notebook").mkdir()
+    (tmp_path / "notebook" / "model.json").write_text("{}")
+
+    status = main(
+        [
+            *("predict", "a.csv", "--output", str(tmp_path / "out"), "--cluster", "local"),
+            *("--models", str(tmp_path), "--default", "notebook"),
+        ]
+    )
+
+    assert status == 3
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_worker_verifies_the_model_that_it_is_sent():
+    model = load_models(SAVED_MODELS, "notebook").default
+    sent = send(SAVED_MODELS / "notebook", model)
+    (name,) = [name for name in sent.files if name.endswith(".npz")]
+    flipped = bytearray(sent.files[name])
+    flipped[len(flipped) // 2] ^= 1
+
+    assert receive(sent).identity == model.identity
+    with pytest.raises(SavedModelError):
+        receive(replace(sent, sha256="other", files={**sent.files, name: bytes(flipped)}))
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 64, 333, 10_000])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.ndjson"])
+def test_wherever_a_text_is_cut_each_line_is_read_once(inputs, rows, name, block_bytes):
+    source = inputs / name
+    write_by_suffix[source.suffix](source, rows[:12])
+    source.write_bytes(b"\n\n".join(source.read_bytes().rstrip().rsplit(b"\n", 3)))  # no last end
+    scorer = Scorer(load_models(SAVED_MODELS, "notebook").default)
+    (found,) = sources_of(str(source))
+
+    read = []
+    for partition in cut(found, block_bytes):
+        with open_partition(partition, scorer, errors=False) as (parts, _):
+            read += [row for some in parts for row in some.values.tolist()]
+
+    assert read == rows[:12].tolist()
+
+
+IN_MEMORY = """
+import fsspec
+from distributed import LocalCluster
+from app.cluster.run import score_on_cluster
+from app.cluster.sent_model import send
+from app.loaded_models import load_models
+from models import SAVED_MODELS
+
+if __name__ == "__main__":
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/in/2024/a.csv", open("{source}", "rb").read())
+    model = send(SAVED_MODELS / "notebook", load_models(SAVED_MODELS, "notebook").default)
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        for _ in range(2):
+            print(score_on_cluster(
+                "memory://in/**/*.csv", "memory://out", model, level=0.9, errors=False,
+                cluster=cluster.scheduler_address, block_bytes=2**20,
+            ))
+    print(sorted(memory.find("/out")))
+    open("{output}", "wb").write(memory.cat_file("/out/2024/a-00000.csv"))
+"""
+
+
+def test_sources_and_answers_can_be_wherever_fsspec_reaches(tmp_path, inputs, rows):
+    source, output = inputs / "a.csv", tmp_path / "a-00000.csv"
+    write_csv(source, rows[:100])
+
+    result = run("-c", IN_MEMORY.format(source=source, output=output))
+
+    first, again, names = result.stdout.splitlines()
+    assert first.startswith("100 rows, 0 of them refused; 1 partitions, 1 done and 0 skipped; ")
+    assert again.startswith("100 rows, 0 of them refused; 1 partitions, 0 done and 1 skipped; ")
+    assert names == "['/out/2024/_a-00000.csv.receipt', '/out/2024/a-00000.csv']"
+    assert_answered_as_alone(tmp_path, [source])
+
+
+def test_local_is_a_cluster_of_this_machine(tmp_path, inputs, rows):
+    write_parquet(inputs / "a.parquet", rows[:1000])
+
+    result = run(*command(f"file://{inputs}/*.parquet", tmp_path / "out", "local"))
+
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("1,000 rows, 0 of them refused; 1 partitions, 1 done ")
+    assert result.stderr.count("\n") == 1
+    assert_answered_as_alone(tmp_path / "out", [inputs / "a.parquet"])
