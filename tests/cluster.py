@@ -44,6 +44,14 @@ class Cluster:
         with Client(self.address, timeout=30, set_as_default=False) as client:
             yield client
 
+    def processor_seconds(self) -> float:
+        """What the workers have used of their processors, until now."""
+        ticks = 0
+        for worker in self.workers.values():
+            status = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(status[11]) + int(status[12])  # of the program, of the kernel for it
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End all processes."""
         for process in (*self.workers.values(), self.scheduler):

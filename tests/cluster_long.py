@@ -58,11 +58,11 @@ def write_files(directory: Path, count: int) -> None:
 
 
 def bare_rate(model: HousePriceModel, count: int) -> float:
-    """Rows a second of encoder and network alone, from an array in memory to another."""
+    """Rows a processor second of encoder and network alone, from an array in memory to another."""
     rows = make_rows(count, rng=np.random.default_rng(SEED))
-    began = time.perf_counter()
+    began = time.process_time()
     model.network.predict(model.encoder.transform(rows))
-    return count / (time.perf_counter() - began)
+    return count / (time.process_time() - began)
 
 
 def run(name: str, directory: Path, cluster: Cluster) -> Totals:
@@ -85,30 +85,30 @@ def measure(name: str, count: int) -> bool:
     """Print the rates of a model, in rounds that take turns; whether two workers are enough."""
     model = load_models(SAVED_MODELS, name).default.saved.model
     rates: dict[str, list[float]] = {"bare": [], "one": [], "two": []}
+    per_core: dict[str, list[float]] = {"one": [], "two": []}
     with ExitStack() as stack:
-        directories = {
-            each: Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            for each in ("one", "two")
-        }
-        data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        write_files(data / "in", count)
+        directories = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(3)]
+        write_files(directories[0] / "in", count)
         clusters = {
-            each: stack.enter_context(cluster_of(workers, directories[each]))
-            for workers, each in ((1, "one"), (2, "two"))
+            "one": stack.enter_context(cluster_of(1, directories[1])),
+            "two": stack.enter_context(cluster_of(2, directories[2])),
         }
         for cluster in clusters.values():  # imports, and reads the files into memory
-            run(name, data, cluster)
+            run(name, directories[0], cluster)
         for _ in range(ROUNDS):
-            rates["bare"].append(bare_rate(model, count // FILES))
+            rates["bare"].append(bare_rate(model, count // 10))
             for each, cluster in clusters.items():
-                totals = run(name, data, cluster)
+                used = cluster.processor_seconds()
+                totals = run(name, directories[0], cluster)
                 if (totals.rows, totals.refused, totals.skipped) != (count, 0, 0):
                     raise AssertionError(f"{count:,} rows must be scored, however: {totals}")
-                rates[each].append(totals.rows / totals.seconds)
+                rates[each].append(count / totals.seconds)
+                per_core[each].append(count / (cluster.processor_seconds() - used))
     bare, one, two = (statistics.median(rates[each]) for each in ("bare", "one", "two"))
+    shares = [statistics.median(per_core[each]) / bare for each in ("one", "two")]
     print(
-        f"| {name} | {count:,} | {bare:,.0f} | {one:,.0f} | {two:,.0f} | {two / one:.2f} "
-        f"| {one / bare:.2f} | {two / 2 / bare:.2f} |",
+        f"| {name} | {count:,} | {one:,.0f} | {two:,.0f} | {two / one:.2f} "
+        f"| {bare:,.0f} | {shares[0]:.2f} | {shares[1]:.2f} |",
         flush=True,
     )
     return two / one >= LEAST_RATIO
@@ -119,9 +119,10 @@ def main() -> int:
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
         f"Dask {distributed.__version__}, {datetime.now(UTC):%Y-%m-%d}; medians of {ROUNDS} "
-        "rounds, rows a second\n\n"
-        "| model | rows | forward pass alone, one core | one worker | two workers | two / one "
-        "| one / alone | a core of two / alone |\n"
+        f"rounds; {os.getloadavg()[0]:.1f} other processes ran when it began\n\n"
+        "| model | rows | one worker, rows/s | two workers, rows/s | ratio "
+        "| forward pass alone, rows a processor second | one worker's share of that "
+        "| each of two workers' |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         flush=True,
     )
