@@ -9,9 +9,10 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
+CHUNK = 64  # rows to predict at a time, so that the outputs of a layer stay in the cache
 DEFAULT = np.dtype(np.float64)
 ROWS_AT_ONCE = {
-    DEFAULT: 64,  # so that the outputs of a layer stay in the cache
+    DEFAULT: CHUNK,
     np.dtype(np.float32): 1,  # so that a row alone rounds as in a batch, whatever its size
 }
 
