@@ -38,8 +38,8 @@ from app.wire.refused import (
     RefusedError,
 )
 
-PART_BYTES = 4096  # parsed at a time: a hundred small requests or a thousand tiny headers; but of
-# a body that is known to be longer, as much as is there
+PART_BYTES = 4096  # parsed at a time, a hundred small requests or a thousand tiny headers; and more
+# of a body whose length is known
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
@@ -312,6 +312,7 @@ class StrictProtocol(HttpToolsProtocol):
         body, self._prompt_body = self._prompt_body, None
         self._begin()
         if body:
+            self._body_left += len(body)
             self.on_body(body)
 
     # What is answered by the app
