@@ -189,6 +189,17 @@ def test_curl_may_offer_http_2(server):
     assert "prediction" in json.loads(answer.stdout)
 
 
+def test_a_short_answer_comes_in_one_piece(server):
+    """So a server that is killed has sent none of it, or all: never a head without its body."""
+    with connect(server) as connection:
+        pieces = []
+        for _ in range(100):
+            connection.sendall(whole)
+            pieces.append(connection.recv(65536))
+
+    assert {piece.endswith(b"}") for piece in pieces} == {True}
+
+
 def test_a_body_is_asked_for_when_the_client_waits_to_be_asked(server):
     with connect(server) as connection:
         head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(row)

@@ -1,5 +1,6 @@
-"""Closing a connection whose client is still sending, so that it can read its answer."""
+"""A connection's end: an answer goes out in one piece, and can be read while its client sends."""
 
+import asyncio
 import contextlib
 import fcntl
 import struct
@@ -8,6 +9,7 @@ from asyncio import Transport
 from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET
 
+HEAD = b"HTTP/1.1 "
 LINGER_BYTES = 32 * 1024 * 1024  # a batch that is refused at once, for clients that send all first
 
 
@@ -17,16 +19,34 @@ class LingeringTransport:
     What comes for a connection that is closed, the kernel answers with a reset; a client that
     sends everything before it reads loses its answer by it (RFC 9112, 9.6). So the rest is read
     and dropped, up to a limit. Who uses it ends it after a while.
+
+    The head of an answer goes out with what follows in the same turn of the event loop. A process
+    that is killed has thus sent a short answer whole or not at all, and a proxy can ask another.
     """
 
-    __slots__ = ("_is_cut_short", "_left", "_transport", "lingers", "write")
+    __slots__ = ("_head", "_is_cut_short", "_left", "_transport", "lingers")
 
     def __init__(self, transport: Transport, is_cut_short: Callable[[], bool]) -> None:
         self._transport = transport
         self._is_cut_short = is_cut_short
         self._left = LINGER_BYTES
+        self._head = b""  # not yet written
         self.lingers = False
-        self.write = transport.write
+
+    def write(self, data: bytes) -> None:
+        """Send, in order; a head at the end of this turn, or with what comes before that."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(HEAD):
+            self._head = data
+            asyncio.get_running_loop().call_soon(self._write_head)
+            return
+        self._transport.write(data)
+
+    def _write_head(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
 
     def is_closing(self) -> bool:
         """Whether nothing more can be written."""
@@ -36,6 +56,7 @@ class LingeringTransport:
         """Close after what is written, at once or when the client has sent the rest."""
         if self.is_closing():
             return
+        self._write_head()
         if not self._is_cut_short():
             self._transport.close()
             return
