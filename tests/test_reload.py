@@ -1,25 +1,17 @@
-import http.client
-import json
 import shutil
 import signal
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.answer import answer
-from app.loaded_models import NamedModel
-from app.schemas import HouseFeatures, to_numbers
 from models import SAVED_MODELS
 from models.storage import MANIFEST, load_model, save_model
-from tests.conftest import ROW, run, serving
+from tests.conftest import run, serving
+from tests.load import answer_of, under_load
 
 TOKEN = "a-token-of-nobody"
 ADMIN = {"authorization": f"Bearer {TOKEN}"}
-CLIENTS = 6
 
 
 @pytest.fixture
@@ -41,56 +33,6 @@ def damage(directory):
     manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
 
 
-def answer_of(directory):
-    """What a server must answer to ROW, with the model that is saved in a directory."""
-    model = NamedModel(directory.name, load_model(directory))
-    return answer(to_numbers(HouseFeatures(**ROW)), model)
-
-
-class Load:
-    """Clients that ask for a prediction over and over, each on a connection that it keeps."""
-
-    def __init__(self, port):
-        self.port = port
-        self.expected = None  # the only right answer to what is sent from now on
-        self.answers, self.wrong = [], []
-        self.stop = threading.Event()
-
-    def send(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        connection.connect()
-        only_socket = connection.sock
-        while not self.stop.is_set():
-            expected = self.expected
-            headers = {"content-type": "application/json"}
-            connection.request("POST", "/predict", json.dumps(ROW), headers)
-            response = connection.getresponse()
-            content = json.loads(response.read())
-            self.answers.append(content)
-            if (
-                connection.sock is not only_socket
-                or response.headers["x-model"] != content["model"]
-                or (expected is not None and content != expected)
-            ):
-                self.wrong.append(content)
-        connection.close()
-
-
-@contextmanager
-def under_load(server):
-    load = Load(server.port)
-    clients = [threading.Thread(target=load.send) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        yield load
-        time.sleep(0.3)
-    finally:
-        load.stop.set()
-        for client in clients:
-            client.join()
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, other):
     """To another version by SIGHUP and back by POST; connections stay, no answer is a mixture."""
@@ -98,14 +40,14 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
     old = answer_of(notebook)
     with serving("--models", str(saved_models), "--workers", workers) as server:
         processes = server.workers
-        with under_load(server) as load:
-            time.sleep(0.3)
+        with under_load(server.port) as load:
+            load.wait_for(100)
             save_model(notebook, other, saved.card, saved.golden_rows)
             new = answer_of(notebook)
             server.process.send_signal(signal.SIGHUP)
             assert server.process.stderr.readline() == f"Reloaded {new['model']}\n"
             load.expected = new
-            time.sleep(0.5)
+            load.wait_for(100)
             load.expected = None
             save_model(notebook, saved.model, saved.card, saved.golden_rows)
             response = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
@@ -114,8 +56,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
 
     assert response.status_code == 200
     assert f"notebook@{response.json()['version']}" == old["model"] != new["model"]
-    assert load.wrong == []
-    assert len(load.answers) > 100
+    assert (load.wrong, load.lost) == ([], [])
     assert all(content in (old, new) for content in load.answers)
     assert new in load.answers
 

@@ -1,0 +1,229 @@
+"""Three real replicas behind a real HAProxy with deploy/haproxy.cfg, rolled and killed under load.
+
+The replicas listen on addresses of their own (127.0.0.2 and on), where no client's connection can
+take the port of one that is being replaced.
+"""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
+
+import httpx
+import pytest
+
+from app.server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS
+from models import SAVED_MODELS
+from models.storage import save_model
+from tests.conftest import PROJECT, ROW, counterpart, serving
+from tests.load import answer_of, under_load
+
+CONFIG = (PROJECT / "deploy/haproxy.cfg").read_text()
+ROLLS = int(os.environ.get("HOUSING_ROLLS", "1"))
+RETRIES = "  retry-on conn-failure empty-response\n"
+
+
+class Replicas:
+    """Three servers that are replaced at their own addresses."""
+
+    def __init__(self, models):
+        self.models = models
+        self.servers = []
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        self.servers = [self._start(f"127.0.0.{number}", 0) for number in (2, 3, 4)]
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _start(self, host, port):
+        options = ("--host", host, "--port", str(port), "--models", str(self.models))
+        return self._stack.enter_context(serving(*options))
+
+    def replace(self, index):
+        """Start another one, with the models that are saved now, where one has ended."""
+        ended = self.servers[index]
+        self.servers[index] = self._start(httpx.URL(ended.url).host, ended.port)
+
+    @property
+    def addresses(self):
+        return [server.url.removeprefix("http://") for server in self.servers]
+
+
+class Proxy:
+    """HAProxy, and what it counts."""
+
+    def __init__(self, port, statistics_port):
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._statistics = f"http://127.0.0.1:{statistics_port}/;csv"
+
+    def replicas(self):
+        """Its statistics of each replica; none while it does not answer."""
+        try:
+            text = httpx.get(self._statistics).text.removeprefix("# ")
+        except httpx.ConnectError:
+            return []
+        rows = csv.DictReader(text.splitlines())
+        return [row for row in rows if re.fullmatch(r"replica\d", row["svname"])]
+
+    def count(self, name):
+        return sum(int(row[name]) for row in self.replicas())
+
+    def tries_again(self):
+        """How often it has sent a request again, to the same replica or to another."""
+        return self.count("wretr") + self.count("wredis")
+
+    def wait_for(self, condition):
+        """The replicas' statistics as soon as they are as they should be."""
+        deadline = time.monotonic() + 30
+        while not condition(rows := self.replicas()):
+            assert time.monotonic() < deadline, rows
+            time.sleep(0.02)
+        return rows
+
+    def wait_for_states(self, *states):
+        self.wait_for(lambda rows: [row["check_status"] for row in rows] == [*states])
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def proxy_of(addresses, directory, config=CONFIG):
+    """HAProxy with deploy/'s configuration, at other addresses."""
+    program = counterpart("haproxy", package="haproxy")
+    proxy = Proxy(free_port(), free_port())
+    places = [f"127.0.0.1:{port}" for port in (8000, 8404, 8001, 8002, 8003)]
+    statistics = httpx.URL(proxy._statistics)  # noqa: SLF001
+    there = [f"127.0.0.1:{proxy.port}", f"127.0.0.1:{statistics.port}", *addresses]
+    for place, address in zip(places, there, strict=True):
+        config, found = re.subn(
+            rf"^(  .*){re.escape(place)}$", rf"\g<1>{address}", config, flags=re.MULTILINE
+        )
+        assert found == 1, place
+    (directory / "haproxy.cfg").write_text(config)
+    process = subprocess.Popen(
+        [program, "-f", directory / "haproxy.cfg"], stderr=subprocess.DEVNULL
+    )
+    try:
+        proxy.wait_for(bool)
+        yield proxy
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def replicas(tmp_path):
+    counterpart("haproxy", package="haproxy")  # before there is work
+    shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "models" / "notebook")
+    with Replicas(tmp_path / "models") as replicas:
+        yield replicas
+
+
+def kill_with_requests_in_flight(replicas, proxy, index):
+    """How many there were: it is stopped first, so that what it has been sent stays unanswered."""
+    process = replicas.servers[index].process
+    process.send_signal(signal.SIGSTOP)
+    rows = proxy.wait_for(lambda rows: int(rows[index]["scur"]) > 0)
+    process.kill()
+    process.wait()
+    return int(rows[index]["scur"])
+
+
+def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_path, saved, other):
+    """Over connections old and new; what the killed one was answering is answered by another."""
+    directory = replicas.models / "notebook"
+    answers = [answer_of(directory)]
+    in_flight = 0
+    with (
+        proxy_of(replicas.addresses, tmp_path) as proxy,
+        under_load(proxy.port, keeping=5, connecting=3, pause=0.01) as load,
+    ):
+        load.wait_for(100)
+        for model, _ in zip(cycle([other, saved.model]), range(ROLLS), strict=False):
+            load.expected = None
+            save_model(directory, model, saved.card, saved.golden_rows)
+            answers.append(answer_of(directory))
+            for index, server in enumerate(replicas.servers):
+                assert server.stop() == 0
+                replicas.replace(index)
+                proxy.wait_for_states("L7OK", "L7OK", "L7OK")
+            load.expected = answers[-1]
+            load.wait_for(100)
+
+            tries = proxy.tries_again()
+            killed = kill_with_requests_in_flight(replicas, proxy, 0)
+            proxy.wait_for_states("L4CON", "L7OK", "L7OK")
+            assert proxy.tries_again() >= tries + killed > tries
+            in_flight += killed
+            load.wait_for(100)
+            if len(answers) <= ROLLS:
+                replicas.replace(0)
+                proxy.wait_for_states("L7OK", "L7OK", "L7OK")
+        refused = proxy.count("hrsp_5xx")
+
+    print(
+        f"{len(load.answers):,} requests, {in_flight} of them in flight in a killed replica, 0 lost"
+    )
+    assert (load.lost, load.wrong, refused) == ([], [], 0)
+    assert all(content in answers for content in load.answers)
+    assert answers[0] in load.answers
+    assert load.answers[-1] == answers[-1]
+
+
+def test_without_retries_what_a_killed_replica_was_answering_is_lost(replicas, tmp_path):
+    """It is the proxy's retries that make it whole, and the test above would notice."""
+    with (
+        proxy_of(replicas.addresses, tmp_path, CONFIG.replace(RETRIES, "")) as proxy,
+        under_load(proxy.port) as load,
+    ):
+        load.wait_for(100)
+        kill_with_requests_in_flight(replicas, proxy, 0)
+        proxy.wait_for_states("L4CON", "L7OK", "L7OK")
+
+    assert RETRIES in CONFIG
+    assert load.lost
+
+
+def test_what_the_proxy_answers_itself_has_the_form_of_the_services_errors(tmp_path):
+    with proxy_of([f"127.0.0.2:{free_port()}" for _ in range(3)], tmp_path) as proxy:
+        proxy.wait_for_states("L4CON", "L4CON", "L4CON")
+        nobody = httpx.post(f"{proxy.url}/predict", json=ROW)
+        reloads = [
+            httpx.post(f"{proxy.url}{path}")
+            for path in ("/models/notebook/reload", "/models/a%20b/%72eload")
+        ]
+
+    assert nobody.status_code == 503
+    assert nobody.headers["retry-after"] == "1"
+    assert [response.status_code for response in reloads] == [403, 403]
+    for response in (nobody, *reloads):
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == response.status_code
+        assert ", however " in response.json()["detail"]
+
+
+def test_the_proxy_hears_of_a_shutdown_in_time_and_closes_idle_connections_first():
+    def milliseconds(setting):
+        number, unit = re.search(rf"{setting} (\d+)(ms|s)\b", CONFIG).groups()
+        return int(number) * {"ms": 1, "s": 1000}[unit]
+
+    fall = int(re.search(r"fall (\d+)", CONFIG)[1])
+    until_it_falls = milliseconds(" inter") + (fall - 1) * milliseconds(" fastinter")
+
+    assert until_it_falls < DRAIN_SECONDS * 1000
+    assert milliseconds("timeout http-keep-alive") < KEEP_ALIVE_SECONDS * 1000
+    assert milliseconds("timeout server") < KEEP_ALIVE_SECONDS * 1000
