@@ -29,6 +29,10 @@ fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
 
+# Replicas are rolled ten times under load, and each time one is killed.
+test-cluster: .venv/test
+	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
+
 soak: .venv/test
 	$(BIN)/python -m tests.soak
 

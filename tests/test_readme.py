@@ -9,6 +9,7 @@ import pytest
 
 from models import SAVED_MODELS
 from models.features import FEATURES
+from tests.capacity import BUSY, capacity
 from tests.conftest import PROJECT, counterpart, run, serving
 
 README = (PROJECT / "README.md").read_text()
@@ -70,6 +71,16 @@ def test_every_make_target_that_is_named_exists():
 def test_every_relative_path_that_is_named_exists():
     for name in re.findall(r"^\| `(\w+/)`", README, re.MULTILINE):
         assert (PROJECT / name).is_dir()
+
+
+def test_the_capacity_table_is_computed_from_the_measured_rate_as_it_says():
+    per_replica, busy = re.search(r"rate /\n?\s*\(([\d,]+) x ([\d.]+)\)", README).groups()
+    microseconds = int(re.search(r"rate x (\d+) us", README)[1])
+    assert float(busy) == BUSY
+    assert f"| one process: `python -m app serve` | {per_replica} |" in README
+
+    for rate in (1_000, 100_000, 1_000_000):
+        assert capacity(rate, int(per_replica.replace(",", "")), microseconds) in README
 
 
 def test_every_option_of_the_commands_is_told():

@@ -61,7 +61,8 @@ class Replicas:
 class Proxy:
     """HAProxy, and what it counts."""
 
-    def __init__(self, port, statistics_port):
+    def __init__(self, process, port, statistics_port):
+        self.process = process
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._statistics = f"http://127.0.0.1:{statistics_port}/;csv"
@@ -104,19 +105,17 @@ def free_port():
 def proxy_of(addresses, directory, config=CONFIG):
     """HAProxy with deploy/'s configuration, at other addresses."""
     program = counterpart("haproxy", package="haproxy")
-    proxy = Proxy(free_port(), free_port())
+    ports = free_port(), free_port()
     places = [f"127.0.0.1:{port}" for port in (8000, 8404, 8001, 8002, 8003)]
-    statistics = httpx.URL(proxy._statistics)  # noqa: SLF001
-    there = [f"127.0.0.1:{proxy.port}", f"127.0.0.1:{statistics.port}", *addresses]
+    there = [*(f"127.0.0.1:{port}" for port in ports), *addresses]
     for place, address in zip(places, there, strict=True):
-        config, found = re.subn(
-            rf"^(  .*){re.escape(place)}$", rf"\g<1>{address}", config, flags=re.MULTILINE
-        )
-        assert found == 1, place
+        ends = re.compile(rf"{re.escape(place)}$", re.MULTILINE)
+        config, found = ends.subn(address, config)
+        assert found, place
     (directory / "haproxy.cfg").write_text(config)
-    process = subprocess.Popen(
-        [program, "-f", directory / "haproxy.cfg"], stderr=subprocess.DEVNULL
-    )
+    command = [program, "-f", directory / "haproxy.cfg"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    proxy = Proxy(process, *ports)
     try:
         proxy.wait_for(bool)
         yield proxy
@@ -137,7 +136,8 @@ def kill_with_requests_in_flight(replicas, proxy, index):
     """How many there were: it is stopped first, so that what it has been sent stays unanswered."""
     process = replicas.servers[index].process
     process.send_signal(signal.SIGSTOP)
-    rows = proxy.wait_for(lambda rows: int(rows[index]["scur"]) > 0)
+    for _ in range(2):  # again, when what it had answered before has come
+        rows = proxy.wait_for(lambda rows: int(rows[index]["scur"]) > 0)
     process.kill()
     process.wait()
     return int(rows[index]["scur"])
