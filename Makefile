@@ -19,19 +19,17 @@ test: .venv/test
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else.
+# Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else. Then
+# replicas are rolled ten times under load, and each time one is killed.
 test-cluster: .venv/test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
+	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
 
 # A million hostile requests, what schemathesis makes of openapi.json, kills and flipped bits.
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
-
-# Replicas are rolled ten times under load, and each time one is killed.
-test-cluster: .venv/test
-	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
 
 soak: .venv/test
 	$(BIN)/python -m tests.soak

@@ -43,6 +43,10 @@ class LingeringTransport:
             return
         self._transport.write(data)
 
+    def write_whole(self, answer: bytes) -> None:
+        """Send an answer with its head."""
+        self._transport.write(answer)
+
     def _write_head(self) -> None:
         head, self._head = self._head, b""
         if head and not self._transport.is_closing():

@@ -298,7 +298,7 @@ class StrictProtocol(HttpToolsProtocol):
         rest = self._prompt.answer(self.url, self.headers, body)
         if rest is None:
             return False
-        self.transport.write(fixed.lines + rest)
+        self.transport.write_whole(fixed.lines + rest)
         self._prompt_body = None
         self.headers = []
         self.unfinished = 0
