@@ -329,7 +329,6 @@ def test_the_autoscaler_looks_at_cpu_that_was_asked_for():
     assert "cpu" not in container["resources"]["limits"]
 
 
-@pytest.mark.xfail(strict=True, reason="the service does not expose it yet")
 def test_the_autoscaler_looks_at_requests_in_flight_that_the_service_exposes(exposed):
     assert autoscaled("Pods")["pods"]["metric"]["name"] in exposed
 

@@ -45,6 +45,7 @@ class LingeringTransport:
 
     def write_whole(self, answer: bytes) -> None:
         """Send an answer with its head."""
+        self._write_head()
         self._transport.write(answer)
 
     def _write_head(self) -> None:
