@@ -10,11 +10,9 @@ from models.arrays import FloatArray
 from models.layers import Layer
 
 CHUNK = 64  # rows to predict at a time, so that the outputs of a layer stay in the cache
-DEFAULT = np.dtype(np.float64)
 ROWS_AT_ONCE = {
-    DEFAULT: CHUNK,
-    np.dtype(np.float32): 1,  # so that a row alone rounds as in a batch, whatever its size
-}
+    np.dtype(np.float32): 1
+}  # so that a row alone rounds as in a batch, whatever its size
 
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""
@@ -29,12 +27,12 @@ class Network:
 
     def __post_init__(self) -> None:
         parameters = [values for layer in self.layers for values in layer.parameters.values()]
-        object.__setattr__(self, "dtype", np.result_type(*parameters) if parameters else DEFAULT)
+        object.__setattr__(self, "dtype", np.result_type(*parameters, np.float32))
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
         inputs = inputs.astype(self.dtype, copy=False)
-        rows = ROWS_AT_ONCE[self.dtype]
+        rows = ROWS_AT_ONCE.get(self.dtype, CHUNK)
         if len(inputs) <= rows:
             return self.forward(inputs)[-1]
         starts = range(0, len(inputs), rows)

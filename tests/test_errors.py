@@ -1,9 +1,13 @@
 import asyncio
+from dataclasses import replace
 
 import httpx
+import numpy as np
 import pytest
 
+from app.loaded_models import LoadedModels, NamedModel
 from app.main import create_app
+from models.network import Network
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def test_a_content_length_that_lies_is_no_failure_of_the_service(app, row, lengt
 
 
 def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
-    biases = app.state.models.default.saved.model.network.layers[2].biases
-    biases[0] = float("nan")
+    hidden, sigmoid, output = saved.model.network.layers
+    network = Network([hidden, sigmoid, replace(output, biases=np.array([np.nan]))])
+    broken = NamedModel("broken", replace(saved, model=replace(saved.model, network=network)))
+    app.state.models = LoadedModels({"broken": broken}, broken)
 
     assert ask(app, "POST", "/predict", json=row).status_code == 500
