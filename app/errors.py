@@ -19,6 +19,8 @@ from app.schemas import Problem, RefusedField
 from app.telemetry import count_refused
 from app.v2.errors import is_v2, v2_error
 
+CLIENT_GONE = 499  # nginx's name for an answer that nobody waits for
+
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every refused or failed request of an app in the shape that its address has."""
@@ -79,7 +81,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _nobody_there(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # is not sent
+    return Response(status_code=CLIENT_GONE)  # is counted, and not sent
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

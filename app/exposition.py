@@ -21,8 +21,9 @@ from models.features import TARGET_UNIT
 class ServiceCollector(Collector):
     """All series of a service: the counts of every worker, the rest as this worker knows it."""
 
-    def __init__(self, models: LoadedModels, *, ready: bool) -> None:
+    def __init__(self, models: LoadedModels, in_flight: int, *, ready: bool) -> None:
         self.models = models
+        self.in_flight = in_flight
         self.ready = ready
 
     def collect(self) -> Iterator[Metric]:
@@ -34,14 +35,19 @@ class ServiceCollector(Collector):
         yield _model_info(self.models)
         yield _build_info()
         yield GaugeMetricFamily(
+            "housing_http_requests_in_flight",
+            "HTTP requests that have come and are not yet answered, this one among them.",
+            self.in_flight,
+        )
+        yield GaugeMetricFamily(
             "housing_ready", "1 while requests should be sent, 0 while it shuts down.", self.ready
         )
 
 
-def expose(models: LoadedModels, accept: str, *, ready: bool) -> Response:
+def expose(models: LoadedModels, accept: str, in_flight: int, *, ready: bool) -> Response:
     """All series in the best text format that an Accept header names."""
     encode, content_type = choose_encoder(accept)
-    collector = ServiceCollector(models, ready=ready)
+    collector = ServiceCollector(models, in_flight, ready=ready)
     return Response(encode(collector), headers={"Content-Type": content_type, "Vary": "Accept"})
 
 

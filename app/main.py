@@ -62,6 +62,7 @@ def create_app(
     app.state.admin_token = admin_token
     app.state.api_keys = app.state.reload_keys = None
     app.state.draining = False
+    app.state.in_flight = lambda: 1
     app.state.inference_statistics = StatisticsByModel()
     for family in (predict, batch, explain, v2, metrics, models, page, reload, health):
         app.include_router(family.router)

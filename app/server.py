@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -50,6 +51,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         watch(self.server_state)
+        self.app.state.in_flight = self._in_flight
         self.on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,6 +65,10 @@ class DrainingServer(uvicorn.Server):
         await asyncio.sleep(SETTLE_SECONDS)
         asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_unfinished_requests)
         await super().shutdown(sockets)
+
+    def _in_flight(self) -> int:
+        connections = cast("set[StrictProtocol]", self.server_state.connections)
+        return sum(connection.begun - connection.answered for connection in connections)
 
     def _hang_up_on_unfinished_requests(self) -> None:
         for connection in list(self.server_state.connections):

@@ -20,8 +20,8 @@ def share_counts() -> Iterator[None]:
     To be entered by their parent, before anything imports prometheus_client. The directory is the
     one that PROMETHEUS_MULTIPROC_DIR names, which is emptied of counts at both ends, or a new one
     in memory, which only a SIGKILL of the parent leaves behind. What a worker counted stays in the
-    sums after its end, so that no counter falls; only its gauges end with it, which is for the
-    parent to say (`mark_process_dead`).
+    sums after its end, so that no counter falls. prometheus_client's `mark_process_dead` need not
+    be called: it is for gauges; none is shared.
 
     Raises OSError where no such directory can be written to.
     """

@@ -27,7 +27,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 
 from fastapi import FastAPI, HTTPException
-from prometheus_client.multiprocess import mark_process_dead
 
 from app.access.keys import APIKeys
 from app.loaded_models import LoadedModels
@@ -181,7 +180,6 @@ class Supervisor:
         status, pid = worker.process.exitcode, worker.process.pid
         tell(f"Worker {pid} ended with {status}; another takes its place")
         worker.dismiss()
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]  # it has no requests in flight
 
     def _reload(self, name: str | None) -> LoadedModels:
         """Verify once, then have every worker take the models."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from app.loaded_models import NamedModel
 from models.arrays import FloatArray
@@ -77,12 +77,6 @@ _durations = Histogram(
     "Time from a request's headers to the end of its answer.",
     ["route"],
     buckets=SECONDS,
-    registry=registry,
-)
-requests_in_flight = Gauge(
-    "housing_http_requests_in_flight",
-    "HTTP requests that are being answered.",
-    multiprocess_mode="livesum",
     registry=registry,
 )
 _predictions = Counter(

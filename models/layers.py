@@ -146,8 +146,7 @@ class Standardise(Activation):
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         standardised = (inputs - self.mean) / self.scale
-        held = np.maximum(np.minimum(standardised.real, self.limit), -self.limit)
-        return np.where(standardised.real == held, standardised, held)
+        return np.maximum(np.minimum(standardised, self.limit), -self.limit)  # a NaN stays one
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray

@@ -7,10 +7,10 @@ import numpy as np
 from models.arrays import FloatArray, Indices
 
 BOX_ROWS = 32  # all boxes but the last are full
-ROUNDING = (
-    1.0 + 1e-9,
-    1e-6,
-)  # what is as far as a limit, give or take this share and km^2, is around
+
+# What is as far as a limit, give or take its rounding, is around.
+ROUNDING_SHARE = 1.0 + 1e-9
+ROUNDING_SQUARE = 1e-6  # km^2
 
 
 class MapIndex:
@@ -59,8 +59,7 @@ class MapIndex:
 def _within(squares: FloatArray, limits: FloatArray, count: int) -> Indices:
     """Which squared distances are within the limit that comes at the place `count`, from below."""
     limit = np.partition(limits, count - 1)[count - 1]
-    factor, term = ROUNDING
-    near: Indices = (squares <= limit * factor + term).nonzero()[0]
+    near: Indices = (squares <= limit * ROUNDING_SHARE + ROUNDING_SQUARE).nonzero()[0]
     return near
 
 

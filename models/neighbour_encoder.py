@@ -7,8 +7,7 @@ capped prices, their distances, and how they differ from the row.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,9 +24,8 @@ CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
 THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rounding
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
 CHUNK = 128  # rows at a time, so that what is computed of them stays in the cache
-SMALLEST = np.array(
-    [0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
-)  # of what a logarithm is taken; an income may be 0
+# Of what a logarithm is taken; an income may be 0, and the age's is not used.
+SMALLEST = np.array([0.1, 0.1, 0.0, 0.0, 0.0, 0.0])
 
 # The numbers that are known of a neighbour, and where each stands.
 PRICE, SQUARE, IS_CAPPED = 0, 1, 2
@@ -81,22 +79,27 @@ class NeighbourEncoder:
     likeness: FloatArray  # (8,), how much a column's unlikeness counts
     reaches: FloatArray  # (distances,), km that a unit of unlikeness counts as; 0: the map alone
 
+    # Derived once, and not saved.
+    _told: FloatArray = field(init=False, repr=False)  # (n, 12), of each reference row
+    _roots: FloatArray = field(init=False, repr=False)  # of the likeness, as a factor of columns
+    _search: NeighbourSearch = field(init=False, repr=False)
+    _units: FloatArray = field(init=False, repr=False)  # (distances, 1), of the distances
+
     def __post_init__(self) -> None:
+        if len(self.reference_rows) <= NEIGHBOURS:
+            raise ValueError(
+                f"the reference rows must be more than {NEIGHBOURS}, "
+                f"however they are {len(self.reference_rows)}"
+            )
         if not (self.column_scale > 0).all():
             raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
         places, columns = on_the_map(self.reference_rows), self.columns(self.reference_rows)
-        # Derived once, and not saved.
         object.__setattr__(self, "_told", _told(self.reference_targets, columns))
         object.__setattr__(self, "_roots", np.sqrt(self.likeness))
         search = NeighbourSearch(places, columns * self._roots, self.reaches, AROUND)
         object.__setattr__(self, "_search", search)
         units = np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis]
         object.__setattr__(self, "_units", units)
-
-    _told: ClassVar[FloatArray]  # (n, 12), the numbers of each reference row
-    _roots: ClassVar[FloatArray]  # of the likeness, as a factor of columns
-    _search: ClassVar[NeighbourSearch]
-    _units: ClassVar[FloatArray]  # (distances, 1), of the distances as they are summed up
 
     @classmethod
     def of(

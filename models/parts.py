@@ -46,7 +46,7 @@ With `"dtype": "float32"` where they are in that precision and not in float64.
 
 def arrays_of(part: Any) -> dict[str, FloatArray]:
     """The arrays of a part, by field."""
-    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
@@ -54,7 +54,9 @@ def describe(part: Any) -> Description:
     """The type and settings of a part, and the shapes of its arrays."""
     arrays = arrays_of(part)
     settings = {
-        field.name: getattr(part, field.name) for field in fields(part) if field.name not in arrays
+        field.name: getattr(part, field.name)
+        for field in fields(part)
+        if field.init and field.name not in arrays
     }
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     told = {"type": type(part).__name__, **settings, "shapes": shapes}

@@ -25,6 +25,7 @@ BAD_ROWS = [
     ({**ROW, "medinc": 1}, "The features must be MedInc, HouseAge, AveRooms, AveBedrms, Population, AveOccup, Latitude, Longitude, however an unknown one came; did you mean MedInc?"),
     (3, "The row must be a JSON object of the eight features, however a number came."),
     ([], "The row must be a JSON object of the eight features, however an array came."),
+    ({name: [] for name in ROW}, "MedInc must be a number from 0 to 100 (10,000 USD), however an array came. And 7 more."),
 ]  # fmt: skip
 
 
@@ -132,6 +133,17 @@ def test_a_bad_row_is_answered_in_its_place_and_the_others_go_on(client, bad, se
     good = as_alone(client, ROW)
     assert in_json == [good, {"error": sentence}, good]
     assert [json.loads(line) for line in in_ndjson.splitlines()] == in_json
+
+
+@pytest.mark.parametrize("value", [[], [[]], {}])
+def test_a_batch_of_nothing_but_empty_values_is_refused_row_by_row(client, value):
+    rows = [dict.fromkeys(ROW, value)] * 2
+
+    in_json = client.post("/predict/batch", json=rows)
+    in_ndjson = post(client, as_ndjson(rows), NDJSON)
+
+    assert [[*answer] for answer in in_json.json()] == [["error"]] * 2
+    assert in_ndjson.text.count("error") == 2
 
 
 def test_a_bad_row_of_columns_is_null_and_told_by_its_number(client):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import select
 import socket
 import subprocess
@@ -450,3 +451,57 @@ def test_a_thousand_silent_connections_take_little_and_stop_nothing(server):
     assert peak - idle < 32 * MEBIBYTE
     p99 = sorted(seconds)[math.ceil(len(seconds) * 0.99) - 1]
     print(f"p99 {p99 * 1000:.1f} ms, {(peak - idle) / MEBIBYTE:.1f} MiB")
+
+
+def counted(server, code):
+    """How many requests were answered with a status, on no known route."""
+    text = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
+    found = re.findall(rf'requests_total{{code="{code}",.*route="unmatched"}} (\S+)', text)
+    return float(found[0]) if found else 0.0
+
+
+def test_a_refusal_on_the_wire_has_an_id_and_a_policy_and_is_counted(server):
+    before = counted(server, 400)
+
+    (answer,) = answers_to(server, b"nonsense\r\n\r\n")
+
+    assert_refused(answer, 400)
+    assert re.fullmatch("[0-9a-f]{32}", answer[1]["x-request-id"])
+    assert answer[1]["content-security-policy"].startswith("default-src 'none'")
+    assert counted(server, 400) == before + 1
+
+
+@pytest.mark.parametrize("version", [b"2.0", b"0.9"])
+def test_another_version_of_http_runs_no_route(server, version):
+    def runs():
+        text = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
+        return re.findall(r'requests_total{code="200",method="GET",route="/livez"} \S+', text)
+
+    before = runs()
+
+    (answer,) = answers_to(server, b"GET /livez HTTP/%b\r\nHost: test\r\n\r\n" % version)
+
+    assert_refused(answer, 400)
+    assert runs() == before
+
+
+def test_an_upgrade_takes_nothing_from_what_headers_may_be(server):
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    with connect(server) as connection:
+        connection.sendall(GET + offer + headers(22, 1024) + b"\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+    (answer,) = answers_to(server, GET + offer + headers(34, 1024) + b"\r\n")
+
+    assert_refused(answer, 431)
+
+
+@pytest.mark.parametrize("path", [b"/predict", b"/explain", b"/predict/batch"])
+def test_a_client_that_says_it_is_done_gets_its_answer(server, path):
+    body = json.dumps([ROW] * 100 if path.endswith(b"batch") else ROW).encode()
+    head = b"POST %b HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" % path
+    with connect(server) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        connection.shutdown(socket.SHUT_WR)
+
+        assert read_all(connection).startswith(b"HTTP/1.1 200")

@@ -28,7 +28,7 @@ def all_numbers(objects: Sequence[Any], text: bytes) -> Rows | None:
         values = np.array([features_of(item) for item in objects], dtype=np.float64)
     except (KeyError, OverflowError, TypeError, ValueError):
         return None
-    if values.size and values.shape != (len(objects), len(FEATURE_NAMES)):  # arrays, not numbers
+    if objects and values.shape != (len(objects), len(FEATURE_NAMES)):  # arrays, not numbers
         return None
     return of_numbers(values.reshape(len(objects), len(FEATURE_NAMES)))
 

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.record.access_log import AccessLog, Answered
 from app.record.request_id import request_id
 from app.response_headers import complete
-from app.telemetry import count_request, requests_in_flight
+from app.telemetry import count_request
 
 UNMATCHED = "unmatched"
 
@@ -40,11 +40,9 @@ class RecordRequests:
                 answered.bytes += len(message.get("body", b""))
             return send(message)
 
-        requests_in_flight.inc()
         try:
             await self.app(scope, receive, send_and_remember)
         finally:
-            requests_in_flight.dec()
             seconds = perf_counter() - started
             route = _template(scope)
             count_request(scope["method"], route, answered.status, seconds)

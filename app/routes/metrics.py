@@ -48,7 +48,8 @@ async def metrics(request: Request, response: Response, models: ModelsDep) -> Me
     response.headers["Vary"] = "Accept"
     accept = prometheus_accept(request.headers.getlist("accept"))
     if accept:
-        return expose(models, accept, ready=not request.app.state.draining)
+        state = request.app.state
+        return expose(models, accept, state.in_flight(), ready=not state.draining)
     each = {name: model_metrics(model) for name, model in models.by_name.items()}
     return Metrics(**each[models.default.name].model_dump(), models=each)
 

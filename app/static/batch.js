@@ -3,7 +3,7 @@
 import { answered, errorOf, slicesOf } from "./csv_slices.js";
 import { byId, element } from "./element.js";
 import { FEATURES } from "./features.js";
-import { RefusedError, ask, service, whole } from "./service.js";
+import { GoneError, ask, service, whole } from "./service.js";
 
 const MOST_ERRORS = 100; // shown; the file has them all
 const SAMPLE_ROWS = 1000;
@@ -125,7 +125,7 @@ class Run {
 
   #break(error) {
     if (error.name === "AbortError") return;
-    this.broken = !(error instanceof RefusedError);
+    this.broken = error instanceof GoneError;
     this.#offer({ goOn: this.broken || error.status === 401, result: this.#rows > 0 });
     const after = this.#rows ? ` after ${count(this.#rows)} rows` : "";
     this.#tell(

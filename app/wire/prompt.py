@@ -19,7 +19,7 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.answer import answer_json
-from app.content import require_media_type
+from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
 from app.media_types import JSON
@@ -32,11 +32,9 @@ from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
-MOST_BYTES = 4096  # a row has about 150
 MEMBERS = len(FEATURES)
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
-LONGEST_CONTENT_TYPE = 100  # that is remembered
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
 
@@ -96,7 +94,7 @@ def _is_plain(headers: Headers) -> bool:
     is_json = False
     for name, value in headers:
         if name == b"content-type":
-            if is_json or not _is_json(value):
+            if is_json or len(value) > LONGEST_CONTENT_TYPE or not _is_json(value):
                 return False
             is_json = True
         elif name in READ_BY_FASTAPI:
@@ -106,8 +104,6 @@ def _is_plain(headers: Headers) -> bool:
 
 @lru_cache(maxsize=64)
 def _is_json(content_type: bytes) -> bool:
-    if len(content_type) > LONGEST_CONTENT_TYPE:
-        return False
     try:
         require_media_type(RequestHeaders(raw=[(b"content-type", content_type)]), JSON)
     except HTTPException:

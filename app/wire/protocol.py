@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from app.errors import error_response
+from app.record.requests import RecordRequests
 from app.response_headers import Headers
 from app.wire.lingering import LingeringTransport
 from app.wire.patience import Patience
@@ -103,6 +104,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.patience = Patience(self)
         self._prompt: Prompt | None = self.app.state.prompt
         self._prompt_body: bytes | None = None  # of a request that may be answered promptly
+        self._was_prompt = False  # whether one was, of the part that is parsed
+        self._is_half_closed = False  # by the client, who still reads
         self._fixed_headers: FixedHeaders | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -114,6 +117,12 @@ class StrictProtocol(HttpToolsProtocol):
         self.running = self.flow = self.patience = None  # type: ignore[assignment]
 
     # What comes
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Stay open for an answer that is still to be sent, and for nothing else."""
+        self._is_half_closed = True
+        cycle = self.cycle
+        return cycle is not None and not (cycle.more_body or cycle.response_complete)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -129,9 +138,9 @@ class StrictProtocol(HttpToolsProtocol):
 
     def feed_held(self) -> None:
         """Parse what is held, as far as it may be; then read on."""
-        answered = self.answered
+        self._was_prompt = False
         while self.held and self._takes_more():
-            if self.answered != answered:  # promptly; other connections have their turn
+            if self._was_prompt:  # other connections have their turn
                 self.loop.call_soon(self.feed_held)
                 break
             size = max(PART_BYTES, min(self._body_left, HIGH_WATER_LIMIT))
@@ -152,18 +161,23 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _feed(self, part: bytes | memoryview) -> None:
         self.unfinished += len(part)
+        self._was_prompt = False
+        upgraded_at = None
         try:
             self.parser.feed_data(part)
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(bytes(part[upgrade.args[0] :]))
+            upgraded_at = upgrade.args[0]
         except httptools.HttpParserError as error:
             cause = error.__context__
             self.refuse(cause.refusal if isinstance(cause, RefusedError) else MALFORMED)
-        else:
-            if self._prompt_body is not None:  # there is more to come
-                self._begin_unhurriedly()
-            if (self.unfinished or self.headers) and (excess := self._excess()):
-                self.refuse(excess)
+            return
+        if upgraded_at is not None:
+            self._read_without_upgrade(bytes(part[upgraded_at:]))
+            return
+        if self._prompt_body is not None:  # there is more to come
+            self._begin_unhurriedly()
+        if (self.unfinished or self.headers) and (excess := self._excess()):
+            self.refuse(excess)
 
     def _excess(self) -> Refusal | None:
         """The refusal of a head or of trailers that are too large already; they may never end."""
@@ -188,6 +202,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self.begun -= 1
+        self.unfinished = 0
         self._feed(b"\r\n".join([*lines, b"", rest]))
 
     # What the parser tells
@@ -215,8 +230,6 @@ class StrictProtocol(HttpToolsProtocol):
         self._may_be_kept, self.cycle.keep_alive = self.cycle.keep_alive, False
         self.headers = []  # for trailers, which are not to be taken for headers
         self.unfinished = 0
-        if self.scope["http_version"] not in ("1.1", "1.0"):
-            raise RefusedError(MALFORMED)
 
     def _misframed(self) -> Refusal | None:
         """The refusal of a head that another server on the way may have read otherwise."""
@@ -230,11 +243,13 @@ class StrictProtocol(HttpToolsProtocol):
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
         self._is_chunked = bool(codings)
-        is_old = (not hosts or codings) and self.parser.get_http_version() == "1.0"
-        if codings and (is_old or codings != [b"chunked"]):
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0") or codings not in ([], [b"chunked"]):
+            return MALFORMED
+        if version == "1.0" and codings:
             return MALFORMED
         if len(hosts) != 1:
-            return None if is_old and not hosts else NO_HOST
+            return None if version == "1.0" and not hosts else NO_HOST
         return self._misnamed(hosts[0])
 
     def _misnamed(self, host: bytes) -> Refusal | None:
@@ -276,9 +291,13 @@ class StrictProtocol(HttpToolsProtocol):
     # What is answered at once
 
     def _may_be_prompt(self) -> bool:
-        """Whether an answer may go out as soon as the request is whole."""
+        """Whether an answer may go out as soon as the request is whole.
+
+        One for each part that is parsed: the rest of a pipeline take turns with other connections.
+        """
         return (
             self._prompt is not None
+            and not self._was_prompt
             and self.parser.get_method() == b"POST"
             and self._prompt.knows(self.url)
             and (self.cycle is None or self.cycle.response_complete)
@@ -300,6 +319,7 @@ class StrictProtocol(HttpToolsProtocol):
             return False
         self.transport.write_whole(fixed.lines + rest)
         self._prompt_body = None
+        self._was_prompt = True
         self.headers = []
         self.unfinished = 0
         self.answered += 1
@@ -332,6 +352,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif self._is_half_closed:
+            self.transport.close()
 
     def refuse(self, refusal: Refusal) -> None:
         """Read no more, and answer in its turn what cannot be read any further."""
@@ -349,12 +371,13 @@ class StrictProtocol(HttpToolsProtocol):
             else:
                 self._abandon(self.cycle)
                 running = None
-        path = self.url.partition(b"?")[0].decode("latin-1")
+        raw_path = self.url.partition(b"?")[0]
+        path = raw_path.decode("latin-1")
         answer = error_response(path, refusal.status, refusal.detail)
         self.on_message_begin()  # for a scope of its own
-        self.scope["method"] = "GET"
+        self.scope.update({"method": "GET", "path": path, "raw_path": raw_path})
         self.cycle = self._closing_cycle()
-        app = cast("ASGI3Application", answer)  # as every response of Starlette is
+        app = cast("ASGI3Application", RecordRequests(answer, self.app.state.access_log))
         if running is None or running.response_complete:
             self._start_asgi_task(self.cycle, app)
         else:

@@ -1,0 +1,72 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from models.features import FEATURES
+from models.layers import Dense, ReLU, Sigmoid
+from models.plain_row import MOST_UNITS, plain_row
+from models.scaler import StandardScaler
+
+
+def network(rng, units, *, shared_bias=False):
+    hidden = Dense(rng.normal(size=(8, units)), rng.normal(size=1 if shared_bias else units))
+    return [hidden, Sigmoid(), Dense(rng.normal(size=(units, 1)), rng.normal(size=1))]
+
+
+@pytest.fixture
+def scaler(rng):
+    return StandardScaler(rng.normal(size=8), rng.uniform(0.5, 2.0, size=8))
+
+
+@pytest.mark.parametrize("shared_bias", [False, True])
+@pytest.mark.parametrize("units", [1, 4, MOST_UNITS])
+def test_a_row_in_plain_python_has_the_networks_output(rng, scaler, units, shared_bias):
+    layers = network(rng, units, shared_bias=shared_bias)
+    rows = rng.normal(scale=3.0, size=(50, 8))
+
+    plain = plain_row(scaler, layers)
+
+    outputs = scaler.transform(rows)
+    for layer in layers:
+        outputs = layer.forward(outputs)
+    assert_allclose([plain.output(row) for row in rows.tolist()], outputs[:, 0], rtol=1e-12)
+
+
+def test_other_networks_and_encoders_have_no_plain_form(rng, scaler):
+    hidden, sigmoid, output = network(rng, 4)
+    two_outputs = Dense(np.ones((4, 2)), np.ones(2))
+
+    assert plain_row(scaler, network(rng, MOST_UNITS + 1)) is None
+    assert plain_row(scaler, [hidden, ReLU(), output]) is None
+    assert plain_row(scaler, [hidden, sigmoid, two_outputs]) is None
+    assert plain_row(scaler, [output]) is None
+    assert plain_row(object(), [hidden, sigmoid, output]) is None
+
+
+def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):
+    """All over the physical bounds, with warnings and at each level."""
+    lowest = np.array([feature.lowest for feature in FEATURES])
+    highest = np.array([feature.maximum for feature in FEATURES])
+    rows = np.vstack([saved.golden_rows, rng.uniform(lowest, highest, size=(200, 8))])
+
+    for level in saved.model.interval.levels.tolist():
+        estimate, warnings = saved.model.answer(rows, level)
+        alone = [saved.model.answer_row(row, level) for row in rows.tolist()]
+
+        assert_allclose([answer[:3] for answer in alone], np.transpose(estimate), atol=1e-12)
+        assert [answer.warnings for answer in alone] == warnings
+
+
+def test_a_level_that_was_not_calibrated_is_refused_for_one_row_too(saved):
+    with pytest.raises(ValueError, match=r"the level must be one of"):
+        saved.model.answer_row(saved.golden_rows[0].tolist(), 0.85)
+
+
+def test_a_changed_network_changes_what_one_row_is_answered(saved, other):
+    row = saved.golden_rows[0].tolist()
+
+    changed = replace(saved.model, network=other.network)
+
+    assert changed.answer_row(row).prediction == 2 * saved.model.answer_row(row).prediction
