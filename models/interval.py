@@ -1,6 +1,6 @@
 """From a network's outputs to predictions and how sure they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -53,11 +53,14 @@ class ResidualInterval:
 
     levels: FloatArray  # (k,), ascending
     half_widths: FloatArray  # (k,), 100,000 USD, 0 or above
+    _half_width_at: dict[float, float] = field(init=False, repr=False)  # by level
 
     def __post_init__(self) -> None:
         check_levels(self.levels)
         if self.half_widths.shape != self.levels.shape or (self.half_widths < 0).any():
             raise ValueError(f"the half-widths must be 0 or above, however: {self.half_widths}")
+        by_level = dict(zip(self.levels.tolist(), self.half_widths.tolist(), strict=True))
+        object.__setattr__(self, "_half_width_at", by_level)
 
     def estimate(self, outputs: FloatArray, level: float) -> Estimate:
         predictions = outputs[:, 0]
@@ -66,7 +69,9 @@ class ResidualInterval:
 
     def half_width(self, level: float) -> float:
         """Half of the interval at a level, 100,000 USD; raises ValueError at another level."""
-        return float(self.half_widths[index_of(level, self.levels)])
+        if level not in self._half_width_at:
+            index_of(level, self.levels)
+        return self._half_width_at[level]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.is_refused = False
         self._may_be_kept = False
         self._is_chunked = False
+        self._is_old = False  # HTTP/1.0
         self._body_left = 0  # bytes of the body that are still to come, where that is known
         self._host: bytes | None = None  # the last one that was accepted
         self.running: RequestResponseCycle | None = None  # the one that is being answered
@@ -244,12 +245,13 @@ class StrictProtocol(HttpToolsProtocol):
                 codings.append(value.lower())
         self._is_chunked = bool(codings)
         version = self.parser.get_http_version()
+        self._is_old = version == "1.0"
         if version not in ("1.1", "1.0") or codings not in ([], [b"chunked"]):
             return MALFORMED
-        if version == "1.0" and codings:
+        if self._is_old and codings:
             return MALFORMED
         if len(hosts) != 1:
-            return None if version == "1.0" and not hosts else NO_HOST
+            return None if self._is_old and not hosts else NO_HOST
         return self._misnamed(hosts[0])
 
     def _misnamed(self, host: bytes) -> Refusal | None:
@@ -303,7 +305,7 @@ class StrictProtocol(HttpToolsProtocol):
             and (self.cycle is None or self.cycle.response_complete)
             and not (self._is_chunked or self.expect_100_continue)
             and not (self.pipeline or self.flow.write_paused)
-            and self.parser.get_http_version() == "1.1"
+            and not self._is_old
             and self.parser.should_keep_alive()
         )
 
