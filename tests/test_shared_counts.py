@@ -24,7 +24,7 @@ with share_counts():
     text = python(
         "from app.exposition import *; from app.loaded_models import *; from pathlib import Path;"
         "models = load_models(Path('models/saved'), None);"
-        "print(expose(models, 'text/plain', ready=True).body.decode())"
+        "print(expose(models, 'text/plain', 1, ready=True).body.decode())"
     )
 print(json.dumps([str(directory), directory.exists(), [*map(str, directory.glob("*"))], text]))
 """  # fmt: skip
