@@ -1,14 +1,16 @@
 # Everything is set up in .venv from the hash-locked files in locks/; nothing else is touched.
 # The large libraries that the recipes are compared with stay apart from it, in .venv-compare, and so
-# does what looks for advisories, in .venv-audit.
+# does what looks for advisories, in .venv-audit. The model servers that this one is measured beside are
+# each in a .venv-NAME, from benchmarks/peers/NAME/requirements.txt.
 
 BIN := .venv/bin
+PEERS := mlserver bentoml litserve mlflow
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test test-cluster fuzz soak audit train bench compare format lock openapi screenshots
+.PHONY: serve test test-cluster fuzz soak audit train bench bench-peers compare format lock openapi screenshots
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
@@ -56,6 +58,9 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.batches
 
+bench-peers: .venv/bench $(foreach peer,$(PEERS),.venv-$(peer)/peer)
+	$(BIN)/python -m benchmarks.peers
+
 compare: .venv-compare/compare
 	.venv-compare/bin/python -m training compare
 	.venv-compare/bin/python -m training compare --split blocked
@@ -81,6 +86,11 @@ lock: .venv/bin/python
 			--no-header --no-annotate $$([ $$extra = service ] || echo --extra $$extra) \
 			pyproject.toml --output-file locks/$$extra.txt || exit; \
 	done
+	for peer in $(PEERS); do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+			--no-header --no-annotate benchmarks/peers/$$peer/requirements.in \
+			--output-file benchmarks/peers/$$peer/requirements.txt || exit; \
+	done
 
 models/saved/notebook: .venv/training
 	$(BIN)/python -m training notebook
@@ -97,6 +107,10 @@ models/saved/notebook: .venv/training
 	$(INSTALL) --requirement $<
 	touch $@
 
-.venv/bin/python .venv-compare/bin/python .venv-audit/bin/python:
+.venv-%/peer: benchmarks/peers/%/requirements.txt .venv-%/bin/python
+	$(INSTALL) --requirement $<
+	touch $@
+
+.venv/bin/python .venv-compare/bin/python .venv-audit/bin/python $(PEERS:%=.venv-%/bin/python):
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer must be installed, however none was found." >&2; exit 1; }
 	$(PYTHON) -m venv $(@:/bin/python=)

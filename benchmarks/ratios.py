@@ -30,13 +30,18 @@ def ratio(figures: Figures, name: str, base: str) -> str:
     return f"{median:.2f}" if (upper - lower) / median <= MOST_SPREAD else "noisy"
 
 
-def table(figures: Figures, base: str, unit: str) -> str:
-    """Each median with its range, and its ratio to the one that is the base."""
-    lines = [f"| | {unit} | range | of {base} |", "| --- | ---: | ---: | ---: |"]
+def table(figures: Figures, base: str, unit: str, *, times: bool = False) -> str:
+    """Each median with its range, and its ratio to the one that is the base.
+
+    With `times`, the other way round: how many times as much the base is.
+    """
+    heading = f"{base} / it" if times else f"of {base}"
+    lines = [f"| | {unit} | range | {heading} |", "| --- | ---: | ---: | ---: |"]
     for name, values in figures.items():
-        of_base = "1" if name == base else ratio(figures, name, base)
+        pair = (base, name) if times else (name, base)
+        told = "1" if name == base else ratio(figures, *pair)
         spread = f"{min(values):,.0f}-{max(values):,.0f}"
-        lines.append(f"| {name} | {statistics.median(values):,.0f} | {spread} | {of_base} |")
+        lines.append(f"| {name} | {statistics.median(values):,.0f} | {spread} | {told} |")
     return "\n".join(lines)
 
 

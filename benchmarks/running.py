@@ -1,14 +1,14 @@
 """Servers to measure, each a process of its own that is pinned to a core."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,10 @@ UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-acc
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server to measure, by what is started; {port} stands for a free port."""
+    """A server to measure, by what is started; {port} stands for a free port.
+
+    It is ready when it answers 200 at an address of its own.
+    """
 
     name: str
     arguments: Sequence[str]
@@ -29,6 +32,7 @@ class Contender:
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     script: Path = PROJECT / "benchmarks" / "predict.lua"
+    ready: str = "/readyz"
 
 
 def uvicorn(name: str, app: str) -> Contender:
@@ -50,6 +54,7 @@ def ours(
 def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
     """Start a server: its URL, its process, and after how many seconds it answered."""
     port = _free_port()
+    environment = {name: each.format(port=port) for name, each in contender.environment.items()}
     started = time.perf_counter()
     process = subprocess.Popen(
         [
@@ -57,13 +62,14 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
             *(contender.python, *(each.format(port=port) for each in contender.arguments)),
         ],
         cwd=PROJECT,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **contender.environment},
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_for(process, url, contender.name)
+        _wait_for(process, url + contender.ready, contender.name)
         yield url, process.pid, time.perf_counter() - started
     finally:
         process.terminate()
@@ -72,6 +78,8 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with suppress(ProcessLookupError):  # some leave processes of their own behind
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def resident_megabytes(pid: int) -> float:
@@ -88,10 +96,8 @@ def _wait_for(process: subprocess.Popen[bytes], url: str, name: str) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"{name} must start, however it ended with {process.returncode}")
         try:
-            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
-        except urllib.error.HTTPError:  # it has no such address, and answers
-            return
-        except OSError:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:  # it does not listen yet, or says that it is not ready
             time.sleep(POLL_SECONDS)
         else:
             return

@@ -67,6 +67,8 @@ def compare(
     figure: Callable[[str, Contender], float],
     unit: str,
     rounds: int = ROUNDS,
+    *,
+    times: bool = False,
 ) -> str:
     """A table of one figure; all servers run at once, and are asked in turn."""
     with ExitStack() as stack:
@@ -75,7 +77,7 @@ def compare(
             contender.name: partial(figure, url, contender)
             for url, contender in zip(urls, contenders, strict=True)
         }
-        return table(in_turn(measures, rounds), contenders[0].name, unit)
+        return table(in_turn(measures, rounds), contenders[0].name, unit, times=times)
 
 
 def main() -> None:

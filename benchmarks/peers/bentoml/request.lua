@@ -1,0 +1,4 @@
+-- The data set's first row, as the argument of the API.
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"rows": [[8.3252, 41, 6.984127, 1.02381, 322, 2.555556, 37.88, -122.23]]}'

@@ -1,0 +1,23 @@
+"""The notebook model as MLflow's documentation has it: a model from code."""
+
+from typing import Any
+
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from models import SAVED_MODELS
+from models.arrays import FloatArray
+from models.storage import load_model
+
+
+class HousePrice(PythonModel):
+    """Rows (n, 8) in, predictions (n,) out."""
+
+    def load_context(self, context: Any) -> None:
+        self.model = load_model(SAVED_MODELS / "notebook").model
+
+    def predict(self, context: Any, model_input: FloatArray) -> FloatArray:
+        return self.model.predict(model_input)
+
+
+set_model(HousePrice())

@@ -1,0 +1,21 @@
+"""The notebook model as MLServer's documentation has it: an MLModel that decodes and encodes."""
+
+from mlserver import MLModel
+from mlserver.codecs import NumpyCodec
+from mlserver.types import InferenceRequest, InferenceResponse
+
+from models import SAVED_MODELS
+from models.storage import load_model
+
+
+class HousePrice(MLModel):
+    """Rows (n, 8) in, predictions (n, 1) out, in the Open Inference Protocol V2."""
+
+    async def load(self) -> bool:
+        self.model = load_model(SAVED_MODELS / "notebook").model
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        predictions = self.model.predict(NumpyCodec.decode_input(payload.inputs[0]))
+        output = NumpyCodec.encode_output("prediction", predictions.reshape(-1, 1))
+        return InferenceResponse(model_name=self.name, outputs=[output])
