@@ -19,7 +19,7 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # with more, they hold up each other
 
 # Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else. Then
 # replicas are rolled ten times under load, and each time one is killed.
