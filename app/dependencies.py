@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.documented import SHUTTING_DOWN_SENTENCE
 from app.loaded_models import LoadedModels, NamedModel
 from models.interval import DEFAULT_LEVEL
 
@@ -27,6 +28,16 @@ class IntervalQuery(ModelQuery):
 async def get_models(request: Request) -> LoadedModels:
     """The models that are loaded at this moment."""
     return cast("LoadedModels", request.app.state.models)
+
+
+async def require_ready(request: Request) -> None:
+    """A 503 while the service is shutting down."""
+    if request.app.state.draining:
+        raise HTTPException(
+            503,
+            SHUTTING_DOWN_SENTENCE,
+            headers={"Retry-After": "1"},
+        )
 
 
 ModelsDep = Annotated[LoadedModels, Depends(get_models)]

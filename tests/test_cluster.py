@@ -95,6 +95,16 @@ for path in paths:
 """
 
 
+def scoring(source, output, cluster):
+    """A run with the champion that goes on beside the test."""
+    return subprocess.Popen(
+        [sys.executable, *command(source, output, cluster.address, model="champion")],
+        cwd=PROJECT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def assert_answered_as_alone(output, sources, model="notebook"):
     """The partitions of a file, one after the other, are what the command answers by itself."""
     sources = sorted(sources)
@@ -154,15 +164,7 @@ def test_every_row_is_scored_once_and_as_alone_though_a_worker_is_killed(
 
     with (
         cluster.client() as client,
-        subprocess.Popen(
-            [
-                sys.executable,
-                *command(inputs / "*", output, cluster.address, model="champion"),
-            ],
-            cwd=PROJECT,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
+        scoring(inputs / "*", output, cluster) as process,
     ):
         wait_for(lambda: receipts(output), process)
         name = wait_for(lambda: stopped_at_work(cluster, client), process)
@@ -311,15 +313,7 @@ def test_a_scheduler_that_goes_away_is_told_in_a_sentence(tmp_path, inputs, rows
 
     with (
         cluster_of(1, tmp_path) as cluster,
-        subprocess.Popen(
-            [
-                sys.executable,
-                *command(inputs / "*.csv", out, cluster.address, model="champion"),
-            ],
-            cwd=PROJECT,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
+        scoring(inputs / "*.csv", out, cluster) as process,
     ):
         wait_for(lambda: receipts(out), process)
         cluster.scheduler.kill()

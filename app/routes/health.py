@@ -1,8 +1,11 @@
 """Whether the process lives, and whether it should be sent requests."""
 
-from fastapi import APIRouter, HTTPException, Request
+from typing import Any
 
-from app.documented import SHUTTING_DOWN, SHUTTING_DOWN_SENTENCE
+from fastapi import APIRouter, Depends
+
+from app.dependencies import require_ready
+from app.documented import SHUTTING_DOWN
 from app.schemas import Health
 
 router = APIRouter(tags=["health"])
@@ -14,14 +17,11 @@ async def livez() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", summary="Should requests be sent?", responses=SHUTTING_DOWN)
-@router.get("/healthz", summary="The same as /readyz", responses=SHUTTING_DOWN, name="healthz")
-async def readyz(request: Request) -> Health:
+READY: dict[str, Any] = {"responses": SHUTTING_DOWN, "dependencies": [Depends(require_ready)]}
+
+
+@router.get("/readyz", summary="Should requests be sent?", **READY)
+@router.get("/healthz", summary="The same as /readyz", name="healthz", **READY)
+async def readyz() -> Health:
     """The models are loaded, and the service is not shutting down."""
-    if request.app.state.draining:
-        raise HTTPException(
-            503,
-            SHUTTING_DOWN_SENTENCE,
-            headers={"Retry-After": "1"},
-        )
     return Health(status="ready")

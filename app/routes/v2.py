@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from app import __version__, media_types
-from app.dependencies import ModelsDep
+from app.dependencies import ModelsDep, require_ready
 from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
 from app.loaded_models import NamedModel
 from app.model_header import MODEL_HEADER_TOLD
@@ -100,16 +100,6 @@ async def require_version(model: ModelDep, version: str) -> None:
     if version != model.saved.version:
         raise HTTPException(
             404, f"The version must be {model.saved.version}, however another one came."
-        )
-
-
-async def require_ready(request: Request) -> None:
-    """A 503 while the service is shutting down."""
-    if request.app.state.draining:
-        raise HTTPException(
-            503,
-            SHUTTING_DOWN_SENTENCE,
-            headers={"Retry-After": "1"},
         )
 
 
