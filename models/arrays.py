@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 
+ComplexArray = NDArray[np.complexfloating[Any, Any]]
+"""Places on the map."""
+
 BoolArray = NDArray[np.bool_]
 
 Indices = NDArray[np.intp]

@@ -102,7 +102,8 @@ class QuantileInterval:
         index = index_of(level, self.levels)
         predictions = outputs[:, 0]
         lower, upper = quantiles_of(outputs, index)
-        margins = self.margins[np.searchsorted(self.edges, predictions), index] * (upper - lower)
+        groups = self.edges.searchsorted(predictions)
+        margins = self.margins[:, index].take(groups) * (upper - lower)
         estimate = np.empty((3, len(outputs)))
         estimate[0] = predictions
         np.minimum(lower - margins, predictions, out=estimate[1])

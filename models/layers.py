@@ -8,7 +8,7 @@ Squire and Trapp, "Using Complex Variables to Estimate Derivatives of Real Funct
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -38,8 +38,8 @@ class Layer(Protocol):
 class Dense:
     """An affine layer, Y = X W + b, with X (batch, fan_in) and Y (batch, fan_out).
 
-    Computed as Y^T = W^T X^T: the same product, laid out unit by unit, so that whatever follows
-    element by element runs along the batch in contiguous memory.
+    Y is laid out in memory as X is: where that is unit by unit, whatever follows element by element
+    runs along the batch.
     """
 
     weights: FloatArray  # W, (fan_in, fan_out)
@@ -59,7 +59,9 @@ class Dense:
         return {"weights": self.weights, "biases": self.biases}
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        return (self.weights.T @ inputs.T).T + self.biases
+        order: Literal["C", "F"] = "C" if inputs.flags.c_contiguous else "F"
+        outputs: FloatArray = np.matmul(inputs, self.weights, order=order) + self.biases
+        return outputs
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray

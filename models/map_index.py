@@ -1,72 +1,86 @@
-"""Which rows are around a place on the map, without looking at all of them."""
+"""Which rows are around a place on the map, without looking at all of them.
+
+A place is a complex number, kilometres east + kilometres north j, so that |a - b| is a distance.
+"""
 
 import math
 
 import numpy as np
 
-from models.arrays import FloatArray, Indices
+from models.arrays import ComplexArray, FloatArray, Indices
 
-BOX_ROWS = 32  # all boxes but the last are full
+BOX_ROWS = 16  # all boxes but the last are full
 
 # What is as far as a limit, give or take its rounding, is around.
 ROUNDING_SHARE = 1.0 + 1e-9
-ROUNDING_SQUARE = 1e-6  # km^2
+ROUNDING_KILOMETRES = 1e-6
 
 
 class MapIndex:
-    """Rows in places (n, 2), to find the `count` nearest of a place, and all that tie with them.
+    """Rows in places (n,), to find the `count` nearest of a place, and all that tie with them.
 
     The rows are packed into boxes: sorted into strips from west to east, and within each strip from
     south to north (Leutenegger, Lopez and Edgington, "STR: A Simple and Efficient Algorithm for
-    R-Tree Packing", ICDE 1997). Where the farthest corner of enough boxes is within some distance,
-    enough rows are, and no box needs to be looked into that begins beyond it.
+    R-Tree Packing", ICDE 1997). By the triangle inequality, what is within some distance of the
+    nearest box's centre is within that and the way to there; no box needs to be looked into that
+    begins beyond it.
     """
 
-    def __init__(self, places: FloatArray, count: int) -> None:
+    def __init__(self, places: ComplexArray, count: int) -> None:
         self._count = min(count, len(places))
         rows = _pack(places)
         boxes = math.ceil(len(rows) / BOX_ROWS)
         missing = boxes * BOX_ROWS - len(rows)
-        self._enough = min(math.ceil((self._count + missing) / BOX_ROWS), boxes)
         self._rows = np.pad(rows, (0, missing), mode="edge").reshape(boxes, BOX_ROWS)
-        self._places = places.T.take(self._rows, axis=1)  # (2, boxes, BOX_ROWS)
-        low, high = self._places.min(axis=2), self._places.max(axis=2)
-        self._centres, self._halves = (low + high) / 2.0, (high - low) / 2.0
-        self._places[:, -1, BOX_ROWS - missing :] = np.inf  # no row
+        self._places = places.take(self._rows)
+        self._centres = _centres(self._places)
+        self._radii = np.abs(self._places - self._centres[:, np.newaxis]).max(axis=1)
+        self._places[-1, BOX_ROWS - missing :] = np.inf  # no row
+        self._spans: dict[int, float] = {}
 
-    def around(self, place: FloatArray) -> tuple[Indices, FloatArray]:
-        """The rows around a place (2,), ascending, and their squared distances from it."""
-        boxes = self._boxes_around(place[:, np.newaxis])
-        steps = self._places.take(boxes, axis=1)
-        steps -= place[:, np.newaxis, np.newaxis]
-        steps *= steps
-        squares = (steps[0] + steps[1]).ravel()
-        near = _within(squares, squares, self._count)
-        rows = self._rows.take(boxes, axis=0).take(near)
-        order = rows.argsort()
-        return rows.take(order), squares.take(near.take(order))
+    def around(self, place: complex) -> tuple[Indices, FloatArray]:
+        """The rows around a place, and how many kilometres they are from it; in any order."""
+        boxes = self._boxes_around(place)
+        kilometres = np.abs(self._places.take(boxes, axis=0) - place).ravel()
+        near = (kilometres <= _limit(kilometres, self._count)).nonzero()[0]
+        return self._rows.take(boxes, axis=0).take(near), kilometres.take(near)
 
-    def _boxes_around(self, place: FloatArray) -> Indices:
-        """The boxes that can hold rows around a place (2, 1)."""
-        steps = np.abs(self._centres - place)
-        beginnings = np.maximum(steps - self._halves, 0.0)
-        beginnings *= beginnings
-        steps += self._halves  # to the farthest corners
-        steps *= steps
-        return _within(beginnings[0] + beginnings[1], steps[0] + steps[1], self._enough)
+    def _boxes_around(self, place: complex) -> Indices:
+        """The boxes that can hold rows around a place."""
+        kilometres = np.abs(self._centres - place)
+        nearest = int(kilometres.argmin())
+        limit = kilometres[nearest] + self._span(nearest)
+        kilometres -= self._radii
+        boxes: Indices = (kilometres <= limit).nonzero()[0]
+        return boxes
 
-
-def _within(squares: FloatArray, limits: FloatArray, count: int) -> Indices:
-    """Which squared distances are within the limit that comes at the place `count`, from below."""
-    limit = np.partition(limits, count - 1)[count - 1]
-    near: Indices = (squares <= limit * ROUNDING_SHARE + ROUNDING_SQUARE).nonzero()[0]
-    return near
+    def _span(self, box: int) -> float:
+        """The distance from a box's centre within which enough rows are; looked for once."""
+        if box not in self._spans:
+            kilometres = np.abs(self._places - self._centres[box]).ravel()
+            self._spans[box] = _limit(kilometres, self._count)
+        return self._spans[box]
 
 
-def _pack(places: FloatArray) -> Indices:
+def _limit(kilometres: FloatArray, count: int) -> float:
+    """The distance within which the nearest `count` are, and what ties with them."""
+    farthest = float(np.partition(kilometres, count - 1)[count - 1])
+    return farthest * ROUNDING_SHARE + ROUNDING_KILOMETRES
+
+
+def _pack(places: ComplexArray) -> Indices:
     """The rows in an order in which each BOX_ROWS of them are close together."""
     boxes = math.ceil(len(places) / BOX_ROWS)
     strip_rows = math.ceil(math.sqrt(boxes)) * BOX_ROWS
-    from_west = places[:, 0].argsort(kind="stable")
+    from_west = places.real.argsort(kind="stable")
     strips = np.split(from_west, range(strip_rows, len(places), strip_rows))
-    return np.concatenate([strip[places[strip, 1].argsort(kind="stable")] for strip in strips])
+    return np.concatenate([strip[places[strip].imag.argsort(kind="stable")] for strip in strips])
+
+
+def _centres(places: ComplexArray) -> ComplexArray:
+    """The middle of each box, (boxes,), between its outermost places (boxes, rows)."""
+    east, north = (
+        (along.min(axis=1) + along.max(axis=1)) / 2.0 for along in (places.real, places.imag)
+    )
+    centres: ComplexArray = east + 1j * north
+    return centres

@@ -1,69 +1,70 @@
-"""What the neighbours cost: the nearest training rows, summed up as inputs of a network.
+"""What the neighbours cost: the training rows around a row, summed up as inputs of a network.
 
-A block group's neighbours are looked for by three distances: on the map alone, and on the map with
-the unlikeness of the other columns added, so that a like block group further away may count as
-nearer. For each distance, several weightings of the neighbours give mean, spread and share of
-capped prices, their distances, and how they differ from the row.
+The nearer a training row is, the more it counts; and being near has three meanings: on the map
+alone, and on the map with the unlikeness of the other columns added, so that a like block group
+further away may count as nearer. By each meaning, weightings that fall off more or less steeply
+give mean, spread and share of capped prices, the neighbours' distance and how many they are, and
+how they differ from the row.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, field, replace
+from typing import Any, overload
 
 import numpy as np
 
-from models.arrays import FloatArray, Indices
+from models.arrays import ComplexArray, FloatArray, Indices
 from models.features import FEATURES
-from models.nearest import Neighbours, NeighbourSearch
+from models.map_index import MapIndex
 
-NEIGHBOURS = 32
-AROUND = 128  # rows nearest on the map, of which the neighbours are taken
-RANKS = (1, 2, 4, 8, 16, 32)  # the mean of the nearest 1, 2, 4, ... neighbours
-POWERS = (1, 2, 4)  # the mean weighted by 1 / distance^power; each is the square of the last
-DIFFERENCES_OF = (0, 3, 8)  # the weightings that tell the differences of the columns, too
+AROUND = 128  # rows nearest on the map, and what ties with them: the neighbours
+CLOSE = 0.1  # of a reach, or of a kilometre on the map alone: nearer than that counts little more
+POWERS = (1, 2, 4, 8)  # of 1 / distance, each the square of the one before
 CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
-THE_SAME = 1e-3  # km, by the widest reach: the row itself, give or take its rounding
+THE_SAME = 1e-3  # km, by the last reach: the row itself, give or take its rounding
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
-CHUNK = 128  # rows at a time, so that what is computed of them stays in the cache
+LEAST_SPREAD = 0.01  # 100,000 USD; so that the root of a spread is smooth
 # Of what a logarithm is taken; an income may be 0, and the age's is not used.
 SMALLEST = np.array([0.1, 0.1, 0.0, 0.0, 0.0, 0.0])
 
+NEAREST = len(FEATURES)  # where the inputs tell the distance to the nearest neighbour
+FEWEST = 2  # reference rows, so that one that is not its own neighbour has another
+
 # The numbers that are known of a neighbour, and where each stands.
 PRICE, SQUARE, IS_CAPPED = 0, 1, 2
-COLUMNS = slice(3, 11)
-ONE = 11  # a mean of ones is 1: what the others are divided by
-LOG_KILOMETRES, LOG_DISTANCE = 12, 13
-OF_ALL = (LOG_KILOMETRES, PRICE, SQUARE, IS_CAPPED, LOG_DISTANCE)
-OF_SOME = (*OF_ALL, *range(COLUMNS.start, COLUMNS.stop))
-TOLD = np.array(
-    [
-        14 * weighting + number
-        for weighting in range(len(RANKS) + len(POWERS))
-        for number in (OF_SOME if weighting in DIFFERENCES_OF else OF_ALL)
-    ]
-)
-"""Of the means by each weighting, one after the other, those that the network is told."""
+STEPS = slice(3, 11)  # from the row's own columns to the neighbour's
+LOG_KILOMETRES = 11
+ONE = 12  # a sum of ones is the sum of the weights: what the other sums are divided by
+NUMBERS = 13
 
-KM_PER_DEGREE = 111.2
 REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, California's middle
-EAST_PER_NORTH = float(np.cos(np.radians(REFERENCE_LATITUDE)))  # a degree's length, relatively
-"""The scale of the map: kilometres from the middle, to within a tenth all over the state."""
+KM_NORTH = 111.2  # a degree of latitude
+KM_EAST = KM_NORTH * math.cos(math.radians(REFERENCE_LATITUDE))
+"""The scale of the map: right to within a tenth all over the state."""
 
 
-def on_the_map(rows: FloatArray) -> FloatArray:
-    """Kilometres east and north of California's middle, (n, 2), of rows (n, 8)."""
-    places = np.empty((len(rows), 2))
-    places[:, 0] = (rows[:, 7] - REFERENCE_LONGITUDE) * EAST_PER_NORTH
-    places[:, 1] = rows[:, 6] - REFERENCE_LATITUDE
-    places *= KM_PER_DEGREE
-    return places
+@overload
+def on_the_map(latitude: float, longitude: float) -> complex: ...
+
+
+@overload
+def on_the_map(latitude: FloatArray, longitude: FloatArray) -> ComplexArray: ...
+
+
+def on_the_map(latitude: Any, longitude: Any) -> Any:
+    """Kilometres east + kilometres north j of California's middle, of degrees or arrays of them."""
+    east = (longitude - REFERENCE_LONGITUDE) * KM_EAST
+    north = (latitude - REFERENCE_LATITUDE) * KM_NORTH
+    return east + 1j * north
 
 
 def columns_of(rows: FloatArray) -> FloatArray:
     """What of rows (n, 8) is compared besides the place, (n, 8); logarithms of long tails."""
     columns = np.empty((len(rows), 8))
-    columns[:, :6] = np.log(np.maximum(rows[:, :6], SMALLEST))
+    np.maximum(rows[:, :6], SMALLEST, out=columns[:, :6])
+    np.log(columns[:, :6], out=columns[:, :6])
     columns[:, 1] = rows[:, 1]  # the age has no long tail
-    columns[:, 6] = columns[:, 4] - columns[:, 5]  # of the households: people / people in each
+    np.subtract(columns[:, 4], columns[:, 5], out=columns[:, 6])  # the households: people / each
     columns[:, 7] = rows[:, 0]  # the income as it is, beside its logarithm
     return columns
 
@@ -80,26 +81,34 @@ class NeighbourEncoder:
     reaches: FloatArray  # (distances,), km that a unit of unlikeness counts as; 0: the map alone
 
     # Derived once, and not saved.
-    _told: FloatArray = field(init=False, repr=False)  # (n, 12), of each reference row
-    _roots: FloatArray = field(init=False, repr=False)  # of the likeness, as a factor of columns
-    _search: NeighbourSearch = field(init=False, repr=False)
-    _units: FloatArray = field(init=False, repr=False)  # (distances, 1), of the distances
+    _map: MapIndex = field(init=False, repr=False)
+    _told: FloatArray = field(init=False, repr=False)  # (n, NUMBERS), of each reference row
+    _squared_reaches: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
+    _squared_units: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
+    _squared_close: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
 
     def __post_init__(self) -> None:
-        if len(self.reference_rows) <= NEIGHBOURS:
+        if len(self.reference_rows) < FEWEST:
             raise ValueError(
-                f"the reference rows must be more than {NEIGHBOURS}, "
+                f"the reference rows must be at least {FEWEST}, "
                 f"however they are {len(self.reference_rows)}"
             )
         if not (self.column_scale > 0).all():
             raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
-        places, columns = on_the_map(self.reference_rows), self.columns(self.reference_rows)
-        object.__setattr__(self, "_told", _told(self.reference_targets, columns))
-        object.__setattr__(self, "_roots", np.sqrt(self.likeness))
-        search = NeighbourSearch(places, columns * self._roots, self.reaches, AROUND)
-        object.__setattr__(self, "_search", search)
-        units = np.where(self.reaches > 0, self.reaches, 1.0)[:, np.newaxis]
-        object.__setattr__(self, "_units", units)
+        if (np.diff(self.reaches) <= 0).any():
+            raise ValueError(f"the reaches must ascend, however they are {self.reaches.tolist()}")
+        places = on_the_map(self.reference_rows[:, 6], self.reference_rows[:, 7])
+        told = _told(self.reference_targets, self.columns(self.reference_rows))
+        squared_reaches = (self.reaches**2)[:, np.newaxis]
+        squared_units = np.where(squared_reaches > 0, squared_reaches, 1.0)
+        for name, value in (
+            ("_map", MapIndex(places, AROUND)),
+            ("_told", told),
+            ("_squared_reaches", squared_reaches),
+            ("_squared_units", squared_units),
+            ("_squared_close", CLOSE**2 * squared_units),
+        ):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(
@@ -120,9 +129,11 @@ class NeighbourEncoder:
         )
 
     def columns(self, rows: FloatArray) -> FloatArray:
-        """Rows (n, 8) as standardised columns (n, 8), at most 5 standard deviations from 0."""
-        standardised = (columns_of(rows) - self.column_mean) / self.column_scale
-        return np.maximum(np.minimum(standardised, 5.0), -5.0)
+        """Rows (n, 8) as standardised columns (n, 8)."""
+        columns = columns_of(rows)
+        columns -= self.column_mean
+        columns /= self.column_scale
+        return columns
 
     def transform(self, rows: FloatArray, *, excluding: Indices | None = None) -> FloatArray:
         """Rows (n, 8) to inputs (n, inputs).
@@ -130,77 +141,80 @@ class NeighbourEncoder:
         A reference row that is the row itself, give or take rounding, is not its own neighbour;
         `excluding` (n,) names it where it is known.
         """
-        inputs = np.empty((len(rows), len(FEATURES) + len(self.reaches) * len(TOLD)))
-        for start in range(0, len(rows), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            inputs[chunk] = self._transform(
-                rows[chunk], None if excluding is None else excluding[chunk]
+        summaries = len(POWERS) * len(self.reaches)
+        inputs = np.empty((len(rows), NEAREST + 1 + summaries * NUMBERS))
+        inputs[:, :NEAREST] = columns = self.columns(rows)
+        sums = inputs[:, NEAREST + 1 :].reshape(len(rows), summaries, NUMBERS)  # the same memory
+        known = [None] * len(rows) if excluding is None else excluding.tolist()
+        for index, (latitude, longitude) in enumerate(rows[:, 6:].tolist()):
+            inputs[index, NEAREST] = self._sum_up(
+                on_the_map(latitude, longitude), columns[index], known[index], out=sums[index]
             )
+        _divide(sums)
         return inputs
 
     def kilometres(self, inputs: FloatArray) -> FloatArray:
         """How far the nearest neighbour on the map is, (n,), as told in inputs (n, inputs)."""
-        return np.exp(inputs[:, len(FEATURES)]) - NEARLY_ZERO
+        return np.exp(inputs[:, NEAREST]) - NEARLY_ZERO
 
-    def _transform(self, rows: FloatArray, excluding: Indices | None) -> FloatArray:
-        places, columns = on_the_map(rows), self.columns(rows)
-        shape = (len(rows), len(self.reaches), NEIGHBOURS)
-        distances, nearest = np.empty((*shape, 2)), np.empty(shape, dtype=np.intp)
-        for index, found in enumerate(self._find(places, columns * self._roots, excluding)):
-            distances[index, :, :, 0] = found.kilometres
-            distances[index, :, :, 1] = found.distances
-            nearest[index] = found.rows
-        distances[..., 1] /= self._units
-        numbers = np.concatenate(
-            [self._told.take(nearest, axis=0), np.log(distances + NEARLY_ZERO)], axis=3
-        )
-        summaries = _summaries(numbers, _weightings(distances[..., 1]), columns)
-        return np.concatenate([columns, summaries], axis=1)
+    def _sum_up(
+        self, place: complex, columns: FloatArray, itself: int | None, *, out: FloatArray
+    ) -> float:
+        """Sums of the neighbours' numbers by each weighting; the logarithm of the nearest's km."""
+        rows, kilometres = self._map.around(place)
+        numbers = self._told.take(rows, axis=0)
+        steps = numbers[:, STEPS]
+        steps -= columns
+        log_kilometres = np.log(kilometres + NEARLY_ZERO, out=numbers[:, LOG_KILOMETRES])
+        squares = self._squared_reaches * ((steps * steps) @ self.likeness)
+        squares += kilometres * kilometres
+        position = _position(itself, rows, squares)
+        if position is not None:
+            kilometres[position] = np.inf
+            squares[:, position] = np.inf
+        np.matmul(self._weights(squares), numbers, out=out)
+        return float(log_kilometres[kilometres.argmin()])
 
-    def _find(
-        self, places: FloatArray, columns: FloatArray, excluding: Indices | None
-    ) -> Iterator[Neighbours]:
-        """The neighbours of each row, of which a reference row that is the row itself is none."""
-        for index, place in enumerate(places):
-            found = self._search.find(place, columns[index], NEIGHBOURS + 1)
-            if excluding is not None:
-                itself = int(excluding[index])
-            else:
-                itself = found.rows[-1, 0] if found.distances[-1, 0] < THE_SAME else -1
-            yield found.without(itself)
+    def _weights(self, squares: FloatArray) -> FloatArray:
+        """How much each neighbour counts by its squared distances (reaches, k), (weightings, k)."""
+        weights = np.empty((len(POWERS), *squares.shape))
+        np.divide(self._squared_units, squares + self._squared_close, out=weights[1])
+        np.sqrt(weights[1], out=weights[0])
+        for index in range(2, len(POWERS)):
+            np.square(weights[index - 1], out=weights[index])
+        return weights.reshape(-1, squares.shape[1])
 
 
 def _told(prices: FloatArray, columns: FloatArray) -> FloatArray:
-    """The numbers (n, 12) of neighbours that do not depend on whose neighbours they are."""
-    ones = np.ones(len(prices))
-    return np.column_stack([prices, prices * prices, prices >= CAPPED, columns, ones])
+    """The numbers of neighbours, as far as they do not depend on whose neighbours they are."""
+    told = np.ones((len(prices), NUMBERS))
+    told[:, PRICE] = prices
+    told[:, SQUARE] = prices * prices + LEAST_SPREAD**2
+    told[:, IS_CAPPED] = prices >= CAPPED
+    told[:, STEPS] = columns
+    return told
 
 
-def _summaries(numbers: FloatArray, weights: FloatArray, columns: FloatArray) -> FloatArray:
-    """By each weighting: price, its spread, capped share, distances; of some, the differences.
+def _position(itself: int | None, rows: Indices, squares: FloatArray) -> int | None:
+    """Where among its neighbours (k,) a row itself stands, if it does.
 
-    Numbers are (m, reaches, neighbours, numbers), weights (m, reaches, weightings, neighbours) and
-    columns (m, 8); the summaries are (m, inputs).
+    It is a known one, or else the one at no distance, whatever unlikeness counts.
     """
-    means = weights @ numbers
-    means /= means[..., ONE : ONE + 1]
-    variance = means[..., SQUARE] - means[..., PRICE] * means[..., PRICE]
-    means[..., SQUARE] = np.sqrt(np.maximum(variance, 0.0) + 1e-4)
-    means[..., COLUMNS] -= columns[:, np.newaxis, np.newaxis]
-    by_reach = means.reshape(*means.shape[:2], -1).take(TOLD, axis=2)
-    return by_reach.reshape(len(columns), -1)
+    if itself is not None:
+        return int((rows == itself).argmax())
+    distances = squares[-1]
+    nearest = distances.argmin()
+    return int(nearest) if distances[nearest] < THE_SAME**2 else None
 
 
-def _weightings(distances: FloatArray) -> FloatArray:
-    """How much each neighbour counts, (m, reaches, weightings, neighbours), in some unit."""
-    weights = np.empty((*distances.shape[:2], len(RANKS) + len(POWERS), NEIGHBOURS))
-    weights[:, :, : len(RANKS)] = _RANK_WEIGHTS
-    inverse = weights[:, :, len(RANKS) :]
-    np.divide(1.0, distances + 2 * NEARLY_ZERO, out=inverse[:, :, 0])
-    for index in range(1, len(POWERS)):
-        np.square(inverse[:, :, index - 1], out=inverse[:, :, index])
-    return weights
+def _divide(sums: FloatArray) -> None:
+    """Turn sums (m, weightings, numbers) into means, a mean square into a spread, in place.
 
-
-_RANK_WEIGHTS = (np.arange(NEIGHBOURS) < np.array(RANKS)[:, np.newaxis]).astype(float)
-"""The nearest 1, 2, 4, ... neighbours alike, (ranks, neighbours)."""
+    In place of the ones there is the logarithm of the sum of weights: how many are how near.
+    """
+    weights = sums[..., ONE:].copy()
+    sums /= weights
+    np.log(weights, out=sums[..., ONE:])
+    prices, spread = sums[..., PRICE], sums[..., SQUARE]
+    spread -= prices * prices
+    np.sqrt(spread, out=spread)

@@ -18,7 +18,7 @@ from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.layers import Dense, ReLU, Standardise
 from models.members import MemberDense, MemberMean, MemberScale
-from models.neighbour_encoder import AROUND, NEIGHBOURS, NeighbourEncoder
+from models.neighbour_encoder import AROUND, FEWEST, POWERS, NeighbourEncoder
 from models.network import Network
 from models.shapley import Background
 from models.training_ranges import TrainingRanges
@@ -50,7 +50,7 @@ MINIMUM_ROWS = 100  # each fold of the calibration has its neighbours, each grou
 BACKGROUND_ROWS = 5  # of the training part, which the split has shuffled
 QUANTILE_WEIGHT = 2.0  # of each quantile's loss, beside the squared error
 PLAN = Plan(
-    epochs=16,
+    epochs=24,
     batch_size=256,
     learning_rate=1e-3,
     warm_up=0.05,
@@ -116,7 +116,7 @@ def build_views(encoder: NeighbourEncoder, *, rng: np.random.Generator) -> Float
         view = np.empty_like(views[0])
         for index in range(BLOCK_FOLDS):
             here, others = fold == index, np.flatnonzero(fold != index)
-            if len(others) <= NEIGHBOURS:  # a handful of blocks, all in one fold
+            if len(others) < FEWEST:  # a handful of blocks, all in one fold
                 view[here] = views[0][here]
             else:
                 view[here] = encoder.among(others).transform(rows[here])
@@ -223,18 +223,30 @@ TRIED = (
     Tried("dropout in every hidden layer", "random .05 worse: it scales badly with neighbours"),
     Tried("dropout of a half in the last layer", "RMSE alike, intervals 17 % wider"),
     Tried("local ridge regression among the neighbours", "-.001 to +.0015"),
-    Tried("kernels of likeness and distance, 322 inputs", "-.001, for half as many inputs again"),
+    Tried(
+        "means of the nearest 1, 2, 4, ... 32 neighbours beside the weighted ones, 215 inputs",
+        "random alike, blocked .005 worse, half as long again for a row",
+    ),
+    Tried("five powers, up to 1 / distance^16", "random alike, blocked .006 better to .006 worse"),
+    Tried("three powers, without 1 / distance", "random alike, intervals 1 % wider"),
+    Tried("differences told by one or two of the four powers", "alike; intervals 1 to 2 % wider"),
+    Tried("half or twice as close a distance at which nearer counts no more", "alike"),
+    Tried("columns held within 5 standard deviations", "random .002 worse, blocked alike"),
     Tried("piecewise-linear bins of the columns", "-.003 to +.001"),
     Tried("neighbours by the map alone, 128 of them", ".0016 worse"),
+    Tried("the 256 rows around", "alike"),
+    Tried("the 64 rows around", "random alike, blocked .006 worse"),
     Tried(
-        "neighbours of all rows, of the 256 around", "random .002 worse, blocked up to .006 better"
+        "hidden layers of 128, 160 or 256 units",
+        "alike; intervals 4 and 2 % wider, 1 to 2 % narrower",
     ),
-    Tried("neighbours of the 64 around", "random alike, blocked .006 worse"),
-    Tried("hidden layers of 128 or 256 units", "alike; intervals 4 % wider, 1 to 2 % narrower"),
     Tried("hidden layers of 192, 128 and 128 units", ".0005 worse, intervals 2 % wider"),
     Tried("one member, two members", ".015 and .005 worse"),
     Tried("two hidden layers", ".0011 worse, intervals 2 % wider"),
-    Tried("8 or 16 members, 32 epochs, twice the learning rate", "no better"),
+    Tried("8 or 16 members, twice the learning rate", "no better"),
+    Tried("16 epochs, 32 epochs", "random .0014 and .0009 worse; blocked .008 worse, .005 better"),
+    Tried("half the dropout, twice the dropout", "random .0012 and .0011 worse"),
+    Tried("a fourth reach", "RMSE alike, blocked .005 worse, intervals 1 % narrower"),
     Tried("half mean, half median as the prediction", "RMSE .0008 worse, MAE .0022 better"),
 )
 """Judged by the RMSE (100,000 USD) on three random and four blocked splits inside the training part
@@ -243,8 +255,8 @@ of split 10; single runs, in which .002 is noise."""
 CHAMPION = Recipe(
     name="champion",
     hyperparameters={
-        "neighbours": NEIGHBOURS,
-        "around": AROUND,
+        "neighbours": AROUND,
+        "powers": list(POWERS),
         "likeness": list(LIKENESS),
         "reaches_km": list(REACHES),
         "masked_views": MASKED_VIEWS,
