@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test test-cluster fuzz soak audit train bench bench-peers compare format lock openapi screenshots
+.PHONY: serve test test-cluster fuzz soak overload audit train bench bench-peers compare format lock openapi screenshots
 
 serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
@@ -35,6 +35,10 @@ fuzz: .venv/test
 
 soak: .venv/test
 	$(BIN)/python -m tests.soak
+
+# Ten times as many requests as can be answered; wants two cores that do nothing else.
+overload: .venv/test
+	$(BIN)/python -m tests.overload
 
 # Writes build/sbom.json, then asks PyPI for the advisories of every locked version.
 audit: .venv-audit/audit

@@ -22,6 +22,7 @@ from app.reload import ReloadInPlace
 from app.routes import batch, explain, health, metrics, models, page, predict, reload, v2
 from app.routes.docs import add_docs
 from app.v2.statistics import StatisticsByModel
+from app.wire.overload import Turn
 from app.wire.prompt import Prompt
 from models import SAVED_MODELS
 
@@ -70,6 +71,7 @@ def create_app(
     enforce(app, access)
     app.state.access_log = log
     plain = access == EVERYONE and log is None
+    app.state.turn = Turn()
     app.state.prompt = Prompt(app.state) if plain else None
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope

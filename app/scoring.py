@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from app.busy import too_busy
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import DEFAULT_LEVEL, Estimate
@@ -20,8 +21,29 @@ SLICE_SECONDS = 0.003
 FIRST_SLICE, LARGEST_SLICE = 8, 16_384  # rows
 GROWTH = 4.0
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-"""One slice at a time, however many batches an event loop has; they take turns."""
+MOST_AT_WORK = 64  # batches that take turns, each of them thus five times a second
+
+
+class Turns:
+    """One slice at a time, however many batches an event loop has; they take turns."""
+
+    def __init__(self) -> None:
+        self.slice = asyncio.Lock()
+        self.at_work = 0  # batches of more than a slice
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+def turns() -> Turns:
+    """Those of the running event loop."""
+    return _turns.setdefault(asyncio.get_running_loop(), Turns())
+
+
+def require_time() -> None:
+    """Raise an HTTPException, 503, where so many batches are at work that another would starve."""
+    if turns().at_work >= MOST_AT_WORK:
+        raise too_busy()
 
 
 class Pace:
@@ -83,18 +105,23 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
     The last of them may be of more rows than there are, to have the pace's multiple.
     """
     rows = _fill(rows, pace.multiple)
-    turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+    shared = turns()
+    is_long = len(rows) > pace.rows
     scores: list[T] = []
     start = 0
-    while start < len(rows) or not scores:
-        async with turn:
-            some = rows[start : start + pace.rows]
-            started = time.perf_counter()
-            scores.append(score(some))
-            if len(some) == pace.rows:  # a few rows at the end cost more than their share
-                pace.learn(len(some), time.perf_counter() - started)
-            await asyncio.sleep(0)
-        start += len(some)
+    shared.at_work += is_long
+    try:
+        while start < len(rows) or not scores:
+            async with shared.slice:
+                some = rows[start : start + pace.rows]
+                started = time.perf_counter()
+                scores.append(score(some))
+                if len(some) == pace.rows:  # a few rows at the end cost more than their share
+                    pace.learn(len(some), time.perf_counter() - started)
+                await asyncio.sleep(0)
+            start += len(some)
+    finally:
+        shared.at_work -= is_long
     return scores
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import ipaddress
+import resource
 import signal
 import socket
 import struct
@@ -44,6 +45,7 @@ class DrainingServer(uvicorn.Server):
         self.last = last
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
+        _allow_many_connections()
         log: AccessLog | None = self.app.state.access_log
         with log.writing() if log else contextlib.nullcontext():
             super().run(sockets)
@@ -119,6 +121,12 @@ def _config(app: FastAPI) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GIVE_UP_SECONDS,
     )
+
+
+def _allow_many_connections() -> None:
+    """As many as the system lets a process have; the usual thousand may all be silent ones."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _turn_away(listener: socket.socket) -> None:

@@ -54,7 +54,12 @@ def ours(
 def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
     """Start a server: its URL, its process, and after how many seconds it answered."""
     port = _free_port()
-    environment = {name: each.format(port=port) for name, each in contender.environment.items()}
+    # As it is where nobody has said otherwise: Python keeps what it has compiled.
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    for name, value in contender.environment.items():
+        environment[name] = value.format(port=port)
     started = time.perf_counter()
     process = subprocess.Popen(
         [
@@ -62,7 +67,7 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
             *(contender.python, *(each.format(port=port) for each in contender.arguments)),
         ],
         cwd=PROJECT,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

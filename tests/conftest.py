@@ -102,9 +102,9 @@ def lives(pid: int) -> bool:
 
 
 @contextmanager
-def serving(*arguments, stdout=None) -> Iterator[Server]:
+def serving(*arguments, stdout=None, program=("-m", "app")) -> Iterator[Server]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
+        [sys.executable, *program, "serve", "--port", "0", *arguments],
         cwd=PROJECT,
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -93,7 +93,7 @@ def test_the_example_row_stands_with_its_true_answer(document, client):
 def test_every_error_has_the_shape_of_its_address(document):
     responses = document["paths"]["/predict"]["post"]["responses"]
 
-    assert set(responses) == {"200", "404", "413", "415", "422", "500"}
+    assert set(responses) == {"200", "404", "413", "415", "422", "500", "503"}
     assert set(document["paths"]["/models/{name}"]["get"]["responses"]) == {"200", "404", "500"}
     for address, path in document["paths"].items():
         for operation in path.values():

@@ -434,6 +434,29 @@ def test_what_never_ends_takes_little_memory(server, first, some):
     assert resident_bytes(server.process, "VmHWM") - idle < 32 * MEBIBYTE
 
 
+@pytest.mark.parametrize(
+    "request_", [GET + b"\r\n", b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n"]
+)
+def test_many_clients_that_pipeline_and_read_nothing_take_little_memory(server, request_):
+    httpx.get(f"{server.url}/openapi.json")
+    idle = resident_bytes(server.process)
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    pipeline = request_ * 20_000
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(100)]
+        for connection in connections:
+            connection.settimeout(0)
+        for _ in range(20):
+            for connection in connections:
+                with contextlib.suppress(OSError):
+                    connection.send(pipeline)
+            time.sleep(0.05)
+
+        assert httpx.post(f"{server.url}/predict", json=ROW, timeout=60).status_code in (200, 503)
+        peak = resident_bytes(server.process, "VmHWM")
+    assert peak - idle < 32 * MEBIBYTE
+
+
 def test_a_thousand_silent_connections_take_little_and_stop_nothing(server):
     idle = resident_bytes(server.process)
     Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")

@@ -17,12 +17,14 @@ from app.batch.json_format import (
 from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
 from app.batch.scored import Scored, Scorer
 from app.batch.stream import Reader, StreamedAnswers, Writer, as_sentence, read_parts
+from app.busy import BUSY_DOCUMENTED
 from app.content import read_at_most, require_media_type
 from app.dependencies import BatchChosen, BatchChosenDep
 from app.documented import UNKNOWN_MODEL, Documented, refusal
 from app.media_types import ARROW, CSV, JSON, NDJSON
 from app.model_header import MODEL_HEADER_TOLD, model_header
 from app.rows import Rows
+from app.scoring import require_time
 from app.telemetry import count_answers, count_refused
 from models.csv_table import TableError
 
@@ -89,6 +91,7 @@ RESPONSES: Documented = {
         "The body as a whole is malformed, or the query is.",
         "The body must have a header, however it is empty.",
     ),
+    **BUSY_DOCUMENTED,
 }
 
 
@@ -115,6 +118,7 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
 
     All but JSON are answered while they come, and have no limit: read the answers while sending.
     """
+    require_time()
     media_type = require_media_type(request.headers, *MEDIA_TYPES)
     scorer = CountingScorer(chosen.model, chosen.level)
     if media_type == JSON:
@@ -124,6 +128,7 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
         parts = await _started(read_parts(request.stream(), reader))
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
+    require_time()  # also of those that have come together
     return StreamedAnswers(parts, scorer, writer, media_type=media_type)
 
 
@@ -135,6 +140,7 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
         raise HTTPException(413, TOO_LARGE) from error
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
+    require_time()  # also of those that have come together
     scored = [await scorer.score(rows) for rows in batch.parts]
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
     return Response(writer.write(scored), headers=model_header(scorer.model), media_type=JSON)

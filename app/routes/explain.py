@@ -3,6 +3,7 @@
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
+from app.busy import Places
 from app.dependencies import ChosenModelDep
 from app.model_header import model_header
 from app.routes.predict import RESPONSES
@@ -11,6 +12,7 @@ from app.strict_json import StrictJSONRoute
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns
+PLACES = Places(9)  # for that one and for those that wait, a second or two
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
@@ -23,11 +25,12 @@ async def explain(house: HouseFeatures, chosen: ChosenModelDep, response: Respon
     to the prediction.
     """
     response.headers.update(model_header(chosen))
-    # In a thread: 256 coalitions take long enough for other requests to notice.
     model = chosen.saved.model
-    baseline, contributions = await to_thread.run_sync(
-        model.explain, to_row(house), limiter=AT_ONCE
-    )
+    # In a thread: 256 coalitions take long enough for other requests to notice.
+    with PLACES:
+        baseline, contributions = await to_thread.run_sync(
+            model.explain, to_row(house), limiter=AT_ONCE
+        )
     return Explanation(
         prediction=baseline + contributions.sum(),
         baseline=baseline,

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.answer import answer_json
+from app.busy import BUSY_DOCUMENTED
 from app.dependencies import ChosenDep
 from app.documented import UNKNOWN_MODEL, Documented, refusal
 from app.model_header import MODEL_HEADER_TOLD, model_header
@@ -29,6 +30,7 @@ RESPONSES: Documented = {
         TOO_OLD,
         errors=[RefusedField(loc=["body", "HouseAge"], msg=TOO_OLD, type="less_than_equal")],
     ),
+    **BUSY_DOCUMENTED,
 }
 
 

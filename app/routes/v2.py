@@ -7,11 +7,12 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from app import __version__, media_types
+from app.busy import BUSY_INFERENCE
 from app.dependencies import ModelsDep, require_ready
 from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
 from app.loaded_models import NamedModel
 from app.model_header import MODEL_HEADER_TOLD
-from app.scoring import estimate_many
+from app.scoring import estimate_many, require_time
 from app.telemetry import count_answers
 from app.v2.body import TOO_LARGE, length_of_json, read_body
 from app.v2.inference import read_inference, respond
@@ -61,6 +62,7 @@ REFUSALS: Documented = {
         "The body is compressed by something else than gzip or deflate.",
         "The Content-Encoding must be gzip or deflate, however another one came.",
     ),
+    **BUSY_INFERENCE,
 }
 BYTES = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
 ANSWER: dict[int | str, dict[str, Any]] = {
@@ -195,6 +197,7 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
     with counting(counted):
         body = await read_body(request)
         inference = read_inference(body, length_of_json(request.headers, len(body)))
+        require_time()
         estimate = await estimate_many(model.saved.model, inference.rows)
         response = respond(inference, estimate.predictions, model)
         count_answers(model, inference.rows, estimate.predictions)

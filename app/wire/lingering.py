@@ -36,12 +36,13 @@ class LingeringTransport:
     def write(self, data: bytes) -> None:
         """Send, in order; a head at the end of this turn, or with what comes before that."""
         if self._head:
-            data, self._head = self._head + data, b""
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
         elif data.startswith(HEAD):
             self._head = data
             asyncio.get_running_loop().call_soon(self._write_head)
-            return
-        self._transport.write(data)
+        else:
+            self._transport.write(data)
 
     def write_whole(self, answer: bytes) -> None:
         """Send an answer with its head."""

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.answer import answer_json
+from app.busy import busy
 from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
@@ -34,6 +35,8 @@ from models.interval import DEFAULT_LEVEL
 PATH = "/predict"
 MEMBERS = len(FEATURES)
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
+BUSY_ANSWER = busy(PATH)
+BUSY_LINES = b"".join([b"%b: %b\r\n" % header for header in BUSY_ANSWER.raw_headers])
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
@@ -60,6 +63,14 @@ class Prompt:
             self._models = self._state.models
             self._targets = _targets(self._state.models)
         return target in self._targets
+
+    def turn_away(self, headers: Headers) -> bytes:
+        """The rest of an answer of status 503, after the server's own headers."""
+        count_request("POST", PATH, 503, 0.0)
+        return b"%bx-request-id: %b\r\n%b\r\n%b" % (
+            *(BUSY_LINES, request_id(headers)),
+            *(POLICY_LINE, bytes(BUSY_ANSWER.body)),
+        )
 
     def answer(self, target: bytes, headers: Headers, body: bytes) -> bytes | None:
         """The rest of an answer of status 200, after the server's own headers.

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import cast
 
 import httptools
+from fastapi import Response
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import (
@@ -20,10 +21,13 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from app.access.exempt import PROBES
+from app.busy import busy
 from app.errors import error_response
 from app.record.requests import RecordRequests
 from app.response_headers import Headers
 from app.wire.lingering import LingeringTransport
+from app.wire.overload import Turn
 from app.wire.patience import Patience
 from app.wire.prompt import Prompt
 from app.wire.refused import (
@@ -39,23 +43,30 @@ from app.wire.refused import (
     RefusedError,
 )
 
-PART_BYTES = 4096  # parsed at a time, a hundred small requests or a thousand tiny headers; and more
-# of a body whose length is known
+REQUESTS_BYTES = 1024  # parsed at a time between requests: a few dozens of the smallest
+PART_BYTES = (
+    4096  # parsed at a time within one, and read at a time; and more of a body whose length
+)
+# is known
+_received = memoryview(bytearray(HIGH_WATER_LIMIT))
+"""What has come for a connection; taken out of it before anything is read for another."""
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
+MOST_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
 
 
 class FixedHeaders:
-    """The headers that the server itself gives an answer of status 200, as bytes."""
+    """The headers that the server itself gives every answer, as bytes after a status line."""
 
-    __slots__ = ("closes", "headers", "lines")
+    __slots__ = ("closes", "headers", "of_answer", "of_busy")
 
     def __init__(self, headers: Headers) -> None:
         self.headers = headers
         self.closes = CLOSE_HEADER in headers
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        self.lines = b"".join([STATUS_LINE[HTTPStatus.OK], *lines])
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.of_answer = STATUS_LINE[HTTPStatus.OK] + lines
+        self.of_busy = STATUS_LINE[HTTPStatus.SERVICE_UNAVAILABLE] + lines
 
 
 class Intake(FlowControl):
@@ -86,6 +97,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(MOST_UNREAD_BYTES)
         self.transport = LingeringTransport(transport, self._is_cut_short)
         self.flow = Intake(transport, self)
         self.url = b""
@@ -103,6 +115,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.begun = self.answered = 0  # requests
         self.is_quiet = False  # since an answer
         self.patience = Patience(self)
+        self._turn: Turn = self.app.state.turn
         self._prompt: Prompt | None = self.app.state.prompt
         self._prompt_body: bytes | None = None  # of a request that may be answered promptly
         self._was_prompt = False  # whether one was, of the part that is parsed
@@ -125,13 +138,24 @@ class StrictProtocol(HttpToolsProtocol):
         cycle = self.cycle
         return cycle is not None and not (cycle.more_body or cycle.response_complete)
 
+    def get_buffer(self, _: int) -> memoryview:
+        """Where the next bytes go: asyncio's BufferedProtocol, of which uvloop asks the methods.
+
+        A pipeline that waits for its client to read is held as it was read; so it is read in small
+        pieces, of which thousands of connections may hold one.
+        """
+        return _received if self._body_left > 0 else _received[:PART_BYTES]
+
+    def buffer_updated(self, size: int) -> None:
+        self.data_received(bytes(_received[:size]))
+
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         self.is_quiet = False
         if self.transport.lingers:
             self.transport.drop(data)
             return
-        if len(data) <= PART_BYTES:
+        if len(data) <= REQUESTS_BYTES:
             self._feed(data)
         else:
             self.held = memoryview(data)
@@ -144,13 +168,17 @@ class StrictProtocol(HttpToolsProtocol):
             if self._was_prompt:  # other connections have their turn
                 self.loop.call_soon(self.feed_held)
                 break
-            size = max(PART_BYTES, min(self._body_left, HIGH_WATER_LIMIT))
+            part_bytes = REQUESTS_BYTES if self._is_between_requests() else PART_BYTES
+            size = max(part_bytes, min(self._body_left, HIGH_WATER_LIMIT))
             part, self.held = self.held[:size], self.held[size:]
             self._feed(part)
         if self.held:
             self.flow.pause_reading()
         elif self._takes_more():
             self.flow.resume_reading()
+
+    def _is_between_requests(self) -> bool:
+        return self.cycle is None or not self.cycle.more_body
 
     def _takes_more(self) -> bool:
         return not (
@@ -316,10 +344,12 @@ class StrictProtocol(HttpToolsProtocol):
             self._fixed_headers = fixed = FixedHeaders(self.server_state.default_headers)
         if fixed.closes or self._prompt is None:
             return False
-        rest = self._prompt.answer(self.url, self.headers, body)
-        if rest is None:
+        if self._turn.is_over():
+            self.transport.write_whole(fixed.of_busy + self._prompt.turn_away(self.headers))
+        elif (rest := self._prompt.answer(self.url, self.headers, body)) is not None:
+            self.transport.write_whole(fixed.of_answer + rest)
+        else:
             return False
-        self.transport.write_whole(fixed.lines + rest)
         self._prompt_body = None
         self._was_prompt = True
         self.headers = []
@@ -340,9 +370,16 @@ class StrictProtocol(HttpToolsProtocol):
     # What is answered by the app
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Remember which is running."""
+        """Remember which is running; turn it away where those before it have taken too long."""
         self.running = cycle
+        path = cycle.scope["path"]
+        if app is self.app and path not in PROBES and self._turn.is_over():
+            app = self._recorded(busy(path))
         super()._start_asgi_task(cycle, app)
+
+    def _recorded(self, answer: Response) -> ASGI3Application:
+        """Answers without the app, which is recorded nevertheless."""
+        return cast("ASGI3Application", RecordRequests(answer, self.app.state.access_log))
 
     def on_response_complete(self) -> None:
         # as uvicorn does, without its timer for each: an idle connection is looked at
@@ -379,7 +416,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.on_message_begin()  # for a scope of its own
         self.scope.update({"method": "GET", "path": path, "raw_path": raw_path})
         self.cycle = self._closing_cycle()
-        app = cast("ASGI3Application", RecordRequests(answer, self.app.state.access_log))
+        app = self._recorded(answer)
         if running is None or running.response_complete:
             self._start_asgi_task(self.cycle, app)
         else:

@@ -1,0 +1,38 @@
+"""How a request is refused that others leave no time for."""
+
+from fastapi import HTTPException, Response
+
+from app.documented import Documented, inference_error, refusal
+from app.errors import error_response
+
+RETRY_LATER = {"Retry-After": "1"}  # second
+BUSY = "The service must have time for a request, however others take all of it now."
+
+DESCRIPTION = "More requests have come than can be answered; this one can be sent again."
+BUSY_DOCUMENTED: Documented = refusal(503, DESCRIPTION, BUSY)
+BUSY_INFERENCE: Documented = inference_error(503, DESCRIPTION, BUSY)
+
+
+class Places:
+    """So many may be there at a time; whoever comes then is told to come again, by a 503."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+
+    def __enter__(self) -> None:
+        if not self._free:
+            raise too_busy()
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+def too_busy() -> HTTPException:
+    """A 503 that says when to try again."""
+    return HTTPException(503, BUSY, headers=RETRY_LATER)
+
+
+def busy(path: str) -> Response:
+    """The same as a response of an address."""
+    return error_response(path, 503, BUSY, headers=RETRY_LATER)

@@ -1,0 +1,210 @@
+"""python -m tests.overload: ten times as many requests as can be answered, and what becomes of them.
+
+First it is measured how many are answered a second when nobody sends more than that. Then requests
+are sent at ten times that rate whatever becomes of them (an open loop), over connections that are
+kept and over a new one for each; a probe is asked all the time. Client and server have a core each.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+import uvloop
+
+from tests.conftest import ROW, serving
+
+SECONDS = 8
+TIMES = 10
+CONNECTIONS = 64  # where the capacity is measured
+MOST_CONNECTIONS = 800  # at once, of the open loop; what finds none free is not sent
+PROBE_SECONDS = 0.05
+PROBE = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def post(path: str, content: object, *, close: bool = False) -> bytes:
+    body = json.dumps(content)
+    last = "Connection: close\r\n" if close else ""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{last}"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def kinds() -> dict[str, tuple[str, object]]:
+    rows = {"name": "features", "shape": [64, 8], "datatype": "FP64", "data": [*ROW.values()] * 64}
+    return {
+        "an explanation": ("/explain", ROW),
+        "64 rows by V2": ("/v2/models/champion/infer", {"inputs": [rows]}),
+        "one row": ("/predict", ROW),
+    }
+
+
+class Connection(asyncio.Protocol):
+    """Sends a request and tells the status and seconds of its answer; 0 where none came."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._started = 0.0
+        self._answer: asyncio.Future[tuple[int, float]] | None = None
+        self.is_open = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def ask(self, request: bytes) -> "asyncio.Future[tuple[int, float]]":
+        self._started = time.perf_counter()
+        self._answer = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) >= length:
+            self._received = b""
+            status = int(head[9:12])
+            if status == 503:
+                assert b"retry-after: 1" in head.lower(), head
+            self._tell(status)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_open = False
+        self._tell(0)
+
+    def _tell(self, status: int) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((status, time.perf_counter() - self._started))
+
+
+@dataclass
+class Outcome:
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    unsent: int = 0
+
+    def add(self, status: int, seconds: float) -> None:
+        self.statuses[status] += 1
+        self.seconds.setdefault(status, []).append(seconds)
+
+    def slow(self, status: int) -> str:
+        several = self.seconds.get(status, [])
+        if len(several) < 2:
+            return "-"
+        return f"{median(several) * 1e3:.0f}, {quantiles(several, n=100)[98] * 1e3:.0f}"
+
+
+async def connect(port: int) -> Connection:
+    _, connection = await asyncio.get_running_loop().create_connection(
+        Connection, "127.0.0.1", port
+    )
+    return connection
+
+
+async def capacity(port: int, request: bytes, *, keep: bool) -> float:
+    """Requests that are answered a second, when each client waits for its answers."""
+    outcome = Outcome()
+    until = time.monotonic() + SECONDS
+
+    async def client() -> None:
+        connection = await connect(port)
+        while time.monotonic() < until:
+            outcome.add(*await connection.ask(request))
+            if not keep:
+                connection = await connect(port)
+        connection.transport.close()
+
+    clients = 4 if b"/explain" in request else CONNECTIONS
+    await asyncio.gather(*(client() for _ in range(clients)))
+    assert outcome.statuses[200] == outcome.statuses.total(), outcome.statuses
+    return outcome.statuses[200] / SECONDS
+
+
+async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Outcome:
+    """What becomes of requests that are sent at a rate."""
+    outcome = Outcome()
+    free: list[Connection] = []
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def send() -> None:
+        connection = free.pop() if keep and free else None
+        try:
+            if connection is None or not connection.is_open:
+                connection = await connect(port)
+            outcome.add(*await connection.ask(request))
+        except OSError:
+            outcome.add(0, 0.0)
+            return
+        if keep and connection.is_open:
+            free.append(connection)
+        else:
+            connection.transport.close()
+
+    started = time.monotonic()
+    sent = 0
+    while (elapsed := time.monotonic() - started) < SECONDS:
+        while sent < elapsed * rate:
+            sent += 1
+            if len(under_way) >= MOST_CONNECTIONS:
+                outcome.unsent += 1
+                continue
+            task = asyncio.create_task(send())
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        await asyncio.sleep(0.001)
+    for task in under_way:
+        task.cancel()
+    for connection in free:
+        connection.transport.close()
+    return outcome
+
+
+async def probe(port: int, outcome: Outcome) -> None:
+    """Ask a probe, over and over."""
+    connection = await connect(port)
+    while True:
+        outcome.add(*await connection.ask(PROBE))
+        await asyncio.sleep(PROBE_SECONDS)
+
+
+async def measure(port: int, name: str, path: str, content: object, *, keep: bool) -> None:
+    request = post(path, content, close=not keep)
+    able = await capacity(port, request, keep=keep)
+    probes = Outcome()
+    probing = asyncio.create_task(probe(port, probes))
+    outcome = await overload(port, request, TIMES * able, keep=keep)
+    probing.cancel()
+    counts = outcome.statuses
+    print(
+        f"| {name}, {'kept' if keep else 'new'} | {able:,.0f} | "
+        f"{outcome.statuses.total() / SECONDS / able:.1f} | {counts[200] / SECONDS / able:.2f} | "
+        f"{counts[503] / SECONDS:,.0f} | {outcome.slow(200)} | {outcome.slow(503)} | "
+        f"{counts.total() - counts[200] - counts[503]} | "
+        f"{probes.slow(200)}, {probes.statuses.total() - probes.statuses[200]} |",
+        flush=True,
+    )
+    await asyncio.sleep(2)
+
+
+async def main() -> None:
+    print(
+        "| request, connection | answered/s | sent, times that | goodput, of that | 503/s | "
+        "answer ms (median, p99) | 503 ms | lost | probe ms, not 200 |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    )
+    with serving() as server:
+        os.sched_setaffinity(server.process.pid, {0})
+        os.sched_setaffinity(0, {1})
+        for name, (path, content) in kinds().items():
+            for keep in (True, False):
+                await measure(server.port, name, path, content, keep=keep)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

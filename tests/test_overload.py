@@ -1,0 +1,162 @@
+"""More requests than can be answered: some are turned away at once, and nobody starves."""
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import closing
+
+import httpx
+import numpy as np
+import pytest
+
+from app.access.exempt import PROBES
+from models import SAVED_MODELS
+from models.features import FEATURE_NAMES
+from models.storage import load_model
+from tests.conftest import ROW, serving
+from tests.fuzz.client import Connection
+from tests.test_prompt import RIGHT, both_ways, without_date
+
+ALWAYS_TOO_LATE = """
+import sys
+from app.__main__ import main
+from app.wire.overload import Turn
+Turn.is_over = lambda self: True
+sys.exit(main())
+"""
+"""The service, where every request has waited too long."""
+
+
+@pytest.fixture(scope="module")
+def too_late():
+    with serving("--default", "notebook", program=("-c", ALWAYS_TOO_LATE)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def champion():
+    return load_model(SAVED_MODELS / "champion").model
+
+
+def post(path, content):
+    body = json.dumps(content).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    return b"%bContent-Length: %d\r\n\r\n%b" % (head.encode(), len(body), body)
+
+
+def test_a_request_is_turned_away_with_503_and_told_when_to_come_again(too_late):
+    with httpx.Client(base_url=too_late.url) as client:
+        for path in ("/predict", "/explain", "/predict/batch"):
+            response = client.post(path, json=ROW)
+
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "1"
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json()["detail"].startswith("The service must have time for a request")
+        counts = client.get("/metrics")
+    assert counts.status_code == 503  # counts are not what a probe asks for
+
+
+def test_below_v2_a_request_is_turned_away_in_that_protocols_shape(too_late):
+    response = httpx.post(f"{too_late.url}/v2/models/notebook/infer", json={"inputs": []})
+
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    assert [*response.json()] == ["error"]
+
+
+def test_both_ways_turn_away_alike(too_late):
+    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT)):
+        assert whole.status == 503
+        assert whole.body == chunked.body
+        assert without_date(whole.head) == without_date(chunked.head)
+
+
+@pytest.mark.parametrize("path", sorted(PROBES))
+def test_probes_are_answered_however_late_it_is(too_late, path):
+    assert httpx.get(too_late.url + path).status_code == 200
+
+
+async def ask_together(port, requests, rounds, path="/readyz"):
+    """Each request over a connection of its own, all at once, a few times; and a probe meanwhile.
+
+    The answers to each request, and the statuses of the probe.
+    """
+    connections = [Connection(port) for _ in requests]
+    is_done = False
+
+    async def ask(connection, request):
+        return [await connection.exchange(request) for _ in range(rounds)]
+
+    async def probe():
+        statuses = []
+        with closing(Connection(port)) as connection:
+            while not is_done:
+                answer = await connection.exchange(
+                    b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode()
+                )
+                statuses.append(answer.status)
+        return statuses
+
+    probing = asyncio.create_task(probe())
+    try:
+        answers = await asyncio.gather(*map(ask, connections, requests))
+    finally:
+        is_done = True
+    for connection in connections:
+        connection.close()
+    return answers, await probing
+
+
+def check_statuses(answers):
+    """That all are answered, or turned away; how many of each."""
+    flat = [answer for several in answers for answer in several]
+    for answer in flat:
+        if answer.status == 503:
+            assert answer.headers["retry-after"] == "1"
+    counts = Counter(answer.status for answer in flat)
+    assert counts.keys() == {200, 503}
+    return counts
+
+
+def test_of_too_many_requests_some_are_turned_away_the_others_right_and_probes_answered(
+    server, champion, rng
+):
+    """Each of a few milliseconds, over 400 connections, so that a turn of all takes too long."""
+    rows = np.array([[*ROW.values()]]).repeat(16, axis=0)
+    rows[:, 0] = rng.uniform(1.0, 10.0, size=16)
+    tensor = {"name": "features", "shape": [16, 8], "datatype": "FP64", "data": rows.tolist()}
+    request = post("/v2/models/champion/infer", {"inputs": [tensor]})
+
+    answers, probes = asyncio.run(ask_together(server.port, [request] * 400, rounds=3))
+
+    counts = check_statuses(answers)
+    expected = champion.predict(rows)
+    for answer in (answer for several in answers for answer in several):
+        if answer.status == 200:
+            data = json.loads(answer.body)["outputs"][0]["data"]
+            np.testing.assert_allclose(data, expected, rtol=1e-12)
+    assert counts[200] >= 50
+    assert set(probes) == {200}
+    assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
+
+
+def test_of_too_many_explanations_those_that_would_wait_long_are_turned_away(server):
+    request = post("/explain?model=champion", ROW)
+
+    answers, probes = asyncio.run(ask_together(server.port, [request] * 20, rounds=1))
+
+    counts = check_statuses(answers)
+    assert counts[200] >= 8
+    assert set(probes) == {200}
+
+
+def test_of_too_many_batches_those_that_would_starve_are_turned_away(server):
+    columns = {name: [ROW[name]] * 60 for name in FEATURE_NAMES}
+    request = post("/predict/batch?model=champion", columns)
+
+    answers, probes = asyncio.run(ask_together(server.port, [request] * 100, rounds=1))
+
+    counts = check_statuses(answers)
+    assert counts[200] >= 64
+    assert set(probes) == {200}
