@@ -64,6 +64,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _serve_models(options: argparse.Namespace) -> int:
+    # FastAPI imports all of Pydantic 1 to see that no route uses it.
+    sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
+
     from app.access.keys import KeysFileError
     from app.admin import ADMIN_TOKEN
     from app.main import create_app
@@ -134,7 +137,7 @@ def _predict(options: argparse.Namespace) -> int:
         return _refuse(f"--level must be one of {known}, however it is not", BAD_ARGUMENTS)
     if options.cluster:
         return _score_on_cluster(options, model)
-    return _score_file(options, Scorer(model, options.level, in_whole_chunks()))
+    return _score_file(options, Scorer(model, options.level, in_whole_chunks(model.saved.model)))
 
 
 def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:

@@ -13,7 +13,6 @@ from app.busy import too_busy
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import DEFAULT_LEVEL, Estimate
-from models.network import CHUNK
 
 T = TypeVar("T")
 
@@ -63,13 +62,13 @@ class Pace:
         self.rows = max(learned // self.multiple, 1) * self.multiple
 
 
-def in_whole_chunks() -> Pace:
+def in_whole_chunks(model: HousePriceModel) -> Pace:
     """A pace at which a row has the same answer, to the last bit, whoever stands beside it.
 
     Products of matrices round their last few rows in another way than the others, so each slice is
     filled up to whole chunks of the network. That costs a few rows their answer more than once.
     """
-    return Pace(CHUNK)
+    return Pace(model.network.rows_at_once)
 
 
 async def answer_many(

@@ -46,7 +46,7 @@ class Dense:
     biases: FloatArray  # b, (fan_out,); or (1,), one number shared by all units
 
     @classmethod
-    def initial(cls, fan_in: int, fan_out: int, *, rng: np.random.Generator) -> "Dense":
+    def initial(cls, fan_in: int, fan_out: int, *, rng: "np.random.Generator") -> "Dense":
         """A layer to train: weights of variance 2 / fan_in, and for each unit a bias of 0.
 
         He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
@@ -94,11 +94,11 @@ class Sigmoid(Activation):
     """Y = 1 / (1 + exp(-X))."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        outputs = np.multiply(inputs, 0.5)  # the same as (1 + tanh(X / 2)) / 2,
-        np.tanh(outputs, out=outputs)  # which never overflows; in place, for speed
+        outputs = np.negative(inputs)  # in place, for speed
+        with np.errstate(over="ignore"):  # far below 0 it is infinite, and the output is 0
+            np.exp(outputs, out=outputs)
         outputs += 1.0
-        outputs *= 0.5
-        return outputs
+        return np.reciprocal(outputs, out=outputs)
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
@@ -168,7 +168,7 @@ class Mask:
     factors: FloatArray  # F, (batch, units): 0 for a dropped unit, 1 / (1 - dropout) for a kept one
 
     @classmethod
-    def draw(cls, shape: tuple[int, ...], dropout: float, *, rng: np.random.Generator) -> "Mask":
+    def draw(cls, shape: tuple[int, ...], dropout: float, *, rng: "np.random.Generator") -> "Mask":
         """Drop each unit of each example with a probability of `dropout`."""
         kept = rng.random(shape, dtype=np.float32) >= dropout
         return cls(kept / np.float32(1.0 - dropout))

@@ -21,8 +21,8 @@ class MapIndex:
 
     The rows are packed into boxes: sorted into strips from west to east, and within each strip from
     south to north (Leutenegger, Lopez and Edgington, "STR: A Simple and Efficient Algorithm for
-    R-Tree Packing", ICDE 1997). By the triangle inequality, what is within some distance of the
-    nearest box's centre is within that and the way to there; no box needs to be looked into that
+    R-Tree Packing", ICDE 1997), around each of which there is a circle. Where enough boxes' circles
+    end within some distance, enough rows are, and no box needs to be looked into whose circle
     begins beyond it.
     """
 
@@ -31,12 +31,12 @@ class MapIndex:
         rows = _pack(places)
         boxes = math.ceil(len(rows) / BOX_ROWS)
         missing = boxes * BOX_ROWS - len(rows)
+        self._enough = min(math.ceil((self._count + missing) / BOX_ROWS), boxes)
         self._rows = np.pad(rows, (0, missing), mode="edge").reshape(boxes, BOX_ROWS)
         self._places = places.take(self._rows)
         self._centres = _centres(self._places)
         self._radii = np.abs(self._places - self._centres[:, np.newaxis]).max(axis=1)
         self._places[-1, BOX_ROWS - missing :] = np.inf  # no row
-        self._spans: dict[int, float] = {}
 
     def around(self, place: complex) -> tuple[Indices, FloatArray]:
         """The rows around a place, and how many kilometres they are from it; in any order."""
@@ -48,18 +48,10 @@ class MapIndex:
     def _boxes_around(self, place: complex) -> Indices:
         """The boxes that can hold rows around a place."""
         kilometres = np.abs(self._centres - place)
-        nearest = int(kilometres.argmin())
-        limit = kilometres[nearest] + self._span(nearest)
+        limit = _limit(kilometres + self._radii, self._enough)
         kilometres -= self._radii
         boxes: Indices = (kilometres <= limit).nonzero()[0]
         return boxes
-
-    def _span(self, box: int) -> float:
-        """The distance from a box's centre within which enough rows are; looked for once."""
-        if box not in self._spans:
-            kilometres = np.abs(self._places - self._centres[box]).ravel()
-            self._spans[box] = _limit(kilometres, self._count)
-        return self._spans[box]
 
 
 def _limit(kilometres: FloatArray, count: int) -> float:

@@ -9,10 +9,7 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-CHUNK = 64  # rows to predict at a time, so that the outputs of a layer stay in the cache
-ROWS_AT_ONCE = {
-    np.dtype(np.float32): 1
-}  # so that a row alone rounds as in a batch, whatever its size
+CHUNK = 256  # rows to predict at a time, so that the outputs of a layer stay in the cache
 
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""
@@ -29,10 +26,15 @@ class Network:
         parameters = [values for layer in self.layers for values in layer.parameters.values()]
         object.__setattr__(self, "dtype", np.result_type(*parameters, np.float32))
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows are predicted at a time: in float32 one, to round as it does alone."""
+        return 1 if self.dtype == np.float32 else CHUNK
+
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
         inputs = inputs.astype(self.dtype, copy=False)
-        rows = ROWS_AT_ONCE.get(self.dtype, CHUNK)
+        rows = self.rows_at_once
         if len(inputs) <= rows:
             return self.forward(inputs)[-1]
         starts = range(0, len(inputs), rows)

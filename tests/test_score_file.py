@@ -69,7 +69,8 @@ def test_a_row_has_the_same_answer_to_the_last_bit_whoever_stands_beside_it(tmp_
     rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows[:777]
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
-    scorer = Scorer(load_models(SAVED_MODELS, name).default, 0.9, in_whole_chunks())
+    model = load_models(SAVED_MODELS, name).default
+    scorer = Scorer(model, 0.9, in_whole_chunks(model.saved.model))
 
     def answers(some):
         source, output = write_csv(tmp_path / "rows.csv", some), io.BytesIO()

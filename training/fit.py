@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from models.arrays import FloatArray
 from models.network import Network
 from training.loss import mean_squared_error, mean_squared_error_gradient
@@ -26,6 +28,7 @@ def fit(
     Inputs are (N, fan_in), targets (N, 1). Yields the loss before each step's update; after the
     last one the network is trained. Raises DivergedError at a loss that is not finite.
     """
+    inputs = np.asfortranarray(inputs)  # and so are all activations: a unit's stand side by side
     for step in range(steps):
         activations = network.forward(inputs)
         loss = mean_squared_error(activations[-1], targets)

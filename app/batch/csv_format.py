@@ -42,7 +42,8 @@ class CSVReader:
             self._read_header(header)
         if not lines:
             return
-        lines = lines.replace(b"\r\n", b"\n")
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n")
         rows = self._read_plain(lines)
         yield from self._read_each(lines) if rows is None else [rows]
 
@@ -78,12 +79,12 @@ class CSVReader:
         ends = flat[self._width :: self._width + 1]
         if len(flat) % (self._width + 1) != self._width:
             return None
-        if not len(ends) == ends.count(None) == flat.count(None):  # a line is too short or too long
+        if ends.count(None) != len(ends):  # a line is too short or too long
             return None
         del flat[self._width :: self._width + 1]
         try:
             values = np.fromiter(flat, dtype=np.float64, count=len(flat))
-        except OverflowError:  # a whole number beyond all floats
+        except (OverflowError, TypeError):  # a whole number beyond all floats, another line's end
             return None
         return of_numbers(values.reshape(-1, self._width)[:, self._positions])
 
@@ -158,7 +159,9 @@ class CSVWriter:
         if not len(scored.rows):
             return b""
         text = to_json(scored.numbers.tolist(), inf_nan_mode="null")
-        lines = text[2:-2].replace(b"null", b"").replace(b"],[", b"\n") + b"\n"
+        lines = text[2:-2].replace(b"],[", b"\n") + b"\n"
+        if scored.rows.refused:
+            lines = lines.replace(b"null", b"")
         return self._with_errors(lines, scored.rows.refused) if self._errors else lines
 
     def end(self) -> bytes:

@@ -31,7 +31,18 @@ class LineBuffer:
 
 
 def _mark_overlong(lines: bytes) -> bytes:
-    if len(lines) <= MOST_LINE_BYTES:
+    if not _has_overlong(lines):
         return lines
     each = lines.split(b"\n")
     return b"\n".join(OVERLONG if len(line) > MOST_LINE_BYTES else line for line in each)
+
+
+def _has_overlong(lines: bytes) -> bool:
+    """Whether one of the lines is too long, without looking at each of them."""
+    start = 0
+    while len(lines) - start > MOST_LINE_BYTES:
+        end = lines.rfind(b"\n", start, start + MOST_LINE_BYTES + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False

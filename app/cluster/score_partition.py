@@ -30,7 +30,8 @@ def score_partition(partition: Partition, job: Job, sent: SentModel) -> Receipt:
     Raises ScoringError where it cannot be read, ClusterError where it cannot be written,
     SavedModelError where the model came damaged.
     """
-    scorer = Scorer(receive(sent), job.level, in_whole_chunks())
+    model = receive(sent)
+    scorer = Scorer(model, job.level, in_whole_chunks(model.saved.model))
     answers, refused = io.BytesIO(), RefusedRows()
     with (
         readable(partition.source.address),
