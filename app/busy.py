@@ -21,18 +21,18 @@ class Places:
 
     def __enter__(self) -> None:
         if not self._free:
-            raise too_busy()
+            raise busy_error()
         self._free -= 1
 
     def __exit__(self, *_: object) -> None:
         self._free += 1
 
 
-def too_busy() -> HTTPException:
+def busy_error() -> HTTPException:
     """A 503 that says when to try again."""
     return HTTPException(503, BUSY, headers=RETRY_LATER)
 
 
-def busy(path: str) -> Response:
+def busy_response(path: str) -> Response:
     """The same as a response of an address."""
     return error_response(path, 503, BUSY, headers=RETRY_LATER)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from app.busy import too_busy
+from app.busy import busy_error
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import DEFAULT_LEVEL, Estimate
@@ -23,26 +23,26 @@ GROWTH = 4.0
 MOST_AT_WORK = 64  # batches that take turns, each of them thus five times a second
 
 
-class Turns:
+class Slices:
     """One slice at a time, however many batches an event loop has; they take turns."""
 
     def __init__(self) -> None:
-        self.slice = asyncio.Lock()
-        self.at_work = 0  # batches of more than a slice
+        self.turn = asyncio.Lock()
+        self.at_work = 0  # batches, or parts of one, of more than a slice
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+_slices: WeakKeyDictionary[asyncio.AbstractEventLoop, Slices] = WeakKeyDictionary()
 
 
-def turns() -> Turns:
+def slices() -> Slices:
     """Those of the running event loop."""
-    return _turns.setdefault(asyncio.get_running_loop(), Turns())
+    return _slices.setdefault(asyncio.get_running_loop(), Slices())
 
 
 def require_time() -> None:
     """Raise an HTTPException, 503, where so many batches are at work that another would starve."""
-    if turns().at_work >= MOST_AT_WORK:
-        raise too_busy()
+    if slices().at_work >= MOST_AT_WORK:
+        raise busy_error()
 
 
 class Pace:
@@ -104,14 +104,14 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
     The last of them may be of more rows than there are, to have the pace's multiple.
     """
     rows = _fill(rows, pace.multiple)
-    shared = turns()
+    shared = slices()
     is_long = len(rows) > pace.rows
     scores: list[T] = []
     start = 0
     shared.at_work += is_long
     try:
         while start < len(rows) or not scores:
-            async with shared.slice:
+            async with shared.turn:
                 some = rows[start : start + pace.rows]
                 started = time.perf_counter()
                 scores.append(score(some))

@@ -124,9 +124,10 @@ def _config(app: FastAPI) -> uvicorn.Config:
 
 
 def _allow_many_connections() -> None:
-    """As many as the system lets a process have; the usual thousand may all be silent ones."""
+    """As many as the system lets a process have: a thousand silent ones would take all others'."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(ValueError, OSError):  # macOS has a limit that it does not tell
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _turn_away(listener: socket.socket) -> None:

@@ -201,7 +201,8 @@ def _position(itself: int | None, rows: Indices, squares: FloatArray) -> int | N
     It is a known one, or else the one at no distance, whatever unlikeness counts.
     """
     if itself is not None:
-        return int((rows == itself).argmax())
+        position = int((rows == itself).argmax())
+        return position if rows[position] == itself else None
     distances = squares[-1]
     nearest = distances.argmin()
     return int(nearest) if distances[nearest] < THE_SAME**2 else None

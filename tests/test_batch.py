@@ -487,6 +487,15 @@ def test_a_line_of_another_length_is_refused_however_the_lengths_add_up(widths):
     ]
 
 
+def test_two_broken_lines_do_not_make_a_whole_one():
+    header = ",".join([*FEATURE_NAMES[:2], "ignored", *FEATURE_NAMES[2:]])
+    reader = CSVReader("The body")
+
+    parts = [*reader.feed(f"{header}\n8.3,41,7\n1,1,322,2.5,37.88,-122.2\n".encode())]
+
+    assert [len(part) for part in parts] == [len(part.refused) for part in parts] == [2]
+
+
 numbers = st.floats(0.5, 30).map(repr) | st.sampled_from(
     ["1", "1.", ".5", "+1", "01", "1e1", " 1", "1 "]
 )

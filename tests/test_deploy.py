@@ -199,6 +199,9 @@ WRONG = {
     "HousingErrors": {
         'housing_http_requests_total{method="POST", route="/predict", code="500"}': "0+10x120"
     },
+    "HousingOverloaded": {
+        'housing_http_requests_total{method="POST", route="unmatched", code="503"}': "0+100x120"
+    },
     "HousingSlow": {
         'housing_http_request_duration_seconds_bucket{route="/predict", le="0.001"}': "0+500x120",
         'housing_http_request_duration_seconds_bucket{route="/predict", le="0.25"}': "0+600x120",

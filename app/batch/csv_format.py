@@ -77,14 +77,15 @@ class CSVReader:
         except ValueError:  # a number that CSV may have and JSON may not, an empty cell or line
             return None
         ends = flat[self._width :: self._width + 1]
-        if len(flat) % (self._width + 1) != self._width:
-            return None
-        if ends.count(None) != len(ends):  # a line is too short or too long
+        is_ragged = len(flat) % (self._width + 1) != self._width or ends.count(None) != len(ends)
+        if is_ragged:  # a line is too short or too long
             return None
         del flat[self._width :: self._width + 1]
         try:
             values = np.fromiter(flat, dtype=np.float64, count=len(flat))
-        except (OverflowError, TypeError):  # a whole number beyond all floats, another line's end
+        except OverflowError:  # a whole number beyond all floats
+            return None
+        if np.isnan(values).any():  # an end that stands elsewhere
             return None
         return of_numbers(values.reshape(-1, self._width)[:, self._positions])
 

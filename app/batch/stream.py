@@ -16,7 +16,7 @@ from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 
 PIECE_BYTES = 64 * 1024  # at a time: a millisecond or two of parsing and writing
-WAITING_PARTS = 64  # of answers that the client does not read
+WAITING_PARTS = 16  # of answers that the client does not read
 
 
 class Reader(Protocol):

@@ -12,7 +12,7 @@ from app.dependencies import ModelsDep, require_ready
 from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
 from app.loaded_models import NamedModel
 from app.model_header import MODEL_HEADER_TOLD
-from app.scoring import estimate_many, require_time
+from app.scoring import FIRST_SLICE, estimate_many, require_time
 from app.telemetry import count_answers
 from app.v2.body import TOO_LARGE, length_of_json, read_body
 from app.v2.inference import read_inference, respond
@@ -197,7 +197,8 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
     with counting(counted):
         body = await read_body(request)
         inference = read_inference(body, length_of_json(request.headers, len(body)))
-        require_time()
+        if len(inference.rows) > FIRST_SLICE:
+            require_time()
         estimate = await estimate_many(model.saved.model, inference.rows)
         response = respond(inference, estimate.predictions, model)
         count_answers(model, inference.rows, estimate.predictions)

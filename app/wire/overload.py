@@ -9,39 +9,48 @@ import asyncio
 from time import perf_counter, thread_time
 
 TURN_SECONDS = 0.2
+FEWEST = 32  # requests to a turn that took too long; a single large one may take long
 
 
 class Turn:
     """How long it has taken since requests last had their turn.
 
-    A turn of the event loop goes from what it has to go on with to what has come meanwhile. What
-    counts is the time that the requests took from the processor: a machine that was held up has
-    nobody to refuse for it.
+    A turn of the event loop goes from what it has to go on with, which the requests of the turn
+    before have left it, to what has come meanwhile. What counts is the time that they took from the
+    processor: a machine that was held up has nobody to refuse for it.
     """
 
     def __init__(self) -> None:
-        self._began: float | None = None
+        self._is_on = False
+        self._began = 0.0
         self._began_at = 0.0  # of this thread's own time, which is slower to ask for
-        self._is_asked = False
+        self._taken = self._taken_before = 0  # requests, in this turn and in the one before
 
     def is_over(self) -> bool:
         """Whether a request that has come now is too late for this turn."""
-        self._is_asked = True
-        if self._began is None:
+        if not self._is_on:
             self._begin()
-            return False
-        if perf_counter() - self._began <= TURN_SECONDS:
-            return False
-        return thread_time() - self._began_at > TURN_SECONDS
+        elif self._took_too_long():
+            return True
+        self._taken += 1
+        return False
+
+    def _took_too_long(self) -> bool:
+        return (
+            perf_counter() - self._began > TURN_SECONDS
+            and self._taken + self._taken_before >= FEWEST
+            and thread_time() - self._began_at > TURN_SECONDS
+        )
 
     def _begin(self) -> None:
+        self._is_on = True
         self._began, self._began_at = perf_counter(), thread_time()
+        self._taken, self._taken_before = 0, self._taken
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        """Begin the next one where requests have come in this one."""
-        if self._is_asked:
-            self._is_asked = False
+        """Begin the next one where requests have been taken in this one."""
+        if self._taken:
             self._begin()
         else:
-            self._began = None
+            self._is_on = False

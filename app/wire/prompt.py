@@ -19,13 +19,14 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.answer import answer_json
-from app.busy import busy
+from app.busy import busy_response
 from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
 from app.media_types import JSON
 from app.model_header import MODEL_HEADER
 from app.record.request_id import request_id
+from app.record.requests import UNMATCHED
 from app.response_headers import NO_PAGE, Headers
 from app.schemas import HouseFeatures, to_numbers
 from app.telemetry import count_answer, count_request
@@ -35,7 +36,7 @@ from models.interval import DEFAULT_LEVEL
 PATH = "/predict"
 MEMBERS = len(FEATURES)
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
-BUSY_ANSWER = busy(PATH)
+BUSY_ANSWER = busy_response(PATH)
 BUSY_LINES = b"".join([b"%b: %b\r\n" % header for header in BUSY_ANSWER.raw_headers])
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
@@ -66,7 +67,7 @@ class Prompt:
 
     def turn_away(self, headers: Headers) -> bytes:
         """The rest of an answer of status 503, after the server's own headers."""
-        count_request("POST", PATH, 503, 0.0)
+        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
         return b"%bx-request-id: %b\r\n%b\r\n%b" % (
             *(BUSY_LINES, request_id(headers)),
             *(POLICY_LINE, bytes(BUSY_ANSWER.body)),

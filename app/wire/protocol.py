@@ -21,8 +21,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from app.access.exempt import PROBES
-from app.busy import busy
+from app.access.exempt import METRICS, PROBES
+from app.busy import busy_response
 from app.errors import error_response
 from app.record.requests import RecordRequests
 from app.response_headers import Headers
@@ -43,13 +43,10 @@ from app.wire.refused import (
     RefusedError,
 )
 
-REQUESTS_BYTES = 1024  # parsed at a time between requests: a few dozens of the smallest
-PART_BYTES = (
-    4096  # parsed at a time within one, and read at a time; and more of a body whose length
-)
-# is known
-_received = memoryview(bytearray(HIGH_WATER_LIMIT))
-"""What has come for a connection; taken out of it before anything is read for another."""
+# Parsed at a time between requests, a few dozens of the smallest; and within one, more of a body
+# whose length is known.
+REQUESTS_BYTES, PART_BYTES = 1024, 4096
+ALWAYS_ANSWERED = PROBES | {METRICS}  # also when requests are turned away
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
 MOST_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
@@ -137,17 +134,6 @@ class StrictProtocol(HttpToolsProtocol):
         self._is_half_closed = True
         cycle = self.cycle
         return cycle is not None and not (cycle.more_body or cycle.response_complete)
-
-    def get_buffer(self, _: int) -> memoryview:
-        """Where the next bytes go: asyncio's BufferedProtocol, of which uvloop asks the methods.
-
-        A pipeline that waits for its client to read is held as it was read; so it is read in small
-        pieces, of which thousands of connections may hold one.
-        """
-        return _received if self._body_left > 0 else _received[:PART_BYTES]
-
-    def buffer_updated(self, size: int) -> None:
-        self.data_received(bytes(_received[:size]))
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -373,8 +359,8 @@ class StrictProtocol(HttpToolsProtocol):
         """Remember which is running; turn it away where those before it have taken too long."""
         self.running = cycle
         path = cycle.scope["path"]
-        if app is self.app and path not in PROBES and self._turn.is_over():
-            app = self._recorded(busy(path))
+        if app is self.app and path not in ALWAYS_ANSWERED and self._turn.is_over():
+            app = self._recorded(busy_response(path))
         super()._start_asgi_task(cycle, app)
 
     def _recorded(self, answer: Response) -> ASGI3Application:
