@@ -153,9 +153,11 @@ def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     except ScoringError as error:
         return _refuse(error, BAD_ARGUMENTS)
     except BrokenPipeError:  # whoever reads the answers has enough of them
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_standard_output()
         return BROKEN_PIPE
     except OSError as error:
+        if not output_path:
+            _give_up_standard_output()
         where = options.output or "standard output"
         return _refuse(f"{where} must be writable, however: {error.strerror}", BAD_ARGUMENTS)
     for row, reason in summary.reasons:
@@ -199,6 +201,11 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
     if not totals.refused:
         return 0
     return _refuse(f"{totals.refused:,} of {totals.rows:,} rows were refused", REFUSED_ROWS)
+
+
+def _give_up_standard_output() -> None:
+    """Let Python write nowhere what is left for it: at exit that would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -98,6 +98,7 @@ async def ask_together(port, requests, rounds, path="/readyz"):
                     b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode()
                 )
                 statuses.append(answer.status)
+                await asyncio.sleep(0.05)
         return statuses
 
     probing = asyncio.create_task(probe())

@@ -1,6 +1,7 @@
 """What the commands of this package share: options, the answer, and the refusal."""
 
 import argparse
+import os
 import re
 import sys
 from typing import NoReturn
@@ -55,6 +56,8 @@ def answer(command: str, text: str) -> int:
     try:
         print(text, flush=True)
     except OSError as error:
+        # What is left for it would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return refuse(command, f"standard output must be writable, however: {error.strerror}", 2)
     return 0
 
