@@ -39,9 +39,14 @@ def slices() -> Slices:
     return _slices.setdefault(asyncio.get_running_loop(), Slices())
 
 
+def is_crowded() -> bool:
+    """Whether so many batches are at work that another would starve."""
+    return slices().at_work >= MOST_AT_WORK
+
+
 def require_time() -> None:
-    """Raise an HTTPException, 503, where so many batches are at work that another would starve."""
-    if slices().at_work >= MOST_AT_WORK:
+    """Raise an HTTPException, 503, where it is crowded."""
+    if is_crowded():
         raise busy_error()
 
 

@@ -26,6 +26,7 @@ from app.busy import busy_response
 from app.errors import error_response
 from app.record.requests import RecordRequests
 from app.response_headers import Headers
+from app.scoring import is_crowded
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn
 from app.wire.patience import Patience
@@ -46,6 +47,7 @@ from app.wire.refused import (
 # Parsed at a time between requests, a few dozens of the smallest; and within one, more of a body
 # whose length is known.
 REQUESTS_BYTES, PART_BYTES = 1024, 4096
+OF_BATCHES = ("/batch", "/infer")  # ends of addresses
 ALWAYS_ANSWERED = PROBES | {METRICS}  # also when requests are turned away
 MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
@@ -359,9 +361,15 @@ class StrictProtocol(HttpToolsProtocol):
         """Remember which is running; turn it away where those before it have taken too long."""
         self.running = cycle
         path = cycle.scope["path"]
-        if app is self.app and path not in ALWAYS_ANSWERED and self._turn.is_over():
+        if app is self.app and self._is_too_late(path):
             app = self._recorded(busy_response(path))
         super()._start_asgi_task(cycle, app)
+
+    def _is_too_late(self, path: str) -> bool:
+        if path in ALWAYS_ANSWERED:
+            return False
+        # The routes of batches ask again when they have read theirs; not to read them is cheaper.
+        return self._turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded())
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
