@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.busy import RETRY_LATER
 from app.documented import SHUTTING_DOWN_SENTENCE
 from app.loaded_models import LoadedModels, NamedModel
 from models.interval import DEFAULT_LEVEL
@@ -36,7 +37,7 @@ async def require_ready(request: Request) -> None:
         raise HTTPException(
             503,
             SHUTTING_DOWN_SENTENCE,
-            headers={"Retry-After": "1"},
+            headers=RETRY_LATER,
         )
 
 

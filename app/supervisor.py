@@ -29,6 +29,7 @@ from multiprocessing.context import ForkProcess
 from fastapi import FastAPI, HTTPException
 
 from app.access.keys import APIKeys
+from app.busy import RETRY_LATER
 from app.loaded_models import LoadedModels
 from app.reload import Reload, ReloadKeys, reload_all
 from app.server import DrainingServer, greet
@@ -242,7 +243,7 @@ class ReloadEverywhere:
             return HTTPException(
                 503,
                 "The service must not be reloaded, because it is shutting down.",
-                headers={"Retry-After": "1"},
+                headers=RETRY_LATER,
             )
         return refusal
 

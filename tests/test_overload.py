@@ -16,6 +16,7 @@ from models.features import FEATURE_NAMES
 from models.storage import load_model
 from tests.conftest import ROW, serving
 from tests.fuzz.client import Connection
+from tests.overload import PROBE, post
 from tests.test_prompt import RIGHT, both_ways, without_date
 
 ALWAYS_TOO_LATE = """
@@ -37,12 +38,6 @@ def too_late():
 @pytest.fixture(scope="module")
 def champion():
     return load_model(SAVED_MODELS / "champion").model
-
-
-def post(path, content):
-    body = json.dumps(content).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    return b"%bContent-Length: %d\r\n\r\n%b" % (head.encode(), len(body), body)
 
 
 def test_a_request_is_turned_away_with_503_and_told_when_to_come_again(too_late):
@@ -79,7 +74,7 @@ def test_probes_are_answered_however_late_it_is(too_late, path):
     assert httpx.get(too_late.url + path).status_code == 200
 
 
-async def ask_together(port, requests, rounds, path="/readyz"):
+async def ask_together(port, requests, rounds):
     """Each request over a connection of its own, all at once, a few times; and a probe meanwhile.
 
     The answers to each request, and the statuses of the probe.
@@ -94,9 +89,7 @@ async def ask_together(port, requests, rounds, path="/readyz"):
         statuses = []
         with closing(Connection(port)) as connection:
             while not is_done:
-                answer = await connection.exchange(
-                    b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode()
-                )
+                answer = await connection.exchange(PROBE)
                 statuses.append(answer.status)
                 await asyncio.sleep(0.05)
         return statuses

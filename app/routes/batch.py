@@ -118,7 +118,6 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
 
     All but JSON are answered while they come, and have no limit: read the answers while sending.
     """
-    require_time()
     media_type = require_media_type(request.headers, *MEDIA_TYPES)
     scorer = CountingScorer(chosen.model, chosen.level)
     if media_type == JSON:
@@ -128,7 +127,7 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
         parts = await _started(read_parts(request.stream(), reader))
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
-    require_time()  # also of those that have come together
+    require_time()
     return StreamedAnswers(parts, scorer, writer, media_type=media_type)
 
 
@@ -140,7 +139,7 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
         raise HTTPException(413, TOO_LARGE) from error
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
-    require_time()  # also of those that have come together
+    require_time()
     scored = [await scorer.score(rows) for rows in batch.parts]
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
     return Response(writer.write(scored), headers=model_header(scorer.model), media_type=JSON)

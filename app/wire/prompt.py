@@ -68,10 +68,7 @@ class Prompt:
     def turn_away(self, headers: Headers) -> bytes:
         """The rest of an answer of status 503, after the server's own headers."""
         count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
-        return b"%bx-request-id: %b\r\n%b\r\n%b" % (
-            *(BUSY_LINES, request_id(headers)),
-            *(POLICY_LINE, bytes(BUSY_ANSWER.body)),
-        )
+        return _rest(BUSY_LINES, headers, bytes(BUSY_ANSWER.body))
 
     def answer(self, target: bytes, headers: Headers, body: bytes) -> bytes | None:
         """The rest of an answer of status 200, after the server's own headers.
@@ -95,10 +92,12 @@ class Prompt:
         content = to_json(answer_json(answer, chosen.level, chosen.model.identity))
         count_answer(chosen.model, row, answer)
         count_request("POST", PATH, 200, perf_counter() - started)
-        return b"content-length: %d\r\n%bx-request-id: %b\r\n%b\r\n%b" % (
-            *(len(content), lines, request_id(headers)),
-            *(POLICY_LINE, content),
-        )
+        return _rest(b"content-length: %d\r\n%b" % (len(content), lines), headers, content)
+
+
+def _rest(lines: bytes, headers: Headers, content: bytes) -> bytes:
+    """Header lines of an answer's own, those that every answer has, and its content."""
+    return b"%bx-request-id: %b\r\n%b\r\n%b" % (lines, request_id(headers), POLICY_LINE, content)
 
 
 def _is_plain(headers: Headers) -> bool:

@@ -368,7 +368,7 @@ class StrictProtocol(HttpToolsProtocol):
     def _is_too_late(self, path: str) -> bool:
         if path in ALWAYS_ANSWERED:
             return False
-        # The routes of batches ask again when they have read theirs; not to read them is cheaper.
+        # The routes ask when a batch is read, as many come together; not to read it is cheaper.
         return self._turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded())
 
     def _recorded(self, answer: Response) -> ASGI3Application:
