@@ -56,6 +56,16 @@ def as_arrow(table, **options):
     return sink.getvalue()
 
 
+def as_big_endian(stream):
+    """The stream with an endianness in its schema, which the format leaves out where it is little.
+
+    What stands there is the offset of the fields: a number that is not 0, as of `Big`.
+    """
+    without, with_one = (struct.pack("<4H", 8, 8, at, 4) for at in (0, 4))
+    assert without in stream
+    return stream.replace(without, with_one, 1)
+
+
 def columns_of(rows):
     return {name: [row[name] for row in rows] for name in FEATURE_NAMES}
 
@@ -238,6 +248,7 @@ def test_a_header_without_rows_is_answered_with_a_header(client):
         (as_arrow(pa.table({**columns_of([ROW]), "MedInc": ["1"]})), ARROW, "The body must have numbers as MedInc, however it has not."),
         (as_arrow(pa.table(columns_of([ROW])))[:-30], ARROW, "The Arrow stream must end after a message, however it is cut off."),
         (as_arrow(pa.table(columns_of([ROW])), options=pa.ipc.IpcWriteOptions(compression="zstd")), ARROW, "The Arrow stream must not be compressed, however it is."),
+        (as_big_endian(as_arrow(pa.table(columns_of([ROW])))), ARROW, "The Arrow stream must be little-endian, however it is big-endian."),
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_table_is_refused_as_a_whole(client, content, media_type, sentence):

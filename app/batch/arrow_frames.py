@@ -13,7 +13,9 @@ MOST_METADATA_BYTES = 64 * 1024
 MOST_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
 CONTINUATION = b"\xff\xff\xff\xff"
 PREFIX_BYTES = 8  # the continuation and the metadata's length
-BODY_LENGTH, HEADER, COMPRESSION = 3, 2, 3  # fields of the tables Message and RecordBatch
+HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of the table Message
+ENDIANNESS, COMPRESSION = 0, 3  # fields of its header: of the table Schema, of RecordBatch
+SCHEMA = 1  # a HeaderType
 
 
 class FrameBuffer:
@@ -78,17 +80,22 @@ def _require_size(size: int, most: int) -> None:
 
 
 def _body_size(metadata: bytes) -> int:
-    """The length of a message's body; raises TableError where it is compressed."""
+    """The length of a message's body; raises TableError where its numbers are not plain ones."""
     try:
         message = _root(metadata)
         length_at = _field(metadata, message, BODY_LENGTH)
         size: int = struct.unpack_from("<q", metadata, length_at)[0] if length_at else 0
         header_at = _field(metadata, message, HEADER)
         header = header_at + struct.unpack_from("<I", metadata, header_at)[0]
-        compressed = size > 0 and _field(metadata, header, COMPRESSION)
-    except struct.error as error:
+        is_schema = metadata[_field(metadata, message, HEADER_TYPE)] == SCHEMA
+        endianness_at = is_schema and _field(metadata, header, ENDIANNESS)
+        is_big_endian = endianness_at and any(metadata[endianness_at : endianness_at + 2])
+        is_compressed = not is_schema and size > 0 and _field(metadata, header, COMPRESSION)
+    except (struct.error, IndexError) as error:
         raise _not_arrow() from error
-    if compressed:
+    if is_big_endian:  # which pyarrow would see to, but only for who reads a whole stream
+        raise TableError("the Arrow stream must be little-endian, however it is big-endian")
+    if is_compressed:
         raise TableError("the Arrow stream must not be compressed, however it is")
     return size
 
