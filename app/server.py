@@ -20,7 +20,7 @@ from app.reload import reload_all
 from app.response_headers import FIXED_HEADERS
 from app.tell import tell
 from app.wire.patience import watch
-from app.wire.protocol import StrictProtocol
+from app.wire.prompt_protocol import PromptProtocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
@@ -69,7 +69,7 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _in_flight(self) -> int:
-        connections = cast("set[StrictProtocol]", self.server_state.connections)
+        connections = cast("set[PromptProtocol]", self.server_state.connections)
         return sum(connection.begun - connection.answered for connection in connections)
 
     def _hang_up_on_unfinished_requests(self) -> None:
@@ -110,7 +110,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=StrictProtocol,
+        http=PromptProtocol,
         ws="none",
         lifespan="off",
         log_level="error",

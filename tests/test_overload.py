@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import socket
+import time
 from collections import Counter
 from contextlib import closing
 
@@ -15,6 +17,7 @@ from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.storage import load_model
 from tests.conftest import ROW, serving
+from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
 from tests.overload import PROBE, post
 from tests.test_prompt import RIGHT, both_ways, without_date
@@ -62,8 +65,46 @@ def test_below_v2_a_request_is_turned_away_in_that_protocols_shape(too_late):
     assert [*response.json()] == ["error"]
 
 
+def test_a_request_whose_body_comes_later_is_turned_away_and_its_connection_kept(too_late):
+    head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
+
+    with socket.create_connection(("127.0.0.1", too_late.port), timeout=5) as connection:
+        for _ in range(2):
+            for piece in (head, b"\r\n\r\n", body[:2000], body[2000:]):
+                connection.sendall(piece)
+                time.sleep(0.02)
+            answer = connection.recv(65536)
+
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"connection: close" not in answer.lower()
+
+
+def test_a_request_that_is_turned_away_as_the_service_ends_is_told_so():
+    head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
+
+    with serving("--default", "notebook", program=("-c", ALWAYS_TOO_LATE)) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
+            connection.sendall(head + b"\r\n\r\n" + body[:2000])
+            server.process.terminate()
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"connection: close" in answer.lower()
+            assert connection.recv(1) == b""
+        assert server.stop() == 0
+
+
+BATCHES = [
+    Case(kind, path, (("Content-Type", media_type),), json.dumps(content).encode())
+    for kind, path, media_type, content in (
+        ("array", "/predict/batch", "application/json", [ROW] * 100),
+        ("v2", "/v2/models/notebook/infer", "application/json", {"inputs": []}),
+        ("explain", "/explain?model=champion", "text/plain", ROW),
+    )
+]
+
+
 def test_both_ways_turn_away_alike(too_late):
-    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT)):
+    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT + BATCHES)):
         assert whole.status == 503
         assert whole.body == chunked.body
         assert without_date(whole.head) == without_date(chunked.head)

@@ -24,33 +24,32 @@ class Turn:
         self._is_on = False
         self._began = 0.0
         self._began_at = 0.0  # of this thread's own time, which is slower to ask for
-        self._taken = self._taken_before = 0  # requests, in this turn and in the one before
+        self._taken_before = 0
+        self.taken = 0  # requests in this turn, which whoever answers one counts
 
     def is_over(self) -> bool:
         """Whether a request that has come now is too late for this turn."""
-        if not self._is_on:
-            self._begin()
-        elif self._took_too_long():
-            return True
-        self._taken += 1
+        if self._is_on:
+            return self._took_too_long()
+        self._begin()
         return False
 
     def _took_too_long(self) -> bool:
         return (
             perf_counter() - self._began > TURN_SECONDS
-            and self._taken + self._taken_before >= FEWEST
+            and self.taken + self._taken_before >= FEWEST
             and thread_time() - self._began_at > TURN_SECONDS
         )
 
     def _begin(self) -> None:
         self._is_on = True
         self._began, self._began_at = perf_counter(), thread_time()
-        self._taken, self._taken_before = 0, self._taken
+        self.taken, self._taken_before = 0, self.taken
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
         """Begin the next one where requests have been taken in this one."""
-        if self._taken:
+        if self.taken:
             self._begin()
         else:
             self._is_on = False

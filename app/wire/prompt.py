@@ -6,7 +6,7 @@ same series. What it cannot answer with 200 it leaves to FastAPI, which knows wh
 same requests both ways and compares every byte.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import isfinite
 from time import perf_counter
 from typing import NamedTuple
@@ -30,14 +30,13 @@ from app.record.requests import UNMATCHED
 from app.response_headers import NO_PAGE, Headers
 from app.schemas import HouseFeatures, to_numbers
 from app.telemetry import count_answer, count_request
+from app.v2.errors import is_v2
 from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
 MEMBERS = len(FEATURES)
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
-BUSY_ANSWER = busy_response(PATH)
-BUSY_LINES = b"".join([b"%b: %b\r\n" % header for header in BUSY_ANSWER.raw_headers])
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
@@ -65,10 +64,10 @@ class Prompt:
             self._targets = _targets(self._state.models)
         return target in self._targets
 
-    def turn_away(self, headers: Headers) -> bytes:
+    def turn_away(self, path: str, headers: Headers) -> bytes:
         """The rest of an answer of status 503, after the server's own headers."""
         count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
-        return _rest(BUSY_LINES, headers, bytes(BUSY_ANSWER.body))
+        return _rest(*_busy(v2=is_v2(path)), headers)
 
     def answer(self, target: bytes, headers: Headers, body: bytes) -> bytes | None:
         """The rest of an answer of status 200, after the server's own headers.
@@ -92,12 +91,19 @@ class Prompt:
         content = to_json(answer_json(answer, chosen.level, chosen.model.identity))
         count_answer(chosen.model, row, answer)
         count_request("POST", PATH, 200, perf_counter() - started)
-        return _rest(b"content-length: %d\r\n%b" % (len(content), lines), headers, content)
+        return _rest(b"content-length: %d\r\n%b" % (len(content), lines), content, headers)
 
 
-def _rest(lines: bytes, headers: Headers, content: bytes) -> bytes:
+def _rest(lines: bytes, content: bytes, headers: Headers) -> bytes:
     """Header lines of an answer's own, those that every answer has, and its content."""
     return b"%bx-request-id: %b\r\n%b\r\n%b" % (lines, request_id(headers), POLICY_LINE, content)
+
+
+@cache
+def _busy(*, v2: bool) -> tuple[bytes, bytes]:
+    """The header lines of its own and the content of an answer that turns away."""
+    answer = busy_response("/v2" if v2 else PATH)
+    return b"".join([b"%b: %b\r\n" % header for header in answer.raw_headers]), bytes(answer.body)
 
 
 def _is_plain(headers: Headers) -> bool:

@@ -8,29 +8,22 @@ the next request would begin.
 import asyncio
 import re
 from asyncio import Transport
-from http import HTTPStatus
 from typing import cast
 
 import httptools
 from fastapi import Response
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.access.exempt import METRICS, PROBES
 from app.busy import busy_response
 from app.errors import error_response
 from app.record.requests import RecordRequests
-from app.response_headers import Headers
 from app.scoring import is_crowded
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn
 from app.wire.patience import Patience
-from app.wire.prompt import Prompt
 from app.wire.refused import (
     LARGE_HEADERS,
     LONG_TARGET,
@@ -53,19 +46,6 @@ MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
 MOST_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
-
-
-class FixedHeaders:
-    """The headers that the server itself gives every answer, as bytes after a status line."""
-
-    __slots__ = ("closes", "headers", "of_answer", "of_busy")
-
-    def __init__(self, headers: Headers) -> None:
-        self.headers = headers
-        self.closes = CLOSE_HEADER in headers
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self.of_answer = STATUS_LINE[HTTPStatus.OK] + lines
-        self.of_busy = STATUS_LINE[HTTPStatus.SERVICE_UNAVAILABLE] + lines
 
 
 class Intake(FlowControl):
@@ -105,21 +85,18 @@ class StrictProtocol(HttpToolsProtocol):
         self.unfinished = 0  # bytes that were parsed and have made neither a head nor a body
         self.is_refused = False
         self._may_be_kept = False
-        self._is_chunked = False
-        self._is_old = False  # HTTP/1.0
-        self._body_left = 0  # bytes of the body that are still to come, where that is known
+        self.is_chunked = False
+        self.is_old = False  # HTTP/1.0
+        self.body_left = 0  # bytes of the body that are still to come, where that is known
         self._host: bytes | None = None  # the last one that was accepted
         self.running: RequestResponseCycle | None = None  # the one that is being answered
         self.received = 0  # bytes
         self.begun = self.answered = 0  # requests
         self.is_quiet = False  # since an answer
         self.patience = Patience(self)
-        self._turn: Turn = self.app.state.turn
-        self._prompt: Prompt | None = self.app.state.prompt
-        self._prompt_body: bytes | None = None  # of a request that may be answered promptly
-        self._was_prompt = False  # whether one was, of the part that is parsed
+        self.turn: Turn = self.app.state.turn
+        self.has_answered = False  # without the app, since it began to parse
         self._is_half_closed = False  # by the client, who still reads
-        self._fixed_headers: FixedHeaders | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -151,13 +128,13 @@ class StrictProtocol(HttpToolsProtocol):
 
     def feed_held(self) -> None:
         """Parse what is held, as far as it may be; then read on."""
-        self._was_prompt = False
+        self.has_answered = False
         while self.held and self._takes_more():
-            if self._was_prompt:  # other connections have their turn
+            if self.has_answered:  # other connections have their turn
                 self.loop.call_soon(self.feed_held)
                 break
             part_bytes = REQUESTS_BYTES if self._is_between_requests() else PART_BYTES
-            size = max(part_bytes, min(self._body_left, HIGH_WATER_LIMIT))
+            size = max(part_bytes, min(self.body_left, HIGH_WATER_LIMIT))
             part, self.held = self.held[:size], self.held[size:]
             self._feed(part)
         if self.held:
@@ -178,7 +155,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _feed(self, part: bytes | memoryview) -> None:
         self.unfinished += len(part)
-        self._was_prompt = False
+        self.has_answered = False
         upgraded_at = None
         try:
             self.parser.feed_data(part)
@@ -191,8 +168,6 @@ class StrictProtocol(HttpToolsProtocol):
         if upgraded_at is not None:
             self._read_without_upgrade(bytes(part[upgraded_at:]))
             return
-        if self._prompt_body is not None:  # there is more to come
-            self._begin_unhurriedly()
         if (self.unfinished or self.headers) and (excess := self._excess()):
             self.refuse(excess)
 
@@ -235,12 +210,9 @@ class StrictProtocol(HttpToolsProtocol):
             return  # it is read again
         if refusal := self._excess() or self._misframed():
             raise RefusedError(refusal)
-        if self._may_be_prompt():
-            self._prompt_body = b""
-        else:
-            self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Let the app answer, from here on."""
         super().on_headers_complete()
         # An answer that comes before all of the body closes, and says so.
@@ -251,23 +223,23 @@ class StrictProtocol(HttpToolsProtocol):
     def _misframed(self) -> Refusal | None:
         """The refusal of a head that another server on the way may have read otherwise."""
         hosts, codings = [], []
-        self._body_left = 0
+        self.body_left = 0
         for name, value in self.headers:
             if name == b"host":
                 hosts.append(value)
             elif name == b"content-length":
-                self._body_left = int(value)  # the parser has looked at it
+                self.body_left = int(value)  # the parser has looked at it
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
-        self._is_chunked = bool(codings)
+        self.is_chunked = bool(codings)
         version = self.parser.get_http_version()
-        self._is_old = version == "1.0"
+        self.is_old = version == "1.0"
         if version not in ("1.1", "1.0") or codings not in ([], [b"chunked"]):
             return MALFORMED
-        if self._is_old and codings:
+        if self.is_old and codings:
             return MALFORMED
         if len(hosts) != 1:
-            return None if self._is_old and not hosts else NO_HOST
+            return None if self.is_old and not hosts else NO_HOST
         return self._misnamed(hosts[0])
 
     def _misnamed(self, host: bytes) -> Refusal | None:
@@ -280,10 +252,7 @@ class StrictProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         # as uvicorn does, without its questions about WebSockets
         self.unfinished = 0
-        self._body_left -= len(body)
-        if self._prompt_body is not None:
-            self._prompt_body += body
-            return
+        self.body_left -= len(body)
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -295,10 +264,6 @@ class StrictProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        if self._prompt_body is not None:
-            if self._answer_promptly(self._prompt_body):
-                return
-            self._begin_unhurriedly()
         self.unfinished = 0
         cycle = self.cycle
         cycle.more_body = False  # also where it was answered before
@@ -306,70 +271,24 @@ class StrictProtocol(HttpToolsProtocol):
             cycle.keep_alive = CLOSE_HEADER not in self.server_state.default_headers
         cycle.message_event.set()
 
-    # What is answered at once
-
-    def _may_be_prompt(self) -> bool:
-        """Whether an answer may go out as soon as the request is whole.
-
-        One for each part that is parsed: the rest of a pipeline take turns with other connections.
-        """
-        return (
-            self._prompt is not None
-            and not self._was_prompt
-            and self.parser.get_method() == b"POST"
-            and self._prompt.knows(self.url)
-            and (self.cycle is None or self.cycle.response_complete)
-            and not (self._is_chunked or self.expect_100_continue)
-            and not (self.pipeline or self.flow.write_paused)
-            and not self._is_old
-            and self.parser.should_keep_alive()
-        )
-
-    def _answer_promptly(self, body: bytes) -> bool:
-        """Answer a request that is whole; False where the app is to do it."""
-        fixed = self._fixed_headers
-        if fixed is None or fixed.headers is not self.server_state.default_headers:
-            self._fixed_headers = fixed = FixedHeaders(self.server_state.default_headers)
-        if fixed.closes or self._prompt is None:
-            return False
-        if self._turn.is_over():
-            self.transport.write_whole(fixed.of_busy + self._prompt.turn_away(self.headers))
-        elif (rest := self._prompt.answer(self.url, self.headers, body)) is not None:
-            self.transport.write_whole(fixed.of_answer + rest)
-        else:
-            return False
-        self._prompt_body = None
-        self._was_prompt = True
-        self.headers = []
-        self.unfinished = 0
-        self.answered += 1
-        self.is_quiet = True
-        self.server_state.total_requests += 1
-        return True
-
-    def _begin_unhurriedly(self) -> None:
-        """Let the app answer a request of which some of the body may have come."""
-        body, self._prompt_body = self._prompt_body, None
-        self._begin()
-        if body:
-            self._body_left += len(body)
-            self.on_body(body)
-
     # What is answered by the app
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Remember which is running; turn it away where those before it have taken too long."""
         self.running = cycle
         path = cycle.scope["path"]
-        if app is self.app and self._is_too_late(path):
+        if app is self.app and self.is_too_late(path):
             app = self._recorded(busy_response(path))
+        elif app is self.app:
+            self.turn.taken += 1
         super()._start_asgi_task(cycle, app)
 
-    def _is_too_late(self, path: str) -> bool:
+    def is_too_late(self, path: str) -> bool:
+        """Whether a request is to be turned away."""
         if path in ALWAYS_ANSWERED:
             return False
         # The routes ask when a batch is read, as many come together; not to read it is cheaper.
-        return self._turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded())
+        return self.turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded())
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
@@ -393,7 +312,6 @@ class StrictProtocol(HttpToolsProtocol):
         self.is_refused = True
         self.held = memoryview(b"")
         self.flow.pause_reading()
-        self._prompt_body = None
         running = self.running
         if self.cycle is not None and self.cycle.more_body and self.scope is self.cycle.scope:
             if self.pipeline:

@@ -1,0 +1,167 @@
+"""What is answered as soon as it has come, without the app: one row, and who comes too late.
+
+The app costs several times what the answer does. Whatever is unusual about a request or its
+connection, the app sees to it.
+"""
+
+from asyncio import Transport
+from http import HTTPStatus
+
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from app.response_headers import Headers
+from app.wire.prompt import Prompt
+from app.wire.protocol import StrictProtocol
+from app.wire.refused import Refusal
+
+MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one is not waited for
+
+
+class FixedHeaders:
+    """The headers that the server itself gives every answer, as bytes after a status line."""
+
+    __slots__ = ("closes", "headers", "of_answer", "of_busy")
+
+    def __init__(self, headers: Headers) -> None:
+        self.headers = headers
+        self.closes = CLOSE_HEADER in headers
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.of_answer = STATUS_LINE[HTTPStatus.OK] + lines
+        self.of_busy = STATUS_LINE[HTTPStatus.SERVICE_UNAVAILABLE] + lines
+
+
+class PromptProtocol(StrictProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._prompt: Prompt | None = self.app.state.prompt
+        self._body: bytes | None = None  # of a request that may be answered promptly
+        self._turns_away = False  # the request whose body comes
+        self._fixed = FixedHeaders(self.server_state.default_headers)
+
+    # What comes
+
+    def begin(self) -> None:
+        """Choose who answers a request whose head has come."""
+        if self._prompt is None or self._is_unusual():
+            super().begin()
+        elif self._prompt.knows(self.url):
+            if self.turn.is_over():
+                self._turns_away = True
+            else:
+                self._body = b""
+        elif self._is_plainly_too_late():
+            self._turns_away = True
+        else:
+            super().begin()
+
+    def on_body(self, body: bytes) -> None:
+        if self._body is not None:
+            self._body += body
+        elif not self._turns_away:
+            super().on_body(body)
+            return
+        self.unfinished = 0
+        self.body_left -= len(body)
+
+    def on_message_complete(self) -> None:
+        if self._turns_away:
+            self._turns_away = False
+            self._turn_away()
+            if self._fixed.closes:
+                self.transport.close()
+        elif self._body is None:
+            super().on_message_complete()
+        elif not self._answer(self._body):
+            self._let_app_answer()
+            super().on_message_complete()
+
+    def _feed(self, part: bytes | memoryview) -> None:
+        super()._feed(part)
+        if self._body is not None:  # there is more to come
+            self._let_app_answer()
+
+    def _is_unusual(self) -> bool:
+        """Whether an answer may not go out as soon as the request is whole.
+
+        One may for each part that is parsed: the rest of a pipeline take turns with other
+        connections.
+        """
+        return (
+            self.has_answered
+            or self.parser.get_method() != b"POST"
+            or not (self.cycle is None or self.cycle.response_complete)
+            or self.is_chunked
+            or self.expect_100_continue
+            or bool(self.pipeline)
+            or self.flow.write_paused
+            or self.is_old
+            or not self.parser.should_keep_alive()
+            or self._fixed_headers().closes
+        )
+
+    def _is_plainly_too_late(self) -> bool:
+        """Whether it is too late for an address that reads as it is written."""
+        if b"%" in self.url or not self.url.isascii() or self.body_left > MOST_DROPPED_BYTES:
+            return False
+        return self.is_too_late(self._path())
+
+    def _path(self) -> str:
+        return self.url.partition(b"?")[0].decode()
+
+    # What goes out
+
+    def _answer(self, body: bytes) -> bool:
+        """Answer a request that is whole; False where the app is to do it."""
+        assert self._prompt is not None
+        rest = self._prompt.answer(self.url, self.headers, body)
+        if rest is None:
+            return False
+        self._body = None
+        self.turn.taken += 1
+        self._send(self._fixed_headers().of_answer + rest)
+        return True
+
+    def _turn_away(self) -> None:
+        assert self._prompt is not None
+        rest = self._prompt.turn_away(self._path(), self.headers)
+        self._send(self._fixed_headers().of_busy + rest)
+
+    def _send(self, answer: bytes) -> None:
+        self.transport.write_whole(answer)
+        self.has_answered = True
+        self.headers = []
+        self.unfinished = 0
+        self.answered += 1
+        self.is_quiet = True
+        self.server_state.total_requests += 1
+
+    def _let_app_answer(self) -> None:
+        """Hand on a request of which some of the body may have come."""
+        body, self._body = self._body, None
+        super().begin()
+        if body:
+            self.body_left += len(body)
+            super().on_body(body)
+
+    def _fixed_headers(self) -> FixedHeaders:
+        headers = self.server_state.default_headers
+        if self._fixed.headers is not headers:
+            self._fixed = FixedHeaders(headers)
+        return self._fixed
+
+    # The end
+
+    def shutdown(self) -> None:
+        if self._turns_away:  # say so before it closes
+            self._turn_away()
+        super().shutdown()
+
+    def refuse(self, refusal: Refusal) -> None:
+        self._body, self._turns_away = None, False
+        super().refuse(refusal)
+
+    def _is_cut_short(self) -> bool:
+        return self._turns_away or super()._is_cut_short()
