@@ -249,6 +249,24 @@ def test_a_malformed_body_is_refused_in_its_turn(server):
     assert [answer[0] for answer in answers] == [200] * 3 + [400]
 
 
+@pytest.mark.parametrize("size", [1, 1024, 4096, 65_536, 65_537, 70_000])
+def test_a_request_after_one_whose_body_nobody_wanted_is_answered(server, size):
+    """The second is larger than what is parsed at a time between requests."""
+    unwanted = STREAM.replace(b"csv", b"xml") + b"Content-Length: %d\r\n\r\n" % size + b" " * size
+    rows = b"[%b]" % b",".join([row] * 10)
+    head = STREAM.replace(b"text/csv", b"application/json") + b"Connection: close\r\n"
+    wanted = head + b"Content-Length: %d\r\n\r\n%b" % (len(rows), rows)
+    with connect(server) as connection:
+        connection.sendall(unwanted)
+        first = connection.recv(65536)
+        closes = b"connection: close" in first
+        if not closes:
+            connection.sendall(wanted)
+        answers = split(first + read_all(connection))
+
+    assert [answer[0] for answer in answers] == ([415] if closes else [415, 200])
+
+
 @pytest.mark.parametrize(
     ("path", "media_type", "status"),
     [("/predict", "application/json", 413), ("/predict", "text/xml", 415), ("/nope", "x/y", 404)],

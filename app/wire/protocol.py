@@ -150,7 +150,14 @@ class StrictProtocol(HttpToolsProtocol):
             self.is_refused
             or self.pipeline
             or self.transport.is_closing()
-            or (self.cycle is not None and len(self.cycle.body) > HIGH_WATER_LIMIT)
+            or self._has_unread_body()
+        )
+
+    def _has_unread_body(self) -> bool:
+        """Whether the app is to take some of a body first: not one that it has answered already."""
+        cycle = self.cycle
+        return (
+            cycle is not None and not cycle.response_complete and len(cycle.body) > HIGH_WATER_LIMIT
         )
 
     def _feed(self, part: bytes | memoryview) -> None:
