@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.batch.arrow_format import ArrowReader
 from app.batch.csv_format import CSVReader
 from app.batch.ndjson_format import NDJSONReader
 from models.features import FEATURE_NAMES
@@ -322,6 +323,20 @@ def test_a_null_of_an_arrow_stream_is_refused_in_its_place(client):
         None,
         "MedInc must be a number from 0 to 100 (10,000 USD), however null came.",
     ]
+
+
+def test_a_stream_of_before_arrow_0_15_is_answered_alike(client):
+    """Nothing stands before the lengths of its messages."""
+    table = pa.table(columns_of([ROW] * 3))
+    stream = as_arrow(table, options=pa.ipc.IpcWriteOptions(use_legacy_format=True))
+    assert not stream.startswith(b"\xff")
+
+    expected = post(client, as_arrow(table), ARROW).content
+    assert post(client, stream, ARROW).content == expected
+    for each in (stream, as_arrow(table)):
+        reader = ArrowReader()
+        (rows,) = (rows for byte in each for rows in reader.feed(bytes([byte])))
+        assert len(rows) == 3
 
 
 def test_an_arrow_stream_that_is_damaged_further_on_says_so_after_the_answers(client):

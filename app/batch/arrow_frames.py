@@ -11,8 +11,8 @@ from models.csv_table import TableError
 
 MOST_METADATA_BYTES = 64 * 1024
 MOST_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
-CONTINUATION = b"\xff\xff\xff\xff"
-PREFIX_BYTES = 8  # the continuation and the metadata's length
+CONTINUATION = b"\xff\xff\xff\xff"  # stands before the metadata's length since Arrow 0.15
+LENGTH_BYTES = 4
 HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of the table Message
 ENDIANNESS, COMPRESSION = 0, 3  # fields of its header: of the table Schema, of RecordBatch
 SCHEMA = 1  # a HeaderType
@@ -23,7 +23,7 @@ class FrameBuffer:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._needed = PREFIX_BYTES  # bytes, to know more of the message or to have it whole
+        self._needed = LENGTH_BYTES  # to know more of the message or to have it whole
         self._metadata_size = 0  # once it is known
         self._is_sized = False  # whether what is needed is the whole message
         self._has_ended = False
@@ -47,15 +47,22 @@ class FrameBuffer:
             raise TableError("the Arrow stream must end after a message, however it is cut off")
 
     def _read_prefix(self) -> None:
-        if not self._rest.startswith(CONTINUATION):
+        is_marked = self._rest.startswith(CONTINUATION)
+        length_at = len(CONTINUATION) if is_marked else 0
+        self._needed = length_at + LENGTH_BYTES
+        if len(self._rest) < self._needed:
+            return
+        (size,) = struct.unpack_from("<i", self._rest, length_at)
+        if not (is_marked or 0 <= size <= MOST_METADATA_BYTES):
             raise _not_arrow()
-        (self._metadata_size,) = struct.unpack_from("<i", self._rest, len(CONTINUATION))
-        _require_size(self._metadata_size, MOST_METADATA_BYTES)
-        self._needed = PREFIX_BYTES + self._metadata_size
-        self._has_ended = self._metadata_size == 0
+        _require_size(size, MOST_METADATA_BYTES)
+        self._metadata_size = size
+        self._needed += size
+        self._has_ended = size == 0
 
     def _read_metadata(self) -> None:
-        body_size = _body_size(bytes(self._rest[PREFIX_BYTES : self._needed]))
+        metadata_at = self._needed - self._metadata_size
+        body_size = _body_size(bytes(self._rest[metadata_at : self._needed]))
         _require_size(body_size, MOST_BODY_BYTES)
         self._needed += body_size
         self._is_sized = True
@@ -63,7 +70,7 @@ class FrameBuffer:
     def _take(self) -> bytes:
         frame = bytes(self._rest[: self._needed])
         del self._rest[: self._needed]
-        self._needed, self._metadata_size, self._is_sized = PREFIX_BYTES, 0, False
+        self._needed, self._metadata_size, self._is_sized = LENGTH_BYTES, 0, False
         return frame
 
 
