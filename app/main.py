@@ -71,8 +71,9 @@ def create_app(
     enforce(app, access)
     app.state.access_log = log
     plain = access == EVERYONE and log is None
-    app.state.turn = Turn()
-    app.state.prompt = Prompt(app.state) if plain else None
+    prompt = Prompt(app.state)
+    app.state.prompt = prompt if plain else None
+    app.state.turn = Turn(at_end=prompt.answered.count)
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
     add_error_handlers(app)

@@ -5,6 +5,7 @@ what a client sent.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -19,7 +20,6 @@ from models.house_price import RowAnswer
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
 VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # above the last: the end of the data
-VALUE_BOUNDS = np.array([*VALUES, np.inf])
 
 OTHER = "other"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -48,22 +48,29 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 registry = CollectorRegistry()
 
 
-class ValuesHistogram(Histogram):
-    """A histogram of VALUES that takes many numbers at once."""
+class ManyHistogram(Histogram):
+    """A histogram that takes many finite numbers at once."""
 
-    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
-        """Count one finite value."""
-        self._buckets[bisect_left(VALUES, amount)].inc(1)
-        self._sum.inc(max(amount, 0.0))  # see observe_all
+    def observe_some(self, numbers: Sequence[float]) -> None:
+        """Count a few, quickly."""
+        total = 0.0
+        counts: dict[int, int] = {}
+        for number in numbers:
+            place = bisect_left(self._upper_bounds, number)
+            counts[place] = counts.get(place, 0) + 1
+            # A sum that falls would be taken for a restart, so what is below zero adds nothing.
+            total += max(number, 0.0)
+        for place, count in counts.items():
+            self._buckets[place].inc(count)
+        self._sum.inc(total)
 
-    def observe_all(self, values: FloatArray) -> None:
-        """Count finite values (n,)."""
-        buckets = np.bincount(VALUE_BOUNDS.searchsorted(values))
-        for bucket, count in zip(self._buckets, buckets.tolist(), strict=False):
+    def observe_all(self, numbers: FloatArray) -> None:
+        """Count an array (n,)."""
+        places = np.searchsorted(self._upper_bounds, numbers)
+        for bucket, count in zip(self._buckets, np.bincount(places).tolist(), strict=False):
             if count:
                 bucket.inc(count)
-        # A sum that falls would be taken for a restart, so a value below zero adds nothing.
-        self._sum.inc(float(np.maximum(values, 0.0).sum()))
+        self._sum.inc(float(np.maximum(numbers, 0.0).sum()))
 
 
 _requests = Counter(
@@ -72,7 +79,7 @@ _requests = Counter(
     ["method", "route", "code"],
     registry=registry,
 )
-_durations = Histogram(
+_durations = ManyHistogram(
     "housing_http_request_duration_seconds",
     "Time from a request's headers to the end of its answer.",
     ["route"],
@@ -82,7 +89,7 @@ _durations = Histogram(
 _predictions = Counter(
     "housing_predictions_total", "Rows that a model answered.", ["model"], registry=registry
 )
-_values = ValuesHistogram(
+_values = ManyHistogram(
     "housing_prediction_value",
     "Predicted median house values, in 100,000 USD of 1990.",
     ["model"],
@@ -111,14 +118,14 @@ class RequestSeries(NamedTuple):
     """The two series that one kind of request is counted in."""
 
     requests: Counter
-    durations: Histogram
+    durations: ManyHistogram
 
 
 class ModelSeries(NamedTuple):
     """The two series that a model's answers are counted in."""
 
     predictions: Counter
-    values: ValuesHistogram
+    values: ManyHistogram
 
 
 @cache
@@ -159,16 +166,53 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
 
 def count_answer(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> None:
     """Count the answer that a model gave for a row of the eight features."""
-    series = model_series(model.name)
-    series.predictions.inc()
-    series.values.observe(answer.prediction)
-    if answer.warnings:  # as there are where a feature is out of range
-        ranges = model.saved.model.training_ranges.by_feature
-        for number, (_, low, high), below, above in zip(row, ranges, _below, _above, strict=True):
-            if number < low:
-                below.inc()
-            elif number > high:
-                above.inc()
+    _count_predictions(model.name, [answer.prediction])
+    _count_out_of_range(model, row, answer)
+
+
+class RowsAnswered:
+    """Rows whose requests are counted together, as those of a turn of the event loop are.
+
+    To find and lock each series takes longer than a prediction.
+    """
+
+    def __init__(self, method: str, route: str) -> None:
+        self._request = method, route, 200
+        self._by_model: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+
+    def add(
+        self, model: NamedModel, row: Sequence[float], answer: RowAnswer, seconds: float
+    ) -> None:
+        """Remember a row that a model answered, and how long its request took."""
+        self._by_model[model.name].append((answer.prediction, seconds))
+        _count_out_of_range(model, row, answer)
+
+    def count(self) -> None:
+        """Count what was added since the last time."""
+        while self._by_model:
+            name, answered = self._by_model.popitem()
+            predictions, seconds = zip(*answered, strict=True)
+            _count_predictions(name, predictions)
+            series = _request_series(*self._request)
+            series.requests.inc(len(seconds))
+            series.durations.observe_some(seconds)
+
+
+def _count_predictions(model: str, predictions: Sequence[float]) -> None:
+    series = model_series(model)
+    series.predictions.inc(len(predictions))
+    series.values.observe_some(predictions)
+
+
+def _count_out_of_range(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> None:
+    if not answer.warnings:  # as there are where a feature is out of range
+        return
+    ranges = model.saved.model.training_ranges.by_feature
+    for number, (_, low, high), below, above in zip(row, ranges, _below, _above, strict=True):
+        if number < low:
+            below.inc()
+        elif number > high:
+            above.inc()
 
 
 def count_refused(reason: str, rows: int = 1) -> None:

@@ -6,6 +6,7 @@ waits for long, and the process goes on answering as many as it can.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter, thread_time
 
 TURN_SECONDS = 0.2
@@ -18,9 +19,12 @@ class Turn:
     A turn of the event loop goes from what it has to go on with, which the requests of the turn
     before have left it, to what has come meanwhile. What counts is the time that they took from the
     processor: a machine that was held up has nobody to refuse for it.
+
+    At each one's end a function is called.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_end: Callable[[], None] = lambda: None) -> None:
+        self._at_end = at_end
         self._is_on = False
         self._began = 0.0
         self._began_at = 0.0  # of this thread's own time, which is slower to ask for
@@ -49,6 +53,7 @@ class Turn:
 
     def _end(self) -> None:
         """Begin the next one where requests have been taken in this one."""
+        self._at_end()
         if self.taken:
             self._begin()
         else:

@@ -29,7 +29,7 @@ from app.record.request_id import request_id
 from app.record.requests import UNMATCHED
 from app.response_headers import NO_PAGE, Headers
 from app.schemas import HouseFeatures, to_numbers
-from app.telemetry import count_answer, count_request
+from app.telemetry import RowsAnswered, count_request
 from app.v2.errors import is_v2
 from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
@@ -56,6 +56,7 @@ class Prompt:
         self._state = state
         self._models: LoadedModels | None = None
         self._targets: dict[bytes, Target] = {}
+        self.answered = RowsAnswered("POST", PATH)
 
     def knows(self, target: bytes) -> bool:
         """Whether requests to an address with its query, as it came, may be answered here."""
@@ -89,8 +90,7 @@ class Prompt:
         if not isfinite(answer.prediction):
             return None
         content = to_json(answer_json(answer, chosen.level, chosen.model.identity))
-        count_answer(chosen.model, row, answer)
-        count_request("POST", PATH, 200, perf_counter() - started)
+        self.answered.add(chosen.model, row, answer, perf_counter() - started)
         return _rest(b"content-length: %d\r\n%b" % (len(content), lines), content, headers)
 
 
