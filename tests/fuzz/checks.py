@@ -25,7 +25,9 @@ MOST_BYTES = {"predict": 65_536, "explain": 65_536, "array": 2**22, "columns": 2
 MOST_REFUSAL_BYTES = 4_096
 NOT_HTTP = b"Invalid HTTP request received."
 OF_THE_WIRE = (400, 408, 431)  # what the server refuses before it looks for an address
-WHOLE, EACH = 1e-12, 1e-9  # relative: of one row, and of each of many
+# Of one row, and of each of many: of a number, or of 100,000 USD where it is less, as a bound near
+# zero is.
+WHOLE, EACH = 1e-12, 1e-9
 
 READ = {
     "predict": lambda body: [reference.row_of_object(reference.strict_json(body))],
@@ -142,13 +144,13 @@ class Checker:
             _require(np.allclose(predictions, expected, rtol=EACH, atol=0), "another prediction")
 
     def _require_equal(
-        self, case: Case, row: Sequence[float], numbers: Sequence[float], rtol: float
+        self, case: Case, row: Sequence[float], numbers: Sequence[float], tolerance: float
     ) -> None:
         query = parse_qs(case.path.partition("?")[2])
         level = float(query.get("level", ["0.9"])[0])
         estimate = self._model(case).estimate(np.array([row]), level)
         close = (
-            math.isclose(number, expected.item(), rel_tol=rtol)
+            math.isclose(number, expected.item(), rel_tol=tolerance, abs_tol=tolerance)
             for number, expected in zip(numbers, estimate, strict=True)
         )
         _require(all(close), f"{numbers} is not the model's answer")
