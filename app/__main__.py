@@ -116,7 +116,7 @@ def _serve_models(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from app.batch.scored import Scorer
     from app.loaded_models import load_models
-    from app.scoring import in_whole_chunks
+    from app.pace import in_whole_chunks
     from models.storage import SavedModelError
 
     # As Ctrl-C does: so that no half-written file is left.

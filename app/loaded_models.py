@@ -1,9 +1,10 @@
 """The models that are served, by name."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.pace import Pace
 from models import DEFAULT_MODELS
 from models.storage import MANIFEST, SavedModel, SavedModelError, load_model
 
@@ -21,6 +22,8 @@ class NamedModel:
 
     name: str
     saved: SavedModel
+    pace: Pace = field(default_factory=Pace, compare=False, repr=False)
+    """What the batches that it answered have learned, for those to come."""
 
     @property
     def identity(self) -> str:

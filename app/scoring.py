@@ -10,17 +10,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from app.busy import busy_error
+from app.pace import Pace
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
-from models.interval import DEFAULT_LEVEL, Estimate
+from models.interval import Estimate
 
 T = TypeVar("T")
 
-SLICE_SECONDS = 0.003
-FIRST_SLICE, LARGEST_SLICE = 8, 16_384  # rows
-GROWTH = 4.0
-
-MOST_AT_WORK = 64  # batches that take turns, each of them thus five times a second
+MOST_AT_WORK = 64  # slices in a round, in which each batch has one: a fifth of a second
 
 
 class Slices:
@@ -28,7 +25,7 @@ class Slices:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
-        self.at_work = 0  # batches, or parts of one, of more than a slice
+        self.at_work = 0.0  # slices, of each batch the next; less than one where it is smaller
 
 
 _slices: WeakKeyDictionary[asyncio.AbstractEventLoop, Slices] = WeakKeyDictionary()
@@ -50,44 +47,19 @@ def require_time() -> None:
         raise busy_error()
 
 
-class Pace:
-    """How many rows a slice may have: as many as a model answers in a few milliseconds.
-
-    A multiple of so many; see `in_whole_chunks`.
-    """
-
-    def __init__(self, multiple: int = 1) -> None:
-        self.multiple = multiple
-        self.rows = max(FIRST_SLICE, multiple)
-
-    def learn(self, rows: int, seconds: float) -> None:
-        """Adapt to how long a slice of some rows took."""
-        per_slice = rows * SLICE_SECONDS / max(seconds, 1e-9)
-        learned = int(min(max(per_slice, 1.0), GROWTH * self.rows, LARGEST_SLICE))
-        self.rows = max(learned // self.multiple, 1) * self.multiple
-
-
-def in_whole_chunks(model: HousePriceModel) -> Pace:
-    """A pace at which a row has the same answer, to the last bit, whoever stands beside it.
-
-    Products of matrices round their last few rows in another way than the others, so each slice is
-    filled up to whole chunks of the network. That costs a few rows their answer more than once.
-    """
-    return Pace(model.network.rows_at_once)
-
-
 async def answer_many(
     model: HousePriceModel,
     rows: FloatArray,
-    level: float = DEFAULT_LEVEL,
-    pace: Pace | None = None,
+    level: float,
+    pace: Pace,
 ) -> tuple[Estimate, list[list[str]]]:
     """What `model.answer` gives for rows (n, 8), without keeping the event loop for long.
 
-    The pace is what earlier calls with the same model have learned. Raises ValueError at a level
-    that was not calibrated.
+    The pace is what earlier calls with the same model have learned.
+
+    Raises ValueError at a level that was not calibrated.
     """
-    answers = await _by_slices(lambda some: model.answer(some, level), rows, pace or Pace())
+    answers = await _by_slices(lambda some: model.answer(some, level), rows, pace)
     estimates, warnings = zip(*answers, strict=True)
     return _join(estimates, len(rows)), [*chain.from_iterable(warnings)][: len(rows)]
 
@@ -95,11 +67,11 @@ async def answer_many(
 async def estimate_many(
     model: HousePriceModel,
     rows: FloatArray,
-    level: float = DEFAULT_LEVEL,
-    pace: Pace | None = None,
+    level: float,
+    pace: Pace,
 ) -> Estimate:
     """What `model.estimate` gives for rows (n, 8), without keeping the event loop for long."""
-    estimates = await _by_slices(lambda some: model.estimate(some, level), rows, pace or Pace())
+    estimates = await _by_slices(lambda some: model.estimate(some, level), rows, pace)
     return _join(estimates, len(rows))
 
 
@@ -110,22 +82,21 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
     """
     rows = _fill(rows, pace.multiple)
     shared = slices()
-    is_long = len(rows) > pace.rows
+    share = min(len(rows) / pace.rows, 1.0)
     scores: list[T] = []
     start = 0
-    shared.at_work += is_long
+    shared.at_work += share
     try:
         while start < len(rows) or not scores:
             async with shared.turn:
                 some = rows[start : start + pace.rows]
                 started = time.perf_counter()
                 scores.append(score(some))
-                if len(some) == pace.rows:  # a few rows at the end cost more than their share
-                    pace.learn(len(some), time.perf_counter() - started)
+                pace.learn(len(some), time.perf_counter() - started)
                 await asyncio.sleep(0)
             start += len(some)
     finally:
-        shared.at_work -= is_long
+        shared.at_work -= share
     return scores
 
 

@@ -18,8 +18,8 @@ from pyarrow import parquet
 
 from app.batch.scored import Scorer
 from app.loaded_models import load_models
+from app.pace import in_whole_chunks
 from app.score_file import score_file
-from app.scoring import in_whole_chunks
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.storage import load_model

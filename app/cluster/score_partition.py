@@ -15,9 +15,9 @@ from app.cluster.refused_rows import RefusedRows
 from app.cluster.sent_model import SentModel, receive
 from app.cluster.sources import filesystem_of, reachable
 from app.cluster.whole_files import write_whole
+from app.pace import in_whole_chunks
 from app.rows import Rows
 from app.score_file import readable, score_parts
-from app.scoring import in_whole_chunks
 
 
 class UnwantedError(Exception):

@@ -36,8 +36,7 @@ class CountingScorer(Scorer):
 
     async def score(self, rows: Rows, *, warns: bool = True) -> Scored:
         scored = await super().score(rows, warns=warns)
-        accepted = rows.accepted
-        count_answers(self.model, rows.values[accepted], scored.numbers[accepted, 0])
+        count_answers(self.model, rows.accepted_values, scored.predictions)
         for why in rows.refused.values():
             count_refused(why.kind)
         return scored

@@ -12,7 +12,8 @@ from app.dependencies import ModelsDep, require_ready
 from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
 from app.loaded_models import NamedModel
 from app.model_header import MODEL_HEADER_TOLD
-from app.scoring import FIRST_SLICE, estimate_many, require_time
+from app.pace import FIRST_SLICE
+from app.scoring import estimate_many, require_time
 from app.telemetry import count_answers
 from app.v2.body import TOO_LARGE, length_of_json, read_body
 from app.v2.inference import read_inference, respond
@@ -29,6 +30,7 @@ from app.v2.schemas import (
 )
 from app.v2.statistics import StatisticsByModel, counting
 from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
+from models.interval import DEFAULT_LEVEL
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -199,7 +201,7 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
         inference = read_inference(body, length_of_json(request.headers, len(body)))
         if len(inference.rows) > FIRST_SLICE:
             require_time()
-        estimate = await estimate_many(model.saved.model, inference.rows)
+        estimate = await estimate_many(model.saved.model, inference.rows, DEFAULT_LEVEL, model.pace)
         response = respond(inference, estimate.predictions, model)
         count_answers(model, inference.rows, estimate.predictions)
         counted.execution_count += 1

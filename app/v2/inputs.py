@@ -7,13 +7,13 @@ import numpy as np
 from fastapi import HTTPException
 
 from app.refusals import explain
-from app.rows import MOST_ROWS, Refusal, of_numbers
+from app.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
 from app.telemetry import count_refused
 from app.v2 import tensors
 from app.v2.errors import refuse
 from app.v2.schemas import InputTensor
 from models.arrays import FloatArray
-from models.features import FEATURE_NAMES, within_bounds
+from models.features import FEATURE_NAMES
 
 ALL_FEATURES = ("features", "input-1")  # MLServer's NumpyRequestCodec knows no name but the second
 ROW_BYTES = 8 * len(FEATURE_NAMES)
@@ -100,10 +100,9 @@ def _require_answerable(rows: FloatArray) -> FloatArray:
         raise HTTPException(
             413, f"The request must have at most {MOST_ROWS:,} rows, however it has more."
         )
-    outside = ~within_bounds(rows).all(axis=1)
-    if outside.any():
-        row = int(outside.argmax())
-        _refuse_row(row, of_numbers(rows[[row]]).refused[0])
+    outside = rows_outside(rows)
+    if outside:
+        _refuse_row(outside[0], of_numbers(rows[outside[:1]]).refused[0])
     return rows
 
 

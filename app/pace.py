@@ -1,0 +1,39 @@
+"""How many rows to answer at a time, so that others have their turn every few milliseconds."""
+
+from models.house_price import HousePriceModel
+
+SLICE_SECONDS = 0.003
+FIRST_SLICE, LARGEST_SLICE = 8, 16_384  # rows
+GROWTH = 4.0
+
+
+class Pace:
+    """How many rows a slice may have: as many as a model answers in a few milliseconds.
+
+    A multiple of so many; see `in_whole_chunks`.
+    """
+
+    def __init__(self, multiple: int = 1) -> None:
+        self.multiple = multiple
+        self.rows = max(FIRST_SLICE, multiple)
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Adapt to how long a slice of some rows took.
+
+        Of fewer than it may have, only that they took too long: a few rows take more than their
+        share.
+        """
+        if rows < self.rows and seconds <= SLICE_SECONDS:
+            return
+        per_slice = rows * SLICE_SECONDS / max(seconds, 1e-9)
+        learned = int(min(max(per_slice, 1.0), GROWTH * self.rows, LARGEST_SLICE))
+        self.rows = max(learned // self.multiple, 1) * self.multiple
+
+
+def in_whole_chunks(model: HousePriceModel) -> Pace:
+    """A pace at which a row has the same answer, to the last bit, whoever stands beside it.
+
+    Products of matrices round their last few rows in another way than the others, so each slice is
+    filled up to whole chunks of the network. That costs a few rows their answer more than once.
+    """
+    return Pace(model.network.rows_at_once)
