@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic_core import from_json, to_json
 
-from app.batch.json_objects import QUOTES, all_numbers, has_literals, one_by_one
+from app.batch.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
 from app.batch.scored import Scored, Scorer
 from app.media_types import ARROW, CSV, NDJSON
 from app.refusals import unknown_feature
@@ -80,7 +80,7 @@ def _read_columns(columns: dict[str, Any], body: bytes) -> Iterator[Rows]:
 
 def _all_numbers(columns: dict[str, Any], body: bytes) -> Rows | None:
     """The rows, where the body certainly has each name once, and numbers only."""
-    if body.count(b'"') != QUOTES or has_literals(body):
+    if not has_numbers_only(body, QUOTES):
         return None
     try:
         values = np.array([columns[name] for name in FEATURE_NAMES], dtype=np.float64)
@@ -113,6 +113,8 @@ def _require_few(rows: int) -> None:
 class ArrayWriter:
     """An array of answers, one for each row."""
 
+    warns = True
+
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
@@ -123,6 +125,8 @@ class ArrayWriter:
 
 class ColumnsWriter:
     """Arrays of predictions and bounds, null where a row is refused, which `errors` tells."""
+
+    warns = False
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer

@@ -11,6 +11,7 @@ from models.features import FEATURE_NAMES
 
 OBJECTS_AT_ONCE = 64  # where each is looked at by itself
 QUOTES = 2 * len(FEATURE_NAMES)
+LITERALS = (b"true", b"false", b"null")
 features_of = itemgetter(*FEATURE_NAMES)
 
 
@@ -20,7 +21,7 @@ def all_numbers(objects: Sequence[Any], text: bytes) -> Rows | None:
     The objects were parsed from the text. A repeated name would show as more quotes than there are
     names in the objects, and a string too; neither a name nor a number has `true` or `null` in it.
     """
-    if text.count(b'"') != QUOTES * len(objects) or has_literals(text):
+    if not has_numbers_only(text, QUOTES * len(objects)):
         return None
     try:
         if any(len(item) != len(FEATURE_NAMES) for item in objects):
@@ -33,9 +34,13 @@ def all_numbers(objects: Sequence[Any], text: bytes) -> Rows | None:
     return of_numbers(values.reshape(len(objects), len(FEATURE_NAMES)))
 
 
-def has_literals(text: bytes) -> bool:
-    """Whether there may be a JSON value that is neither a number, a string, nor made of them."""
-    return any(literal in text for literal in (b"true", b"false", b"null"))
+def has_numbers_only(text: bytes, quotes: int) -> bool:
+    """Whether no JSON value is anything but numbers, or made of them: of so many quotes are names.
+
+    It is looked for in what is left without all that numbers and their arrays are written with.
+    """
+    rest = text.translate(None, b"0123456789+-.,: []{}\n\r\t")
+    return rest.count(b'"') == quotes and not any(literal in rest for literal in LITERALS)
 
 
 def one_by_one(objects: Sequence[Any]) -> Iterator[Rows]:

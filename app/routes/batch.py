@@ -139,8 +139,8 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
     require_time()
-    scored = [await scorer.score(rows) for rows in batch.parts]
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
+    scored = [await scorer.score(rows, warns=writer.warns) for rows in batch.parts]
     return Response(writer.write(scored), headers=model_header(scorer.model), media_type=JSON)
 
 
