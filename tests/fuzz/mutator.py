@@ -112,7 +112,8 @@ def damage_row(rng: Random, pairs: Pairs, marker: str) -> Pairs:
         elif draw == 7:
             pairs.append((marker, odd_value(rng, marker)))
         else:
-            pairs[:] = [(key, f"[{text}]") for key, text in pairs]
+            wrapped = rng.choice(("[{}]", "[{}]", "[]"))
+            pairs[:] = [(key, wrapped.format(text)) for key, text in pairs]
     return pairs
 
 

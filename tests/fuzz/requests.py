@@ -293,7 +293,7 @@ def _tensor(rng: Random, name: str, shape: list[int], data: str, marker: str, *,
         ("data", data),
     ]
     if harm and rng.random() < 0.4:
-        at = rng.randrange(3)
+        at = rng.randrange(len(pairs))
         value = rng.choice(
             (
                 odd_value(rng, marker),
@@ -301,6 +301,8 @@ def _tensor(rng: Random, name: str, shape: list[int], data: str, marker: str, *,
                 "[1, 2, 3, 4, 5, 6, 7, 8]",
                 "[2147483647, 8]",
                 "[0, 8]",
+                "[2, 0]",
+                "[[], []]",
             )
         )
         pairs[at] = (pairs[at][0], value)
