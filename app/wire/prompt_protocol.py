@@ -103,10 +103,10 @@ class PromptProtocol(StrictProtocol):
         )
 
     def _is_plainly_too_late(self) -> bool:
-        """Whether it is too late for an address that reads as it is written."""
-        if b"%" in self.url or not self.url.isascii() or self.body_left > MOST_DROPPED_BYTES:
-            return False
-        return self.is_too_late(self._path())
+        """Whether it is too late for a request to an address that reads as it is written."""
+        is_plain = self.url.startswith(b"/") and self.url.isascii() and b"%" not in self.url
+        is_short = self.body_left <= MOST_DROPPED_BYTES
+        return is_plain and is_short and self.is_too_late(self._path())
 
     def _path(self) -> str:
         return self.url.partition(b"?")[0].decode()
