@@ -27,9 +27,11 @@ test-cluster: .venv/test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
 	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
 
-# A million hostile requests, what schemathesis makes of openapi.json, kills and flipped bits.
+# A million hostile requests, many of them over one connection, what schemathesis makes of
+# openapi.json, kills and flipped bits.
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz.streams
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import ROW
-from tests.fuzz import reference
+from tests.fuzz import reference, streams
 from tests.fuzz.openapi import run_schemathesis
 from tests.fuzz.requests import make_case
 from tests.fuzz.runner import run
@@ -82,6 +82,10 @@ def test_a_thousand_hostile_requests_break_no_promise():
 
     assert counts.total() > 950
     assert {kind for kind, _ in counts} >= {"predict", "array", "csv", "ndjson", "arrow", "v2"}
+
+
+def test_a_hundred_connections_of_several_hostile_requests_each_break_no_promise():
+    assert streams.run(seed=20, count=100) > 300
 
 
 def test_a_request_is_the_same_for_the_same_seed():
