@@ -5,13 +5,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO
 
-from app.access.policy import AccessPolicy, hosts, key_name, origins
-from models import SAVED_MODELS
+from app.access.policy import AccessPolicy
+from app.options import BAD_ARGUMENTS, parse
 
 if TYPE_CHECKING:
     from app.batch.scored import Scorer
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 NOT_READY = NO_WORKER = 1  # exit statuses
-BAD_ARGUMENTS, BAD_MODEL, REFUSED_ROWS = 2, 3, 4
+BAD_MODEL, REFUSED_ROWS = 3, 4
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143  # 128 and the signal, as shells have it
-MOST_WORKERS = 256
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks; returns the exit status."""
-    options = _parse(arguments)
+    options = parse(arguments)
     command = {
         "serve": _serve,
         "predict": _predict,
@@ -231,133 +230,6 @@ def _create_key(options: argparse.Namespace) -> int:
     print(line_of(options.name, key))  # goes on into the file of keys
     print(key, file=sys.stderr)  # goes to its owner, and is kept nowhere
     return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(BAD_ARGUMENTS, f"{self.prog}: {message}\n")
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="python -m app", description="Serve or apply the saved models.", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    serve = commands.add_parser("serve", help="answer HTTP requests", allow_abbrev=False)
-    _add_address(serve)
-    _add_models(serve)
-    _add_setting(serve, "workers", _workers, "1", "how many processes answer")
-    _add_access(serve)
-    _add_setting(serve, "access-log", _access_log, "off", "a line for each request: text or json")
-
-    predict = commands.add_parser(
-        "predict", help="score a CSV, NDJSON or Parquet file", allow_abbrev=False
-    )
-    predict.add_argument("file", metavar="FILE", help="*.csv, *.ndjson, *.jsonl or *.parquet")
-    predict.add_argument("--output", metavar="FILE", help="instead of standard output")
-    predict.add_argument(
-        "--level", type=float, default=0.9, help="of the intervals, one of the calibrated"
-    )
-    predict.add_argument(
-        "--errors", action="store_true", help="add the column `error` to CSV, empty if all is well"
-    )
-    predict.add_argument(
-        "--cluster",
-        metavar="ADDRESS",
-        help="a Dask scheduler's, as tcp://HOST:8786, or `local` for the processors of this "
-        "machine; FILE may be a pattern and --output is a directory, both may be addresses that "
-        "fsspec knows",
-    )
-    predict.add_argument(
-        "--block-mib",
-        type=_block_mib,
-        default=32,
-        metavar="N",
-        help="with --cluster, how much of a file a worker takes at a time (default 32 MiB)",
-    )
-    _add_models(predict)
-
-    healthcheck = commands.add_parser(
-        "healthcheck", help="exit with 0 when a server is ready", allow_abbrev=False
-    )
-    _add_address(healthcheck)
-
-    create_key = commands.add_parser(
-        "create-key", help="print the line of a new API key; the key itself on standard error"
-    )
-    create_key.add_argument("name", type=key_name, metavar="NAME", help="whose it is")
-    return parser.parse_args(arguments)
-
-
-def _add_address(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "host", str, "127.0.0.1", "the address of the server")
-    _add_setting(parser, "port", _port, "8000", "its port; serve takes a free one for 0")
-
-
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "models", Path, str(SAVED_MODELS), "a directory of saved models")
-    parser.add_argument(
-        "--default",
-        default=os.environ.get("HOUSING_DEFAULT") or None,
-        help="the model that answers if none is named (or HOUSING_DEFAULT; default champion, "
-        "or notebook where there is no champion)",
-    )
-
-
-def _add_access(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "api-keys-file", Path, None, "the keys that a request must have one of")
-    _add_setting(parser, "allowed-hosts", hosts, None, "the names that requests must be sent to")
-    _add_setting(parser, "cors-origins", origins, None, "the web pages that may send requests")
-    parser.add_argument(
-        "--open-metrics",
-        action="store_true",
-        default=os.environ.get("HOUSING_METRICS_OPEN") == "1",
-        help="no key is needed for /metrics (or HOUSING_METRICS_OPEN=1)",
-    )
-
-
-def _add_setting(
-    parser: argparse.ArgumentParser,
-    name: str,
-    kind: Callable[[str], object],
-    default: str | None,
-    meaning: str,
-) -> None:
-    """An option that an environment variable can set as well."""
-    variable = f"HOUSING_{name.upper().replace('-', '_')}"
-    parser.add_argument(
-        f"--{name}",
-        type=kind,
-        default=os.environ.get(variable) or default,
-        help=f"{meaning} (or {variable}; default {default or 'none'})".replace("%", "%%"),
-    )
-
-
-def _port(text: str) -> int:
-    return _whole_number(text, 0, 2**16 - 1)
-
-
-def _access_log(text: str) -> str:
-    if text not in ("off", "text", "json"):
-        raise argparse.ArgumentTypeError(f"must be off, text or json, however: {text[:40]!r}")
-    return text
-
-
-def _workers(text: str) -> int:
-    return _whole_number(text, 1, MOST_WORKERS)
-
-
-def _block_mib(text: str) -> int:
-    return _whole_number(text, 1, 4096)
-
-
-def _whole_number(text: str, low: int, high: int) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from {low} to {high}, however: {text[:40]!r}"
-        )
-    return int(text)
 
 
 def _refuse(reason: object, status: int) -> int:
