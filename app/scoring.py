@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from models.interval import Estimate
 
 T = TypeVar("T")
 
+FEW = 8  # batches, whose shares make the usual one
 MOST_AT_WORK = 64  # slices in a round, in which each batch has one: a fifth of a second
 
 
@@ -26,6 +28,17 @@ class Slices:
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.at_work = 0.0  # slices, of each batch the next; less than one where it is smaller
+        self.usual = 0.0  # of a batch, as the last few have been
+
+    @contextmanager
+    def working(self, share: float) -> Iterator[None]:
+        """Meanwhile a batch has such a share of a slice to do."""
+        self.at_work += share
+        self.usual += (share - self.usual) / FEW
+        try:
+            yield
+        finally:
+            self.at_work -= share
 
 
 _slices: WeakKeyDictionary[asyncio.AbstractEventLoop, Slices] = WeakKeyDictionary()
@@ -36,9 +49,13 @@ def slices() -> Slices:
     return _slices.setdefault(asyncio.get_running_loop(), Slices())
 
 
-def is_crowded() -> bool:
-    """Whether so many batches are at work that another would starve."""
-    return slices().at_work >= MOST_AT_WORK
+def is_crowded(coming: int = 0) -> bool:
+    """Whether so many batches are at work that another would starve.
+
+    Those that are coming are as large as batches have been lately.
+    """
+    shared = slices()
+    return shared.at_work + coming * shared.usual >= MOST_AT_WORK
 
 
 def require_time() -> None:
@@ -85,8 +102,7 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
     share = min(len(rows) / pace.rows, 1.0)
     scores: list[T] = []
     start = 0
-    shared.at_work += share
-    try:
+    with shared.working(share):
         while start < len(rows) or not scores:
             async with shared.turn:
                 some = rows[start : start + pace.rows]
@@ -95,8 +111,6 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
                 pace.learn(len(some), time.perf_counter() - started)
                 await asyncio.sleep(0)
             start += len(some)
-    finally:
-        shared.at_work -= share
     return scores
 
 

@@ -1,8 +1,10 @@
 """python -m tests.overload: ten times as many requests as can be answered, and what becomes of them.
 
-First it is measured how many are answered a second when nobody sends more than that. Then requests
-are sent at ten times that rate whatever becomes of them (an open loop), over connections that are
-kept and over a new one for each; a probe is asked all the time. Client and server have a core each.
+It is measured how many are answered a second when nobody sends more than that. Then requests are sent
+at ten times that rate whatever becomes of them (an open loop), over connections that are kept and
+over a new one for each; a probe is asked all the time. Client and server have a core each. The two
+alternate, and each goodput is compared with the capacity before and after it: of shared machines the
+speed changes.
 """
 
 import asyncio
@@ -11,13 +13,14 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 
 import uvloop
 
 from tests.conftest import ROW, serving
 
-SECONDS = 8
+SECONDS = 5
+ROUNDS = 3
 TIMES = 10
 CONNECTIONS = 64  # where the capacity is measured
 MOST_CONNECTIONS = 800  # at once, of the open loop; what finds none free is not sent
@@ -87,11 +90,16 @@ class Connection(asyncio.Protocol):
 class Outcome:
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: dict[int, list[float]] = field(default_factory=dict)
-    unsent: int = 0
 
     def add(self, status: int, seconds: float) -> None:
         self.statuses[status] += 1
         self.seconds.setdefault(status, []).append(seconds)
+
+    def take(self, other: "Outcome") -> None:
+        """Add what another one holds."""
+        for status, seconds in other.seconds.items():
+            for each in seconds:
+                self.add(status, each)
 
     def slow(self, status: int) -> str:
         several = self.seconds.get(status, [])
@@ -152,7 +160,6 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
         while sent < elapsed * rate:
             sent += 1
             if len(under_way) >= MOST_CONNECTIONS:
-                outcome.unsent += 1
                 continue
             task = asyncio.create_task(send())
             under_way.add(task)
@@ -175,21 +182,26 @@ async def probe(port: int, outcome: Outcome) -> None:
 
 async def measure(port: int, name: str, path: str, content: object, *, keep: bool) -> None:
     request = post(path, content, close=not keep)
-    able = await capacity(port, request, keep=keep)
-    probes = Outcome()
-    probing = asyncio.create_task(probe(port, probes))
-    outcome = await overload(port, request, TIMES * able, keep=keep)
-    probing.cancel()
-    counts = outcome.statuses
+    able = [await capacity(port, request, keep=keep)]
+    probes, all_outcomes, shares = Outcome(), Outcome(), []
+    for _ in range(ROUNDS):
+        probing = asyncio.create_task(probe(port, probes))
+        outcome = await overload(port, request, TIMES * able[-1], keep=keep)
+        probing.cancel()
+        await asyncio.sleep(2)
+        able.append(await capacity(port, request, keep=keep))
+        shares.append(outcome.statuses[200] / SECONDS / mean(able[-2:]))
+        all_outcomes.take(outcome)
+    counts = all_outcomes.statuses
+    sent = counts.total() / (ROUNDS * SECONDS)
     print(
-        f"| {name}, {'kept' if keep else 'new'} | {able:,.0f} | "
-        f"{outcome.statuses.total() / SECONDS / able:.1f} | {counts[200] / SECONDS / able:.2f} | "
-        f"{counts[503] / SECONDS:,.0f} | {outcome.slow(200)} | {outcome.slow(503)} | "
-        f"{counts.total() - counts[200] - counts[503]} | "
+        f"| {name}, {'kept' if keep else 'new'} | {median(able):,.0f} | {sent / median(able):.1f} | "
+        f"{median(shares):.2f} ({min(shares):.2f}-{max(shares):.2f}) | "
+        f"{counts[503] / (ROUNDS * SECONDS):,.0f} | {all_outcomes.slow(200)} | "
+        f"{all_outcomes.slow(503)} | {counts.total() - counts[200] - counts[503]} | "
         f"{probes.slow(200)}, {probes.statuses.total() - probes.statuses[200]} |",
         flush=True,
     )
-    await asyncio.sleep(2)
 
 
 async def main() -> None:

@@ -91,12 +91,12 @@ def _rows(columns: pa.RecordBatch) -> Rows:
 
 def answers_of(scored: Scored) -> pa.RecordBatch:
     """The answers to some rows; null where refused, with the reason in `error`."""
-    refused = np.isnan(scored.numbers[:, 0])
-    numbers = [pa.array(column, mask=refused) for column in scored.numbers.T]
-    errors = pa.nulls(len(refused), pa.string())
+    refused, errors = None, pa.nulls(len(scored.rows), pa.string())
     if scored.rows.refused:
+        refused = np.isnan(scored.numbers[:, 0])
         each = [scored.rows.refused.get(index) for index in range(len(scored.rows))]
         errors = pa.array(each, pa.string())
+    numbers = [pa.array(column, mask=refused) for column in scored.numbers.T]
     return pa.record_batch([*numbers, errors], schema=ANSWERS)
 
 

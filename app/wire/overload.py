@@ -29,7 +29,8 @@ class Turn:
         self._began = 0.0
         self._began_at = 0.0  # of this thread's own time, which is slower to ask for
         self._taken_before = 0
-        self.taken = 0  # requests in this turn, which whoever answers one counts
+        # Requests in this turn, which whoever answers one counts, and those that are batches.
+        self.taken = self.batches = 0
 
     def is_over(self) -> bool:
         """Whether a request that has come now is too late for this turn."""
@@ -49,6 +50,7 @@ class Turn:
         self._is_on = True
         self._began, self._began_at = perf_counter(), thread_time()
         self.taken, self._taken_before = 0, self.taken
+        self.batches = 0
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:

@@ -288,6 +288,7 @@ class StrictProtocol(HttpToolsProtocol):
             app = self._recorded(busy_response(path))
         elif app is self.app:
             self.turn.taken += 1
+            self.turn.batches += path.endswith(OF_BATCHES)
         super()._start_asgi_task(cycle, app)
 
     def is_too_late(self, path: str) -> bool:
@@ -295,7 +296,7 @@ class StrictProtocol(HttpToolsProtocol):
         if path in ALWAYS_ANSWERED:
             return False
         # The routes ask when a batch is read, as many come together; not to read it is cheaper.
-        return self.turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded())
+        return self.turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded(self.turn.batches))
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
