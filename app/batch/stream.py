@@ -15,7 +15,7 @@ from app.rows import Refusal, Rows
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 
-PIECE_BYTES = 64 * 1024  # at a time: a millisecond or two of parsing and writing
+PIECE_BYTES = 128 * 1024  # at a time: a few milliseconds of parsing and writing
 WAITING_PARTS = 16  # of answers that the client does not read
 
 
