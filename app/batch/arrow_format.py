@@ -12,7 +12,7 @@ from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns
 from models.features import FEATURE_NAMES, FEATURES
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE = 16_384
 ANSWERS = pa.schema(
     [
         *(pa.field(name, pa.float64()) for name in ("prediction", "lower", "upper")),
