@@ -23,7 +23,7 @@ class NamedModel:
     name: str
     saved: SavedModel
     pace: Pace = field(default_factory=Pace, compare=False, repr=False)
-    """What the batches that it answered have learned, for those to come."""
+    """What the batches that it estimated have learned, for those to come."""
 
     @property
     def identity(self) -> str:

@@ -4,7 +4,7 @@ from models.house_price import HousePriceModel
 
 SLICE_SECONDS = 0.003
 FIRST_SLICE, LARGEST_SLICE = 8, 16_384  # rows
-GROWTH = 4.0
+FACTOR = 4.0
 
 
 class Pace:
@@ -18,16 +18,16 @@ class Pace:
         self.rows = max(FIRST_SLICE, multiple)
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Adapt to how long a slice of some rows took.
+        """Adapt to how long a slice of some rows took the processor, by a factor of four at most.
 
-        Of fewer than it may have, only that they took too long: a few rows take more than their
+        Of a slice that was not full only that it took too long: a few rows take more than their
         share.
         """
         if rows < self.rows and seconds <= SLICE_SECONDS:
             return
-        per_slice = rows * SLICE_SECONDS / max(seconds, 1e-9)
-        learned = int(min(max(per_slice, 1.0), GROWTH * self.rows, LARGEST_SLICE))
-        self.rows = max(learned // self.multiple, 1) * self.multiple
+        in_time = rows * SLICE_SECONDS / max(seconds, 1e-9)
+        learned = min(max(in_time, self.rows / FACTOR, 1.0), self.rows * FACTOR, LARGEST_SLICE)
+        self.rows = max(int(learned) // self.multiple, 1) * self.multiple
 
 
 def in_whole_chunks(model: HousePriceModel) -> Pace:

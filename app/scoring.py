@@ -18,7 +18,6 @@ from models.interval import Estimate
 
 T = TypeVar("T")
 
-FEW = 8  # batches, whose shares make the usual one
 MOST_AT_WORK = 64  # slices in a round, in which each batch has one: a fifth of a second
 
 
@@ -28,17 +27,18 @@ class Slices:
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.at_work = 0.0  # slices, of each batch the next; less than one where it is smaller
-        self.usual = 0.0  # of a batch, as the last few have been
+        self.batches = 0  # or parts of one, that are at work
 
     @contextmanager
     def working(self, share: float) -> Iterator[None]:
         """Meanwhile a batch has such a share of a slice to do."""
         self.at_work += share
-        self.usual += (share - self.usual) / FEW
+        self.batches += 1
         try:
             yield
         finally:
             self.at_work -= share
+            self.batches -= 1
 
 
 _slices: WeakKeyDictionary[asyncio.AbstractEventLoop, Slices] = WeakKeyDictionary()
@@ -52,10 +52,10 @@ def slices() -> Slices:
 def is_crowded(coming: int = 0) -> bool:
     """Whether so many batches are at work that another would starve.
 
-    Those that are coming are as large as batches have been lately.
+    Those that are coming are taken for as large as those at work.
     """
     shared = slices()
-    return shared.at_work + coming * shared.usual >= MOST_AT_WORK
+    return shared.at_work * (1.0 + coming / max(shared.batches, 1)) >= MOST_AT_WORK
 
 
 def require_time() -> None:
@@ -106,9 +106,9 @@ async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: P
         while start < len(rows) or not scores:
             async with shared.turn:
                 some = rows[start : start + pace.rows]
-                started = time.perf_counter()
+                started = time.thread_time()
                 scores.append(score(some))
-                pace.learn(len(some), time.perf_counter() - started)
+                pace.learn(len(some), time.thread_time() - started)
                 await asyncio.sleep(0)
             start += len(some)
     return scores

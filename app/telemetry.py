@@ -176,7 +176,8 @@ def count_answer(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> 
 class RowsAnswered:
     """Rows whose requests are counted together, as those of a turn of the event loop are.
 
-    To find and lock each series takes longer than a prediction.
+    To find and lock each series takes longer than a prediction. Another worker may expose the sums
+    without those of a turn that goes on.
     """
 
     def __init__(self, method: str, route: str) -> None:

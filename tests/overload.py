@@ -138,6 +138,7 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
     """What becomes of requests that are sent at a rate."""
     outcome = Outcome()
     free: list[Connection] = []
+    opened: list[Connection] = []
     under_way: set[asyncio.Task[None]] = set()
 
     async def send() -> None:
@@ -145,6 +146,7 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
         try:
             if connection is None or not connection.is_open:
                 connection = await connect(port)
+                opened.append(connection)
             outcome.add(*await connection.ask(request))
         except OSError:
             outcome.add(0, 0.0)
@@ -167,7 +169,7 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
         await asyncio.sleep(0.001)
     for task in under_way:
         task.cancel()
-    for connection in free:
+    for connection in opened:
         connection.transport.close()
     return outcome
 

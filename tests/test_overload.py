@@ -79,6 +79,29 @@ def test_a_request_whose_body_comes_later_is_turned_away_and_its_connection_kept
             assert b"connection: close" not in answer.lower()
 
 
+def test_a_large_body_is_turned_away_before_it_has_come(too_late):
+    for path in (b"/predict", b"/predict/batch"):
+        head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" % path
+
+        with socket.create_connection(("127.0.0.1", too_late.port), timeout=5) as connection:
+            connection.sendall(head + b"Content-Length: 10000000\r\n\r\n" + b" " * 1000)
+
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+
+
+def test_a_body_that_comes_slowly_is_waited_for_as_any_other(too_late):
+    """For more than the eight seconds in which a head must come, at twice the least pace."""
+    head, body = post("/predict/batch", [ROW] * 10).split(b"\r\n\r\n")
+
+    with socket.create_connection(("127.0.0.1", too_late.port), timeout=15) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        for start in range(0, len(body), len(body) // 10 + 1):
+            connection.sendall(body[start : start + len(body) // 10 + 1])
+            time.sleep(1.0)
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 503")
+
+
 def test_a_request_that_is_turned_away_as_the_service_ends_is_told_so():
     head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
 
@@ -93,18 +116,19 @@ def test_a_request_that_is_turned_away_as_the_service_ends_is_told_so():
         assert server.stop() == 0
 
 
-BATCHES = [
+OTHERS = [
     Case(kind, path, (("Content-Type", media_type),), json.dumps(content).encode())
     for kind, path, media_type, content in (
         ("array", "/predict/batch", "application/json", [ROW] * 100),
         ("v2", "/v2/models/notebook/infer", "application/json", {"inputs": []}),
         ("explain", "/explain?model=champion", "text/plain", ROW),
+        ("v2", "/v2#x", "application/json", {}),
     )
 ]
 
 
 def test_both_ways_turn_away_alike(too_late):
-    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT + BATCHES)):
+    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT + OTHERS)):
         assert whole.status == 503
         assert whole.body == chunked.body
         assert without_date(whole.head) == without_date(chunked.head)
@@ -189,7 +213,8 @@ def test_of_too_many_explanations_those_that_would_wait_long_are_turned_away(ser
 
 
 def test_of_too_many_batches_those_that_would_starve_are_turned_away(server):
-    columns = {name: [ROW[name]] * 60 for name in FEATURE_NAMES}
+    """Each of several slices, however fast the machine is."""
+    columns = {name: [ROW[name]] * 500 for name in FEATURE_NAMES}
     request = post("/predict/batch?model=champion", columns)
 
     answers, probes = asyncio.run(ask_together(server.port, [request] * 100, rounds=1))
@@ -197,3 +222,14 @@ def test_of_too_many_batches_those_that_would_starve_are_turned_away(server):
     counts = check_statuses(answers)
     assert counts[200] >= 64
     assert set(probes) == {200}
+
+
+def test_small_batches_are_answered_also_after_large_ones(server):
+    large = post("/predict/batch?model=champion", {name: [ROW[name]] * 300 for name in ROW})
+    tensor = {"name": "features", "shape": [1, 8], "datatype": "FP64", "data": [*ROW.values()]}
+    small = post("/v2/models/notebook/infer", {"inputs": [tensor]})
+
+    asyncio.run(ask_together(server.port, [large], rounds=8))
+    answers, _ = asyncio.run(ask_together(server.port, [small] * 150, rounds=1))
+
+    assert {answer.status for several in answers for answer in several} == {200}

@@ -1,7 +1,7 @@
 """Rows with their answers, those that are refused in their place."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class Scorer:
     model: NamedModel
     level: float = DEFAULT_LEVEL
     pace: Pace | None = None
-    """Another one than that of the model's batches."""
+    """For all that it scores, in place of the two that it has otherwise."""
+    _pace_with_warnings: Pace = field(default_factory=Pace, init=False)
 
     async def score(self, rows: Rows, *, warns: bool = True) -> "Scored":
         """Answer the rows that are accepted, without keeping the event loop for long.
@@ -35,13 +36,14 @@ class Scorer:
             await asyncio.sleep(0)
             return Scored(rows, np.full((len(rows), 3), np.nan), {})
         values = rows.accepted_values
-        asked = self.model.saved.model, values, self.level, self.pace or self.model.pace
-        warnings_at: dict[int, list[str]] = {}
-        if warns:
-            estimate, warnings = await answer_many(*asked)
+        model, warnings_at = self.model.saved.model, {}
+        if warns:  # how long those take depends on the rows: nothing to learn for other batches
+            pace = self.pace or self._pace_with_warnings
+            estimate, warnings = await answer_many(model, values, self.level, pace)
             warnings_at = dict(zip(accepted.tolist(), warnings, strict=True))
         else:
-            estimate = await estimate_many(*asked)
+            pace = self.pace or self.model.pace
+            estimate = await estimate_many(model, values, self.level, pace)
         numbers = np.column_stack(estimate)
         if rows.refused:
             numbers, of_accepted = np.full((len(rows), 3), np.nan), numbers

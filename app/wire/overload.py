@@ -55,8 +55,8 @@ class Turn:
 
     def _end(self) -> None:
         """Begin the next one where requests have been taken in this one."""
-        self._at_end()
         if self.taken:
             self._begin()
         else:
             self._is_on = False
+        self._at_end()

@@ -59,15 +59,14 @@ class Patience:
             return "read", unsent
         if connection.transport.lingers:
             return "end", None
-        cycle = connection.cycle
-        if cycle is None or cycle.response_complete:
-            is_idle = connection.is_quiet and connection.begun == connection.answered
-            return "idle" if is_idle else "head", connection.begun
-        if cycle.more_body and not connection.flow.read_paused:
+        if connection.takes_body():
             if connection.received - self._received_well >= LEAST_BODY_BYTES:
                 self._received_well = connection.received
-            return "body", (cycle, self._received_well)
-        return None
+            return "body", (connection.begun, self._received_well)
+        if connection.answers():
+            return None
+        is_idle = connection.is_quiet and connection.begun == connection.answered
+        return "idle" if is_idle else "head", connection.begun
 
 
 def watch(state: ServerState) -> None:

@@ -6,7 +6,7 @@ same series. What it cannot answer with 200 it leaves to FastAPI, which knows wh
 same requests both ways and compares every byte.
 """
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import isfinite
 from time import perf_counter
 from typing import NamedTuple
@@ -19,24 +19,20 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.answer import answer_json
-from app.busy import busy_response
 from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
 from app.media_types import JSON
 from app.model_header import MODEL_HEADER
-from app.record.request_id import request_id
-from app.record.requests import UNMATCHED
-from app.response_headers import NO_PAGE, Headers
+from app.response_headers import Headers
 from app.schemas import HouseFeatures, to_numbers
-from app.telemetry import RowsAnswered, count_request
-from app.v2.errors import is_v2
+from app.telemetry import RowsAnswered
+from app.wire.answer_bytes import rest_of_answer
 from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
 MEMBERS = len(FEATURES)
-POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
@@ -65,11 +61,6 @@ class Prompt:
             self._targets = _targets(self._state.models)
         return target in self._targets
 
-    def turn_away(self, path: str, headers: Headers) -> bytes:
-        """The rest of an answer of status 503, after the server's own headers."""
-        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
-        return _rest(*_busy(v2=is_v2(path)), headers)
-
     def answer(self, target: bytes, headers: Headers, body: bytes) -> bytes | None:
         """The rest of an answer of status 200, after the server's own headers.
 
@@ -91,19 +82,7 @@ class Prompt:
             return None
         content = to_json(answer_json(answer, chosen.level, chosen.model.identity))
         self.answered.add(chosen.model, row, answer, perf_counter() - started)
-        return _rest(b"content-length: %d\r\n%b" % (len(content), lines), content, headers)
-
-
-def _rest(lines: bytes, content: bytes, headers: Headers) -> bytes:
-    """Header lines of an answer's own, those that every answer has, and its content."""
-    return b"%bx-request-id: %b\r\n%b\r\n%b" % (lines, request_id(headers), POLICY_LINE, content)
-
-
-@cache
-def _busy(*, v2: bool) -> tuple[bytes, bytes]:
-    """The header lines of its own and the content of an answer that turns away."""
-    answer = busy_response("/v2" if v2 else PATH)
-    return b"".join([b"%b: %b\r\n" % header for header in answer.raw_headers]), bytes(answer.body)
+        return rest_of_answer(b"content-length: %d\r\n%b" % (len(content), lines), content, headers)
 
 
 def _is_plain(headers: Headers) -> bool:

@@ -5,30 +5,15 @@ connection, the app sees to it.
 """
 
 from asyncio import Transport
-from http import HTTPStatus
 
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
-from app.response_headers import Headers
+from app.record.requests import UNMATCHED
+from app.telemetry import count_request
+from app.wire.answer_bytes import FixedHeaders, rest_of_busy
 from app.wire.prompt import Prompt
 from app.wire.protocol import StrictProtocol
 from app.wire.refused import Refusal
 
-MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one is not waited for
-
-
-class FixedHeaders:
-    """The headers that the server itself gives every answer, as bytes after a status line."""
-
-    __slots__ = ("closes", "headers", "of_answer", "of_busy")
-
-    def __init__(self, headers: Headers) -> None:
-        self.headers = headers
-        self.closes = CLOSE_HEADER in headers
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self.of_answer = STATUS_LINE[HTTPStatus.OK] + lines
-        self.of_busy = STATUS_LINE[HTTPStatus.SERVICE_UNAVAILABLE] + lines
+MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one the app cuts short
 
 
 class PromptProtocol(StrictProtocol):
@@ -45,14 +30,14 @@ class PromptProtocol(StrictProtocol):
 
     def begin(self) -> None:
         """Choose who answers a request whose head has come."""
-        if self._prompt is None or self._is_unusual():
+        if self._prompt is None or self._is_unusual() or self.body_left > MOST_DROPPED_BYTES:
             super().begin()
         elif self._prompt.knows(self.url):
             if self.turn.is_over():
                 self._turns_away = True
             else:
                 self._body = b""
-        elif self._is_plainly_too_late():
+        elif self._is_plain_address() and self.is_too_late(self._path()):
             self._turns_away = True
         else:
             super().begin()
@@ -70,7 +55,7 @@ class PromptProtocol(StrictProtocol):
         if self._turns_away:
             self._turns_away = False
             self._turn_away()
-            if self._fixed.closes:
+            if self._fixed_headers().closes:
                 self.transport.close()
         elif self._body is None:
             super().on_message_complete()
@@ -102,14 +87,16 @@ class PromptProtocol(StrictProtocol):
             or self._fixed_headers().closes
         )
 
-    def _is_plainly_too_late(self) -> bool:
-        """Whether it is too late for a request to an address that reads as it is written."""
-        is_plain = self.url.startswith(b"/") and self.url.isascii() and b"%" not in self.url
-        is_short = self.body_left <= MOST_DROPPED_BYTES
-        return is_plain and is_short and self.is_too_late(self._path())
+    def _is_plain_address(self) -> bool:
+        """Whether the address is what is written, to its query."""
+        url = self.url
+        return url.startswith(b"/") and url.isascii() and b"%" not in url and b"#" not in url
 
     def _path(self) -> str:
         return self.url.partition(b"?")[0].decode()
+
+    def takes_body(self) -> bool:
+        return self._turns_away or super().takes_body()
 
     # What goes out
 
@@ -125,9 +112,8 @@ class PromptProtocol(StrictProtocol):
         return True
 
     def _turn_away(self) -> None:
-        assert self._prompt is not None
-        rest = self._prompt.turn_away(self._path(), self.headers)
-        self._send(self._fixed_headers().of_busy + rest)
+        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
+        self._send(self._fixed_headers().of_busy + rest_of_busy(self._path(), self.headers))
 
     def _send(self, answer: bytes) -> None:
         self.transport.write_whole(answer)

@@ -121,6 +121,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.transport.drop(data)
             return
         if len(data) <= REQUESTS_BYTES:
+            self.has_answered = False
             self._feed(data)
         else:
             self.held = memoryview(data)
@@ -153,16 +154,20 @@ class StrictProtocol(HttpToolsProtocol):
             or self._has_unread_body()
         )
 
+    def answers(self) -> bool:
+        """Whether a request is being answered, or will be as soon as it is whole."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def takes_body(self) -> bool:
+        """Whether more of a body is waited for."""
+        return self.answers() and self.cycle.more_body and not self.flow.read_paused
+
     def _has_unread_body(self) -> bool:
         """Whether the app is to take some of a body first: not one that it has answered already."""
-        cycle = self.cycle
-        return (
-            cycle is not None and not cycle.response_complete and len(cycle.body) > HIGH_WATER_LIMIT
-        )
+        return self.answers() and len(self.cycle.body) > HIGH_WATER_LIMIT
 
     def _feed(self, part: bytes | memoryview) -> None:
         self.unfinished += len(part)
-        self.has_answered = False
         upgraded_at = None
         try:
             self.parser.feed_data(part)
