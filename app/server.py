@@ -27,6 +27,7 @@ DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
 SETTLE_SECONDS = 0.3  # for the requests of the connections that came last
 FINISH_SECONDS = 5  # for requests that are still being sent; orchestrators kill after 10
 GIVE_UP_SECONDS = 7  # on requests that are still being answered
+TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after SIGTERM"
 
 SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python's socket module has no name for it
 BPF_RETURN_ZERO = struct.pack("HBBI", 0x06, 0, 0, 0)  # a sock_filter that drops every packet
@@ -65,15 +66,21 @@ class DrainingServer(uvicorn.Server):
             for listener in sockets or []:
                 _turn_away(listener)
         await asyncio.sleep(SETTLE_SECONDS)
-        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_unfinished_requests)
+        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_who_still_sends)
         await super().shutdown(sockets)
 
-    def _in_flight(self) -> int:
-        connections = cast("set[PromptProtocol]", self.server_state.connections)
-        return sum(connection.begun - connection.answered for connection in connections)
+    @property
+    def _connections(self) -> list[PromptProtocol]:
+        return [*cast("set[PromptProtocol]", self.server_state.connections)]
 
-    def _hang_up_on_unfinished_requests(self) -> None:
-        for connection in list(self.server_state.connections):
+    def _in_flight(self) -> int:
+        return sum(connection.begun - connection.answered for connection in self._connections)
+
+    def _hang_up_on_who_still_sends(self) -> None:
+        slow = [connection for connection in self._connections if connection.awaits_client()]
+        if cut_off := sum(connection.begun > connection.answered for connection in slow):
+            tell(f"Requests cut off that were still being sent {TIME_TO_FINISH}: {cut_off}")
+        for connection in slow:
             connection.transport.close()
 
 

@@ -54,11 +54,9 @@ class CSVReader:
                 "however it has more"
             )
         try:
-            header = [column.strip() for column in _cells(line.decode("utf-8-sig"))]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise TableError(
-                f"{self._name}, line 1: the header must be CSV in UTF-8, however it is not"
-            ) from error
+            header = [column.strip() for column in _cells(line, "utf-8-sig")]
+        except _NotCSVError as error:
+            raise TableError(f"{self._name}, line 1: the header must {error}") from error
         if not header:
             raise TableError(f"{self._name} must have a header, however it is empty")
         columns = choose_columns(f"{self._name}, line 1: the header", header, [FEATURE_NAMES])
@@ -110,9 +108,9 @@ class CSVReader:
                 f"The line must have at most {MOST_LINE_BYTES:,} bytes, however it has more."
             )
         try:
-            cells = _cells(line.decode())
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise _RefusedLineError("The line must be CSV in UTF-8, however it is not.") from error
+            cells = _cells(line)
+        except _NotCSVError as error:
+            raise _RefusedLineError(f"The line must {error}.") from error
         if len(cells) != self._width:
             raise _RefusedLineError(
                 f"The line must have {self._width} cells like the header, however: {len(cells)}."
@@ -129,8 +127,17 @@ class _RefusedLineError(Exception):
         self.refusal = Refusal(sentence, kind)
 
 
-def _cells(line: str) -> list[str]:
-    return next(csv.reader([line], strict=True), [])
+class _NotCSVError(Exception):
+    """Tells what a line must be, and what it is."""
+
+
+def _cells(line: bytes, encoding: str = "utf-8") -> list[str]:
+    try:
+        return next(csv.reader([line.decode(encoding)], strict=True), [])
+    except UnicodeDecodeError as error:
+        raise _NotCSVError("be in UTF-8, however it is not") from error
+    except csv.Error as error:
+        raise _NotCSVError("be a whole record of CSV, however a quote in it is astray") from error
 
 
 def _number(feature: Column, cell: str) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 DEADLINE_LOOKS = 16  # 8 seconds, or more where the process itself was held up
 LINGER_LOOKS = 4
-LEAST_BODY_BYTES = 512  # in 8 seconds: a line of CSV a second is enough, a byte a second is not
+LEAST_BODY_BYTES = 512  # in 8 seconds: two lines of CSV a second are enough, ten bytes are not
 
 
 class Patience:

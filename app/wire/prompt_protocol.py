@@ -69,14 +69,9 @@ class PromptProtocol(StrictProtocol):
             self._let_app_answer()
 
     def _is_unusual(self) -> bool:
-        """Whether an answer may not go out as soon as the request is whole.
-
-        One may for each part that is parsed: the rest of a pipeline take turns with other
-        connections.
-        """
+        """Whether an answer may not go out as soon as the request is whole."""
         return (
-            self.has_answered
-            or self.parser.get_method() != b"POST"
+            self.parser.get_method() != b"POST"
             or not (self.cycle is None or self.cycle.response_complete)
             or self.is_chunked
             or self.expect_100_continue

@@ -158,6 +158,10 @@ class StrictProtocol(HttpToolsProtocol):
         """Whether a request is being answered, or will be as soon as it is whole."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    def awaits_client(self) -> bool:
+        """Whether the client is to send a request, or the rest of one."""
+        return not self.answers() or self.cycle.more_body
+
     def takes_body(self) -> bool:
         """Whether more of a body is waited for."""
         return self.answers() and self.cycle.more_body and not self.flow.read_paused
