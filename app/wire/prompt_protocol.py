@@ -65,7 +65,7 @@ class PromptProtocol(StrictProtocol):
 
     def _feed(self, part: bytes | memoryview) -> None:
         super()._feed(part)
-        if self._body is not None:  # there is more to come
+        if self._body is not None and not self.held:  # there is more to come
             self._let_app_answer()
 
     def _is_unusual(self) -> bool:
