@@ -99,8 +99,9 @@ def _serve_models(options: argparse.Namespace) -> int:
         listener = listen(options.host, options.port)
     except OSError as error:
         address = f"{options.host}:{options.port}"
+        reason = str(error.strerror).partition(" (")[0]  # which names the address again
         return _refuse(
-            f"{address} must be an address to listen on, however: {error.strerror}", BAD_ARGUMENTS
+            f"{address} must be an address to listen on, however: {reason}", BAD_ARGUMENTS
         )
     if options.workers == 1:
         serve(app, listener)
@@ -173,7 +174,9 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
         if error.name is None or error.name.partition(".")[0] in ("app", "models"):
             raise
         return _refuse(
-            "for --cluster the extra `cluster` must be installed, however it is not", BAD_ARGUMENTS
+            "for --cluster the extra `cluster` must be installed (make .venv/cluster), "
+            "however it is not",
+            BAD_ARGUMENTS,
         )
     from app.cluster.errors import ClusterError
     from app.cluster.sent_model import send

@@ -405,7 +405,8 @@ def test_without_the_extra_a_cluster_is_refused_with_its_name(tmp_path):
 
     assert (result.returncode, result.stderr) == (
         2,
-        "python -m app: for --cluster the extra `cluster` must be installed, however it is not\n",
+        "python -m app: for --cluster the extra `cluster` must be installed (make .venv/cluster), "
+        "however it is not\n",
     )
 
 

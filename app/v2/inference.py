@@ -16,7 +16,7 @@ from app.model_header import model_header
 from app.refusals import type_in_words
 from app.v2.errors import refuse
 from app.v2.inputs import read_raw_rows, read_rows
-from app.v2.schemas import InferenceRequest
+from app.v2.schemas import MOST_SIZE, InferenceRequest
 from app.v2.tensors import dtype_by_datatype
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
@@ -35,6 +35,13 @@ what_is_required = {
     "binary_data_output": "true or false",
 }
 """By the member of the request."""
+
+what_is_required_of_an_item = {
+    "inputs": "an object",
+    "shape": f"a whole number from 0 to {MOST_SIZE:,}",
+    "outputs": "an object",
+}
+"""By the member that is an array of such items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +115,14 @@ def _explain(error: Mapping[str, Any]) -> str:
     where = "".join(
         f".{place}" if isinstance(place, str) else f"[{place}]" for place in error["loc"]
     )
+    is_item = error["loc"][-1] != members[-1]
+    required = (what_is_required_of_an_item if is_item else what_is_required)[members[-1]]
     came = "another one came"
     if error["type"] == "missing":
         came = "it is missing"
     elif error["type"].endswith("_type"):
         came = f"{type_in_words.get(type(error['input']), 'something else')} came"
-    return f"`{where[1:]}` must be {what_is_required[members[-1]]}, however {came}."
+    return f"`{where[1:]}` must be {required}, however {came}."
 
 
 def _wants_bytes(request: InferenceRequest) -> bool:
