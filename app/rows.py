@@ -50,16 +50,11 @@ class Rows:
         return len(self.values)
 
     @property
-    def accepted(self) -> Indices:
-        """The places of the rows that are to be answered, ascending."""
+    def accepted(self) -> Indices | slice:
+        """The rows that are to be answered, in order: an index, which copies nothing if all are."""
         if not self.refused:
-            return np.arange(len(self))
+            return slice(None)
         return np.setdiff1d(np.arange(len(self)), [*self.refused], assume_unique=True)
-
-    @property
-    def accepted_values(self) -> FloatArray:
-        """The rows that are to be answered, (accepted, 8)."""
-        return self.values[self.accepted] if self.refused else self.values
 
 
 def of_numbers(values: FloatArray) -> Rows:

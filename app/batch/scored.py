@@ -32,22 +32,21 @@ class Scorer:
         Whoever tells no warnings gets answers sooner without them.
         """
         accepted = rows.accepted
-        if not len(accepted):
+        values = rows.values[accepted]
+        if not len(values):
             await asyncio.sleep(0)
             return Scored(rows, np.full((len(rows), 3), np.nan), {})
-        values = rows.accepted_values
         model, warnings_at = self.model.saved.model, {}
         if warns:  # how long those take depends on the rows: nothing to learn for other batches
             pace = self.pace or self._pace_with_warnings
             estimate, warnings = await answer_many(model, values, self.level, pace)
-            warnings_at = dict(zip(accepted.tolist(), warnings, strict=True))
+            places = np.arange(len(rows))[accepted].tolist()
+            warnings_at = dict(zip(places, warnings, strict=True))
         else:
             pace = self.pace or self.model.pace
             estimate = await estimate_many(model, values, self.level, pace)
-        numbers = np.column_stack(estimate)
-        if rows.refused:
-            numbers, of_accepted = np.full((len(rows), 3), np.nan), numbers
-            numbers[accepted] = of_accepted
+        numbers = np.full((len(rows), 3), np.nan)
+        numbers[accepted] = np.transpose(estimate)
         return Scored(rows, numbers, warnings_at)
 
 
@@ -58,12 +57,6 @@ class Scored:
     rows: Rows
     numbers: FloatArray  # (n, 3): prediction, lower, upper, 100,000 USD; NaN where refused
     warnings: dict[int, list[str]]  # of each row that is accepted, if they are told
-
-    @property
-    def predictions(self) -> FloatArray:
-        """Of the rows that are accepted, (accepted,)."""
-        predictions = self.numbers[:, 0]
-        return predictions[self.rows.accepted] if self.rows.refused else predictions
 
     def to_json(self, scorer: Scorer) -> list[dict[str, Any]]:
         """For each row what `POST /predict` answers, or `{"error": "..."}`."""

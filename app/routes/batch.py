@@ -36,7 +36,8 @@ class CountingScorer(Scorer):
 
     async def score(self, rows: Rows, *, warns: bool = True) -> Scored:
         scored = await super().score(rows, warns=warns)
-        count_answers(self.model, rows.accepted_values, scored.predictions)
+        accepted = rows.accepted
+        count_answers(self.model, rows.values[accepted], scored.numbers[accepted, 0])
         for why in rows.refused.values():
             count_refused(why.kind)
         return scored
