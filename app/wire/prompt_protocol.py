@@ -5,6 +5,7 @@ connection, the app sees to it.
 """
 
 from asyncio import Transport
+from typing import ClassVar
 
 from app.record.requests import UNMATCHED
 from app.telemetry import count_request
@@ -19,12 +20,13 @@ MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one t
 class PromptProtocol(StrictProtocol):
     """One connection."""
 
+    _fixed: ClassVar = FixedHeaders([])  # of all connections, as they were last
+
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._prompt: Prompt | None = self.app.state.prompt
         self._body: bytes | None = None  # of a request that may be answered promptly
         self._turns_away = False  # the request whose body comes
-        self._fixed = FixedHeaders(self.server_state.default_headers)
 
     # What comes
 
@@ -72,7 +74,7 @@ class PromptProtocol(StrictProtocol):
         """Whether an answer may not go out as soon as the request is whole."""
         return (
             self.parser.get_method() != b"POST"
-            or not (self.cycle is None or self.cycle.response_complete)
+            or self.answers()
             or self.is_chunked
             or self.expect_100_continue
             or bool(self.pipeline)
@@ -129,8 +131,8 @@ class PromptProtocol(StrictProtocol):
 
     def _fixed_headers(self) -> FixedHeaders:
         headers = self.server_state.default_headers
-        if self._fixed.headers is not headers:
-            self._fixed = FixedHeaders(headers)
+        if self._fixed.headers is not headers:  # they tell the time
+            PromptProtocol._fixed = FixedHeaders(headers)
         return self._fixed
 
     # The end

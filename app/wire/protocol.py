@@ -111,8 +111,7 @@ class StrictProtocol(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
         """Stay open for an answer that is still to be sent, and for nothing else."""
         self._is_half_closed = True
-        cycle = self.cycle
-        return cycle is not None and not (cycle.more_body or cycle.response_complete)
+        return not self.awaits_client()
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -293,11 +292,12 @@ class StrictProtocol(HttpToolsProtocol):
         """Remember which is running; turn it away where those before it have taken too long."""
         self.running = cycle
         path = cycle.scope["path"]
-        if app is self.app and self.is_too_late(path):
-            app = self._recorded(busy_response(path))
-        elif app is self.app:
-            self.turn.taken += 1
-            self.turn.batches += path.endswith(OF_BATCHES)
+        if app is self.app:
+            if self.is_too_late(path):
+                app = self._recorded(busy_response(path))
+            else:
+                self.turn.taken += 1
+                self.turn.batches += path.endswith(OF_BATCHES)
         super()._start_asgi_task(cycle, app)
 
     def is_too_late(self, path: str) -> bool:
