@@ -5,6 +5,7 @@ import os
 import select
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
@@ -38,15 +39,21 @@ def run(cases: Iterable[Case], is_over: Callable[[], bool] = lambda: False) -> C
 
     Raises BrokenPromiseError with the smallest case that still breaks the promise.
     """
-    os.environ["HOUSING_ADMIN_TOKEN"] = TOKEN
-    with serving(*SERVED) as server:
-        checker = Checker(httpx.get(f"{server.url}/openapi.json").json())
+    with served() as (server, checker):
         try:
             counts = uvloop.run(_send_all(server, checker, iter(cases), is_over))
         except BrokenPromiseError as found:
             raise _shrink(found, checker) from None
         assert server.stop() == 0, "the server must end well"
     return counts
+
+
+@contextmanager
+def served() -> Iterator[tuple[Server, Checker]]:
+    """A server of its own, which takes the token, and what knows its promises."""
+    os.environ["HOUSING_ADMIN_TOKEN"] = TOKEN
+    with serving(*SERVED) as server:
+        yield server, Checker(httpx.get(f"{server.url}/openapi.json").json())
 
 
 async def _send_all(
@@ -119,8 +126,7 @@ async def _require_silence(server: Server, recent: deque[Case]) -> None:
 
 def _try(case: Case) -> None:
     """Send one case to a server of its own; raises BrokenPromiseError."""
-    with serving(*SERVED) as server:
-        checker = Checker(httpx.get(f"{server.url}/openapi.json").json())
+    with served() as (server, checker):
 
         async def send() -> None:
             await _send(Connection(server.port), checker, case)

@@ -7,22 +7,20 @@ it, whether it comes in pieces, and however many others wait behind it.
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from http import HTTPStatus
 from random import Random
 
-import httpx
 import uvloop
 
-from tests.conftest import Server, serving
+from tests.conftest import Server
 from tests.fuzz.case import Case
 from tests.fuzz.checks import Checker, ViolationError
 from tests.fuzz.client import MOST_SECONDS, Answer, read_answer
-from tests.fuzz.requests import TOKEN, make_case
+from tests.fuzz.requests import make_case
+from tests.fuzz.runner import CONNECTIONS, served
 
-CONNECTIONS = 8
 MOST_REQUESTS = 12
 STREAMED = ("csv", "ndjson", "arrow")  # answered while they come
 UNWANTED = 0.2  # of the requests
@@ -116,9 +114,7 @@ def _require_reason(case: Case, answer: Answer) -> None:
 
 def run(seed: int, count: int) -> int:
     """How many answers were checked; raises BrokenStreamError."""
-    os.environ["HOUSING_ADMIN_TOKEN"] = TOKEN
-    with serving("--default", "notebook") as server:
-        checker = Checker(httpx.get(f"{server.url}/openapi.json").json())
+    with served() as (server, checker):
         try:
             answered = uvloop.run(check_streams(server, checker, seed, count))
         except* BrokenStreamError as group:
