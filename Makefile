@@ -28,12 +28,13 @@ test-cluster: .venv/test
 	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
 
 # A million hostile requests, many of them over one connection, what schemathesis makes of
-# openapi.json, kills and flipped bits.
+# openapi.json, kills and flipped bits, restarts under load.
 fuzz: .venv/test
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.streams
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
+	HOUSING_RESTARTS=100 $(BIN)/pytest tests/test_server.py -k sigterm_answers
 
 soak: .venv/test
 	$(BIN)/python -m tests.soak

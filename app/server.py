@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import ctypes
 import ipaddress
 import resource
 import signal
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from typing import cast
@@ -19,18 +17,16 @@ from app.record.access_log import AccessLog
 from app.reload import reload_all
 from app.response_headers import FIXED_HEADERS
 from app.tell import tell
+from app.wire.admit_no_more import admit_no_more
 from app.wire.patience import watch
 from app.wire.prompt_protocol import PromptProtocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
-SETTLE_SECONDS = 1.0  # for the requests of the connections that came last, from slow clients too
-FINISH_SECONDS = 4.3  # for requests that are still being sent; orchestrators kill after 10
-GIVE_UP_SECONDS = 6  # on requests that are still being answered
+SETTLE_SECONDS = 0.3  # for the requests of the connections that came last
+FINISH_SECONDS = 5  # for requests that are still being sent; orchestrators kill after 10
+GIVE_UP_SECONDS = 7  # on requests that are still being answered
 TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after SIGTERM"
-
-SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python's socket module has no name for it
-BPF_RETURN_ZERO = struct.pack("HBBI", 0x06, 0, 0, 0)  # a sock_filter that drops every packet
 
 
 class DrainingServer(uvicorn.Server):
@@ -64,7 +60,7 @@ class DrainingServer(uvicorn.Server):
         await asyncio.sleep(DRAIN_SECONDS)
         if self.last:
             for listener in sockets or []:
-                _turn_away(listener)
+                admit_no_more(listener)
         await asyncio.sleep(SETTLE_SECONDS)
         asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_who_still_sends)
         await super().shutdown(sockets)
@@ -135,15 +131,3 @@ def _allow_many_connections() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS has a limit that it does not tell
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _turn_away(listener: socket.socket) -> None:
-    """Let no new connection into the listener's queue, so that it can be emptied before it closes.
-
-    Closing a listener resets the connections that wait in its queue, which their clients take for
-    accepted. Linux can drop what is sent to it instead: a client tries again, and is then refused.
-    """
-    instruction = ctypes.create_string_buffer(BPF_RETURN_ZERO)
-    program = struct.pack("HP", 1, ctypes.addressof(instruction))
-    with contextlib.suppress(OSError):  # elsewhere, the moment between the two stays
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -12,9 +12,13 @@ import time
 import httpx
 import pytest
 
+from app.server import listen
+from app.wire.admit_no_more import admit_no_more
 from models import SAVED_MODELS
 from tests.conftest import PROJECT, ROW, run, serving
 from training.__main__ import main as train
+
+RESTARTS = int(os.environ.get("HOUSING_RESTARTS", "2"))  # `make fuzz` has more
 
 IMPORTS_AFTER_SERVING = """
 import sys, asyncio, httpx
@@ -62,7 +66,24 @@ def test_ctrl_c_ends_a_server_with_status_0(workers):
         assert server.process.wait(timeout=15) == 0
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_listener_that_admits_no_more_loses_no_connection_that_was_made(host):
+    with listen(host, 0) as listener:
+        address = listener.getsockname()[:2]
+        made = socket.create_connection(address)
+        admit_no_more(listener)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.5)
+        accepted, _ = listener.accept()
+    with made, accepted:
+        made.sendall(b"a request")
+        accepted.sendall(b"its answer")
+        assert (accepted.recv(64), made.recv(64)) == (b"a request", b"its answer")
+        made.shutdown(socket.SHUT_WR)
+        assert accepted.recv(64) == b""
+
+
+@pytest.mark.parametrize("workers", [str(1 + restart % 2) for restart in range(RESTARTS)])
 def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first(workers):
     """Eight clients send without a pause over kept connections; a request may only be refused."""
     answered, lost, unready = [], [], []
