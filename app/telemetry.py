@@ -161,9 +161,8 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
         (_below, rows < ranges.feature_minimum),
         (_above, rows > ranges.feature_maximum),
     ):
-        features = np.flatnonzero(outside) % len(FEATURE_NAMES)
-        if len(features):
-            for counter, count in zip(counters, np.bincount(features).tolist(), strict=False):
+        for counter, column in zip(counters, outside.T, strict=True):
+            if count := int(np.count_nonzero(column)):
                 counter.inc(count)
 
 

@@ -101,7 +101,7 @@ class HousePriceModel:
 
     def _estimate(self, rows: FloatArray, level: float) -> tuple[Estimate, FloatArray]:
         """The estimate, and how far the nearest training row is; 0 where the model asks none."""
-        inputs = self.encoder.transform(rows)
+        inputs = self.encoder.transform(np.asfortranarray(rows))  # a third of the time by columns
         outputs = self.network.predict(inputs).astype(np.float64, copy=False)
         estimate = self.interval.estimate(outputs, level)
         if not isinstance(self.encoder, NeighbourEncoder):

@@ -9,7 +9,7 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-CHUNK = 256  # rows to predict at a time, so that the outputs of a layer stay in the cache
+CHUNK = 1024  # rows to predict at a time, so that the outputs of a small layer stay in the cache
 
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""

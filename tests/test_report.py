@@ -205,7 +205,7 @@ def test_a_missing_matplotlib_is_one_sentence(saved, parts, tmp_path, monkeypatc
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("draw", "plots", "style"):
-        monkeypatch.delitem(sys.modules, f"training.report.{name}")
+        monkeypatch.delitem(sys.modules, f"training.report.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     with pytest.raises(ReportError, match=r"^matplotlib must be installed, however it is not$"):

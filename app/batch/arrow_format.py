@@ -76,7 +76,7 @@ def rows_of(batch: pa.RecordBatch) -> Iterator[Rows]:
 
 
 def _rows(columns: pa.RecordBatch) -> Rows:
-    values: FloatArray = np.empty((len(columns), len(FEATURES)))
+    values: FloatArray = np.empty((len(columns), len(FEATURES)), order="F")
     refused: dict[int, Refusal] = {}
     for index, (feature, column) in enumerate(zip(FEATURES, columns.columns, strict=True)):
         values[:, index] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)

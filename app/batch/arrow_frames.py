@@ -68,7 +68,8 @@ class FrameBuffer:
         self._is_sized = True
 
     def _take(self) -> bytes:
-        frame = bytes(self._rest[: self._needed])
+        with memoryview(self._rest) as rest:
+            frame = bytes(rest[: self._needed])
         del self._rest[: self._needed]
         self._needed, self._metadata_size, self._is_sized = LENGTH_BYTES, 0, False
         return frame

@@ -100,6 +100,7 @@ def _require_answerable(rows: FloatArray) -> FloatArray:
         raise HTTPException(
             413, f"The request must have at most {MOST_ROWS:,} rows, however it has more."
         )
+    rows = np.asfortranarray(rows)  # a copy that pays: all that follows goes along the columns
     outside = rows_outside(rows)
     if outside:
         _refuse_row(outside[0], of_numbers(rows[outside[:1]]).refused[0])
