@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic_core import from_json, to_json
+import orjson
 
+from app.batch.floats import to_floats
 from app.batch.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
 from app.batch.scored import Scored, Scorer
 from app.media_types import ARROW, CSV, NDJSON
@@ -40,7 +41,7 @@ def read_json(body: bytes) -> JSONBatch:
     Raises TableError where it is not JSON or of another shape, TooManyRowsError.
     """
     try:
-        value = from_json(body, allow_inf_nan=False)
+        value = orjson.loads(body)
     except ValueError:  # what is wrong is told by the stricter parser
         value = _parse_strictly(body)
     if isinstance(value, list):
@@ -82,11 +83,13 @@ def _all_numbers(columns: dict[str, Any], body: bytes) -> Rows | None:
     """The rows, where the body certainly has each name once, and numbers only."""
     if not has_numbers_only(body, QUOTES):
         return None
-    try:
-        values = np.array([columns[name] for name in FEATURE_NAMES], dtype=np.float64)
-    except (KeyError, OverflowError, TypeError, ValueError):
+    each: list[Any] = [columns.get(name) for name in FEATURE_NAMES]
+    if {*map(type, each)} != {list} or len({*map(len, each)}) > 1:
         return None
-    return of_numbers(np.ascontiguousarray(values.T)) if values.ndim == 2 else None  # noqa: PLR2004
+    try:
+        return of_numbers(np.array([*map(to_floats, each)]).T)
+    except ValueError:
+        return None
 
 
 def _require_columns(columns: dict[str, Any]) -> None:
@@ -120,7 +123,7 @@ class ArrayWriter:
 
     def write(self, parts: Sequence[Scored]) -> bytes:
         """The whole body."""
-        return to_json([answer for part in parts for answer in part.to_json(self._scorer)])
+        return orjson.dumps([answer for part in parts for answer in part.to_json(self._scorer)])
 
 
 class ColumnsWriter:
@@ -134,13 +137,13 @@ class ColumnsWriter:
     def write(self, parts: Sequence[Scored]) -> bytes:
         """The whole body."""
         numbers = np.concatenate([np.empty((0, 3)), *(part.numbers for part in parts)])
-        answer: dict[str, Any] = dict(
-            zip(("prediction", "lower", "upper"), numbers.T.tolist(), strict=True)
-        )
+        columns = np.ascontiguousarray(numbers.T)
+        answer: dict[str, Any] = dict(zip(("prediction", "lower", "upper"), columns, strict=True))
         answer["model"] = self._scorer.model.identity
         errors, start = [], 0
         for part in parts:
             refused = sorted(part.rows.refused.items())
             errors += [{"row": start + index, "error": why} for index, why in refused]
             start += len(part.rows)
-        return to_json(answer | ({"errors": errors} if errors else {}), inf_nan_mode="null")
+        answer |= {"errors": errors} if errors else {}
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN is null

@@ -1,11 +1,11 @@
 """Rows from JSON objects: thousands at once where all is well, each by itself where it is not."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-
+from app.batch.floats import to_floats
 from app.rows import Rows, of_json, of_numbers
 from models.features import FEATURE_NAMES
 
@@ -26,10 +26,8 @@ def all_numbers(objects: Sequence[Any], text: bytes) -> Rows | None:
     try:
         if any(len(item) != len(FEATURE_NAMES) for item in objects):
             return None
-        values = np.array([features_of(item) for item in objects], dtype=np.float64)
-    except (KeyError, OverflowError, TypeError, ValueError):
-        return None
-    if objects and values.shape != (len(objects), len(FEATURE_NAMES)):  # arrays, not numbers
+        values = to_floats([*chain.from_iterable(map(features_of, objects))])
+    except (KeyError, TypeError, ValueError):
         return None
     return of_numbers(values.reshape(len(objects), len(FEATURE_NAMES)))
 

@@ -1,0 +1,21 @@
+"""Python's numbers become an array as NumPy would make it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.batch.floats import to_floats
+
+
+@given(st.lists(st.floats() | st.integers(min_value=-(2**1000), max_value=2**1000)))
+def test_numbers_are_converted_to_the_last_bit_as_numpy_does(numbers):
+    expected = np.array(numbers, dtype=np.float64)
+
+    assert to_floats(numbers).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("value", [None, "1", [], {}, 10**400])
+def test_what_is_not_a_float_is_refused(value):
+    with pytest.raises(ValueError, match=r"must be floats, however one is not$"):
+        to_floats([1.0, value])
