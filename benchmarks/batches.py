@@ -19,6 +19,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import csv
 
+from app.batch.floats import to_floats
 from benchmarks.ratios import circumstances, in_turn, ratio
 from benchmarks.running import ours, running
 from models import SAVED_MODELS
@@ -64,7 +65,7 @@ def forms(rows: FloatArray) -> list[Form]:
 
 def _orjson(body: bytes) -> FloatArray:
     columns = orjson.loads(body)
-    return np.array([columns[name] for name in FEATURE_NAMES]).T
+    return np.array([to_floats(columns[name]) for name in FEATURE_NAMES]).T
 
 
 def _arrow_csv(body: bytes) -> FloatArray:
