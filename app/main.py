@@ -70,9 +70,7 @@ def create_app(
     add_docs(app)
     enforce(app, access)
     app.state.access_log = log
-    plain = access == EVERYONE and log is None
-    prompt = Prompt(app.state)
-    app.state.prompt = prompt if plain else None
+    app.state.prompt = prompt = Prompt(app.state)
     app.state.turn = Turn(at_end=prompt.answered.count)
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope

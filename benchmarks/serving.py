@@ -22,6 +22,10 @@ MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 FLOOR, PLAIN = uvicorn("the floor", "floor"), uvicorn("plain FastAPI", "plain_fastapi")
 NOTEBOOK = ours("this service, notebook", "--default", "notebook")
+LOGGED = ours(
+    "this service, notebook, allowed hosts and access log",
+    *("--default", "notebook", "--allowed-hosts", "127.0.0.1", "--access-log", "json"),
+)
 CHAMPION = ours("this service, champion")
 WORKERS = tuple(
     ours(
@@ -87,7 +91,7 @@ def main() -> None:
     print(f"{circumstances('fastapi', 'uvicorn', 'uvloop', 'httptools', 'numpy')}; ", end="")
     print(f"median of {ROUNDS} rounds of {SECONDS} s\n")
     print(f"`POST /predict`, {CONNECTIONS} connections\n")
-    servers = (FLOOR, PLAIN, NOTEBOOK, CHAMPION)
+    servers = (FLOOR, PLAIN, NOTEBOOK, LOGGED, CHAMPION)
     print(compare(servers, requests_per_second, "requests/s"), "\n")
     print("`POST /predict`, one connection\n")
     print(compare(servers, median_latency, "median, us"), "\n")

@@ -10,14 +10,19 @@ from dataclasses import replace
 
 import pytest
 
+from app.access.keys import line_of
+from app.access.policy import AccessPolicy
 from app.main import create_app
+from app.record.access_log import AccessLog
 from app.wire.prompt import Prompt
 from models import SAVED_MODELS
-from tests.conftest import ROW
+from tests.conftest import ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
 from tests.fuzz.requests import make_case
+from tests.test_access import KEY
 from tests.test_fuzz import HOSTILE
+from tests.test_record import TRACE
 
 JSON = ("Content-Type", "application/json")
 REQUEST_ID = ("X-Request-ID", "test")
@@ -108,7 +113,7 @@ def prompt():
 def answered(prompt, case):
     headers = [(name.lower().encode(), value.encode()) for name, value in case.headers]
     target = case.path.encode()
-    return prompt.answer(target, headers, case.body) if prompt.knows(target) else None
+    return prompt.answer(target, headers, case.body, None) if prompt.knows(target) else None
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
@@ -169,3 +174,66 @@ def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server):
 
     assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(len(cases)))]
     assert [answer.status for answer in answers] == [200, 200, 200, 422] * 40
+
+
+WITH_KEY = ("X-API-Key", KEY)
+ADMITTED = [
+    (JSON, WITH_KEY),
+    (JSON, ("Authorization", f"Bearer {KEY}")),
+    (JSON, ("X-API-Key", "another"), WITH_KEY, ("traceparent", TRACE)),
+]
+NOT_ADMITTED = [(JSON,), (JSON, ("X-API-Key", KEY[:-1])), (JSON, ("Authorization", KEY))]
+PAGES = [("https://page.example",), ()]
+
+
+@pytest.fixture
+def keys_file(tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(f"{line_of('alice', KEY)}\n")
+    return file
+
+
+@pytest.mark.parametrize("pages", PAGES)
+@pytest.mark.parametrize(
+    ("host", "headers", "is_admitted"),
+    [
+        *(("a.example:80", headers, True) for headers in ADMITTED),
+        *(("a.example:80", headers, False) for headers in NOT_ADMITTED),
+        *(("b.example", headers, False) for headers in ADMITTED),
+    ],
+)
+def test_the_short_way_is_for_who_asks_the_right_host_with_a_key_where_no_page_may(
+    host, headers, is_admitted, pages, keys_file
+):
+    policy = AccessPolicy(keys_file, ("a.example",), pages)
+    app = create_app(SAVED_MODELS, "notebook", access=policy, log=AccessLog("json"))
+    case = named(TEXT, headers=(("Host", host), *headers))
+
+    assert (answered(Prompt(app.state), case) is not None) == (is_admitted and not pages)
+
+
+@pytest.mark.parametrize("pages", PAGES)
+@pytest.mark.parametrize(
+    ("host", "statuses"), [("fuzz", [200] * 3 + [401] * 3), ("a.example", [400] * 6)]
+)
+def test_under_an_access_policy_both_ways_answer_alike_and_log_alike(
+    host, statuses, pages, keys_file, tmp_path
+):
+    cases = [named(TEXT, headers=headers) for headers in (*ADMITTED, *NOT_ADMITTED)]
+    options = ["--allowed-hosts", host, "--api-keys-file", str(keys_file)]
+    options += ["--access-log", "json", *(("--cors-origins", *pages) if pages else ())]
+    log = tmp_path / "log"
+    with log.open("wb") as stdout, serving(*options, stdout=stdout) as server:
+        pairs = asyncio.run(both_ways(server.port, cases))
+        server.stop()
+
+    for case, (whole, chunked) in zip(cases, pairs, strict=True):
+        assert whole.body == chunked.body, case
+        assert without_date(whole.head) == without_date(chunked.head), case
+    assert [whole.status for whole, _ in pairs] == statuses
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all(line.pop("time") for line in lines)
+    assert all(line.pop("duration_ms") > 0 for line in lines)
+    assert lines[::2] == lines[1::2]
+    assert [line["key"] == "alice" for line in lines[::2]] == [status == 200 for status in statuses]
+    assert lines[4]["traceparent"] == TRACE

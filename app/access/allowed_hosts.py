@@ -14,30 +14,39 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.exempt import PROBES
 from app.errors import error_response
+from app.response_headers import Headers
 
 REFUSAL = "The Host must be a name that this service is known by, however it is not."
 
 
-class AllowedHosts:
-    """Lets a request pass that has one Host, of those that are allowed, on whatever port."""
+class HostNames:
+    """The names that this service is known by, on whatever port."""
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
-        self.app = app
+    def __init__(self, hosts: Sequence[str]) -> None:
         names = "|".join(map(_pattern, hosts))
-        self.allowed = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+        self._pattern = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+
+    def are_meant(self, headers: Headers) -> bool:
+        """Whether a request has one Host, which is one of them."""
+        came = [value for header, value in headers if header == b"host"]
+        return len(came) == 1 and self._pattern.fullmatch(came[0]) is not None
+
+
+class AllowedHosts:
+    """Lets a request pass that was sent to one of the names."""
+
+    def __init__(self, app: ASGIApp, names: HostNames) -> None:
+        self.app = app
+        self.names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it; probes pass, which are sent to an address."""
-        if scope["type"] == "http" and not self._passes(scope):
+        if scope["type"] == "http" and not (
+            scope["path"] in PROBES or self.names.are_meant(scope["headers"])
+        ):
             await error_response(scope["path"], 400, REFUSAL)(scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-    def _passes(self, scope: Scope) -> bool:
-        if scope["path"] in PROBES:
-            return True
-        came = [value for header, value in scope["headers"] if header == b"host"]
-        return len(came) == 1 and self.allowed.fullmatch(came[0]) is not None
 
 
 def _pattern(host: str) -> str:

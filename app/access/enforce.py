@@ -3,7 +3,8 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.access.allowed_hosts import AllowedHosts
+from app.access.allowed_hosts import AllowedHosts, HostNames
+from app.access.gate import Gate
 from app.access.keys import read_keys
 from app.access.policy import AccessPolicy
 from app.access.require_key import RequireKey
@@ -18,7 +19,7 @@ SENT_BY_PAGES = (
 
 
 def enforce(app: FastAPI, policy: AccessPolicy) -> None:
-    """Let in whom the policy lets in; raises KeysFileError.
+    """Let in whom the policy lets in, also by `state.gate`; raises KeysFileError.
 
     A later middleware stands around the earlier ones: a browser asks whether a page may send a key
     before it sends one, and reads the refusal of a wrong one.
@@ -36,5 +37,7 @@ def enforce(app: FastAPI, policy: AccessPolicy) -> None:
             allow_headers=SENT_BY_PAGES,
             expose_headers=(MODEL_HEADER, REQUEST_ID_HEADER),
         )
-    if policy.allowed_hosts:
-        app.add_middleware(AllowedHosts, hosts=policy.allowed_hosts)
+    names = HostNames(policy.allowed_hosts) if policy.allowed_hosts else None
+    if names is not None:
+        app.add_middleware(AllowedHosts, names=names)
+    app.state.gate = Gate(app.state, names, knows_pages=bool(policy.cors_origins))

@@ -4,7 +4,9 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.exempt import needs_key
+from app.access.keys import APIKeys
 from app.errors import error_response
+from app.response_headers import Headers
 
 REFUSAL = (
     "The request must have an API key as Authorization: Bearer KEY or X-API-Key: KEY, "
@@ -24,7 +26,7 @@ class RequireKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] == "http":
-            name = self._name_of_key(scope)
+            name = name_of_key(self.state.api_keys, scope["headers"])
             if name is None and needs_key(scope["path"], open_metrics=self.open_metrics):
                 refusal = error_response(scope["path"], 401, REFUSAL, headers=CHALLENGE)
                 await refusal(scope, receive, send)
@@ -32,15 +34,16 @@ class RequireKey:
             scope["state"]["key_name"] = name
         await self.app(scope, receive, send)
 
-    def _name_of_key(self, scope: Scope) -> str | None:
-        for header, value in scope["headers"]:
-            if header == b"x-api-key":
-                key = value
-            elif header == b"authorization" and value[:7].lower() == b"bearer ":
-                key = value[7:].strip()
-            else:
-                continue
-            if name := self.state.api_keys.name_of(key):
-                found: str = name
-                return found
-        return None
+
+def name_of_key(keys: APIKeys, headers: Headers) -> str | None:
+    """Whose key a request has, if it has one that is known."""
+    for header, value in headers:
+        if header == b"x-api-key":
+            key = value
+        elif header == b"authorization" and value[:7].lower() == b"bearer ":
+            key = value[7:].strip()
+        else:
+            continue
+        if name := keys.name_of(key):
+            return name
+    return None

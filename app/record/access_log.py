@@ -10,19 +10,13 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from select import PIPE_BUF
 from threading import Event, Thread
 from time import gmtime, strftime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
-from starlette.types import Scope
-
-from app.model_header import MODEL_HEADER
-from app.record.request_id import traceparent
-from app.response_headers import Headers
 
 SECONDS_KEPT = 0.2
 MOST_LINES_KEPT = 100_000  # some 40 MB; then the oldest are lost
@@ -30,16 +24,22 @@ LAST_SECONDS = 1  # for whoever reads, when the service ends
 LONGEST_PATH = 100  # characters
 
 UNPRINTABLE = re.compile(rb"[^!-~]")
-model_header = MODEL_HEADER.lower().encode()
 
 
-@dataclass(slots=True)
-class Answered:
-    """What is remembered of an answer while it is sent."""
+class Line(NamedTuple):
+    """What is told of a request, after the time at which it was answered; None is not known."""
 
+    client: str | None
+    method: str
+    route: str | None  # its template
+    path: str | None  # where no route has it
     status: int
-    headers: Headers | None = None
-    bytes: int = 0  # of the body
+    duration_ms: float
+    bytes: int  # of the body that was sent
+    model: str | None
+    key: str | None  # the name of the API key
+    request_id: str
+    traceparent: str | None
 
 
 def as_json(line: dict[str, Any]) -> bytes:
@@ -68,24 +68,9 @@ class AccessLog:
         self._lines: deque[bytes] = deque(maxlen=MOST_LINES_KEPT)
         self._end = Event()
 
-    def add(self, scope: Scope, route: str | None, answered: Answered, seconds: float) -> None:
-        """Keep the line of a request that was answered after so many seconds."""
-        state, client = scope["state"], scope.get("client")
-        line = {
-            "time": _time(),
-            "client": client and client[0],
-            "method": scope["method"],
-            "route": route,
-            "path": None if route else _path(scope),
-            "status": answered.status,
-            "duration_ms": round(seconds * 1000, 3),
-            "bytes": answered.bytes,
-            "model": _model(answered.headers or []),
-            "key": state.get("key_name"),
-            "request_id": state["request_id"].decode(),
-            "traceparent": traceparent(scope),
-        }
-        self._lines.append(self._format(line))
+    def add(self, line: Line) -> None:
+        """Keep the line of a request that has just been answered."""
+        self._lines.append(self._format({"time": _time(), **line._asdict()}))
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -127,14 +112,11 @@ def _second(since_1970: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(since_1970))
 
 
-def _path(scope: Scope) -> str:
+def milliseconds(seconds: float) -> float:
+    """A duration as a line tells it."""
+    return round(seconds * 1000, 3)
+
+
+def shown_path(raw: bytes) -> str:
     """The beginning of an address that no route has, percent-encoded as it came."""
-    raw = scope.get("raw_path") or scope["path"].encode()
     return UNPRINTABLE.sub(b"?", raw[:LONGEST_PATH]).decode()
-
-
-def _model(headers: Headers) -> str | None:
-    for name, value in headers:
-        if name == model_header:
-            return value.decode()
-    return None

@@ -3,8 +3,6 @@
 import random
 import re
 
-from starlette.types import Scope
-
 from app.response_headers import Headers
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -21,9 +19,9 @@ def request_id(headers: Headers) -> bytes:
     return sent if sent is not None and SAFE_ID.fullmatch(sent) else _new_id()
 
 
-def traceparent(scope: Scope) -> str | None:
-    """The trace that the request belongs to, if it says so in the W3C's form."""
-    sent = _header(scope["headers"], b"traceparent")
+def traceparent(headers: Headers) -> str | None:
+    """The trace that a request belongs to, if it says so in the W3C's form."""
+    sent = _header(headers, b"traceparent")
     return sent.decode() if sent is not None and TRACEPARENT.fullmatch(sent) else None
 
 

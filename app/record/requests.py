@@ -1,16 +1,28 @@
 """Record every request: its id, which goes out with the answer, its count, its line in the log."""
 
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.record.access_log import AccessLog, Answered
-from app.record.request_id import request_id
-from app.response_headers import complete
+from app.model_header import MODEL_HEADER
+from app.record.access_log import AccessLog, Line, milliseconds, shown_path
+from app.record.request_id import request_id, traceparent
+from app.response_headers import Headers, complete
 from app.telemetry import count_request
 
 UNMATCHED = "unmatched"
+model_header = MODEL_HEADER.lower().encode()
+
+
+@dataclass(slots=True)
+class Answered:
+    """What is remembered of an answer while it is sent."""
+
+    status: int
+    headers: Headers | None = None
+    bytes: int = 0  # of the body
 
 
 class RecordRequests:
@@ -47,7 +59,7 @@ class RecordRequests:
             route = _template(scope)
             count_request(scope["method"], route, answered.status, seconds)
             if self.log is not None:
-                self.log.add(scope, None if route == UNMATCHED else route, answered, seconds)
+                self.log.add(_line(scope, route, answered, seconds))
 
 
 def _template(scope: Scope) -> str:
@@ -56,3 +68,27 @@ def _template(scope: Scope) -> str:
         path: str = scope["route"].path
         return path
     return str(scope["root_path"]) if "endpoint" in scope else UNMATCHED
+
+
+def _line(scope: Scope, route: str, answered: Answered, seconds: float) -> Line:
+    state, client, is_known = scope["state"], scope.get("client"), route != UNMATCHED
+    return Line(
+        client=client and client[0],
+        method=scope["method"],
+        route=route if is_known else None,
+        path=None if is_known else shown_path(scope.get("raw_path") or scope["path"].encode()),
+        status=answered.status,
+        duration_ms=milliseconds(seconds),
+        bytes=answered.bytes,
+        model=_model(answered.headers or []),
+        key=state.get("key_name"),
+        request_id=state["request_id"].decode(),
+        traceparent=traceparent(scope["headers"]),
+    )
+
+
+def _model(headers: Headers) -> str | None:
+    for name, value in headers:
+        if name == model_header:
+            return value.decode()
+    return None

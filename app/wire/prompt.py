@@ -18,16 +18,21 @@ from pydantic_core import to_json
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
+from app.access.gate import Gate
 from app.answer import answer_json
 from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
 from app.media_types import JSON
 from app.model_header import MODEL_HEADER
+from app.record.access_log import AccessLog, Line, milliseconds, shown_path
+from app.record.request_id import request_id, traceparent
+from app.record.requests import UNMATCHED
 from app.response_headers import Headers
 from app.schemas import HouseFeatures, to_numbers
-from app.telemetry import RowsAnswered
-from app.wire.answer_bytes import rest_of_answer
+from app.telemetry import RowsAnswered, count_request
+from app.v2.errors import is_v2
+from app.wire.answer_bytes import busy, rest_of_answer
 from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
 
@@ -50,6 +55,8 @@ class Prompt:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._gate: Gate = state.gate
+        self._log: AccessLog | None = state.access_log
         self._models: LoadedModels | None = None
         self._targets: dict[bytes, Target] = {}
         self.answered = RowsAnswered("POST", PATH)
@@ -61,7 +68,9 @@ class Prompt:
             self._targets = _targets(self._state.models)
         return target in self._targets
 
-    def answer(self, target: bytes, headers: Headers, body: bytes) -> bytes | None:
+    def answer(
+        self, target: bytes, headers: Headers, body: bytes, client: str | None
+    ) -> bytes | None:
         """The rest of an answer of status 200, after the server's own headers.
 
         None where FastAPI is to answer. The target is one that is known.
@@ -69,7 +78,8 @@ class Prompt:
         started = perf_counter()
         if body.count(b":") != MEMBERS:  # with more than the eight, one came twice
             return None
-        if not _is_plain(headers):
+        visitor = self._gate.admit(headers)
+        if visitor is None or not _is_plain(headers):
             return None
         try:
             house = _validate(body)
@@ -80,9 +90,52 @@ class Prompt:
         answer = chosen.model.saved.model.answer_row(row, chosen.level)
         if not isfinite(answer.prediction):
             return None
-        content = to_json(answer_json(answer, chosen.level, chosen.model.identity))
-        self.answered.add(chosen.model, row, answer, perf_counter() - started)
-        return rest_of_answer(b"content-length: %d\r\n%b" % (len(content), lines), content, headers)
+        model = chosen.model.identity
+        content = to_json(answer_json(answer, chosen.level, model))
+        seconds = perf_counter() - started
+        self.answered.add(chosen.model, row, answer, seconds)
+        name = request_id(headers)
+        if self._log is not None:
+            self._log.add(
+                Line(
+                    client=client,
+                    method="POST",
+                    route=PATH,
+                    path=None,
+                    status=200,
+                    duration_ms=milliseconds(seconds),
+                    bytes=len(content),
+                    model=model,
+                    key=visitor.key_name,
+                    request_id=name.decode(),
+                    traceparent=traceparent(headers),
+                )
+            )
+        lines = b"content-length: %d\r\n%b" % (len(content), lines)
+        return rest_of_answer(lines, content, name)
+
+    def turn_away(self, path: bytes, headers: Headers, client: str | None) -> bytes:
+        """The rest of an answer of status 503, to a POST that comes too late."""
+        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
+        lines, content = busy(v2=is_v2(path.decode()))
+        name = request_id(headers)
+        if self._log is not None:
+            self._log.add(
+                Line(
+                    client=client,
+                    method="POST",
+                    route=None,
+                    path=shown_path(path),
+                    status=503,
+                    duration_ms=0.0,
+                    bytes=len(content),
+                    model=None,
+                    key=None,
+                    request_id=name.decode(),
+                    traceparent=traceparent(headers),
+                )
+            )
+        return rest_of_answer(lines, content, name)
 
 
 def _is_plain(headers: Headers) -> bool:

@@ -7,9 +7,7 @@ connection, the app sees to it.
 from asyncio import Transport
 from typing import ClassVar
 
-from app.record.requests import UNMATCHED
-from app.telemetry import count_request
-from app.wire.answer_bytes import FixedHeaders, rest_of_busy
+from app.wire.answer_bytes import FixedHeaders
 from app.wire.prompt import Prompt
 from app.wire.protocol import StrictProtocol
 from app.wire.refused import Refusal
@@ -24,7 +22,7 @@ class PromptProtocol(StrictProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._prompt: Prompt | None = self.app.state.prompt
+        self._prompt: Prompt = self.app.state.prompt
         self._body: bytes | None = None  # of a request that may be answered promptly
         self._turns_away = False  # the request whose body comes
 
@@ -32,14 +30,14 @@ class PromptProtocol(StrictProtocol):
 
     def begin(self) -> None:
         """Choose who answers a request whose head has come."""
-        if self._prompt is None or self._is_unusual() or self.body_left > MOST_DROPPED_BYTES:
+        if self._is_unusual() or self.body_left > MOST_DROPPED_BYTES:
             super().begin()
         elif self._prompt.knows(self.url):
             if self.turn.is_over():
                 self._turns_away = True
             else:
                 self._body = b""
-        elif self._is_plain_address() and self.is_too_late(self._path()):
+        elif self._is_plain_address() and self.is_too_late(self._path().decode()):
             self._turns_away = True
         else:
             super().begin()
@@ -89,8 +87,11 @@ class PromptProtocol(StrictProtocol):
         url = self.url
         return url.startswith(b"/") and url.isascii() and b"%" not in url and b"#" not in url
 
-    def _path(self) -> str:
-        return self.url.partition(b"?")[0].decode()
+    def _path(self) -> bytes:
+        return self.url.partition(b"?")[0]
+
+    def _client(self) -> str | None:
+        return self.client and self.client[0]
 
     def takes_body(self) -> bool:
         return self._turns_away or super().takes_body()
@@ -99,8 +100,7 @@ class PromptProtocol(StrictProtocol):
 
     def _answer(self, body: bytes) -> bool:
         """Answer a request that is whole; False where the app is to do it."""
-        assert self._prompt is not None
-        rest = self._prompt.answer(self.url, self.headers, body)
+        rest = self._prompt.answer(self.url, self.headers, body, self._client())
         if rest is None:
             return False
         self._body = None
@@ -109,8 +109,8 @@ class PromptProtocol(StrictProtocol):
         return True
 
     def _turn_away(self) -> None:
-        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
-        self._send(self._fixed_headers().of_busy + rest_of_busy(self._path(), self.headers))
+        rest = self._prompt.turn_away(self._path(), self.headers, self._client())
+        self._send(self._fixed_headers().of_busy + rest)
 
     def _send(self, answer: bytes) -> None:
         self.transport.write_whole(answer)

@@ -1,0 +1,37 @@
+"""The access policy for what is answered without the app: the rules of its middlewares."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from starlette.datastructures import State
+
+from app.access.allowed_hosts import HostNames
+from app.access.require_key import name_of_key
+from app.response_headers import Headers
+
+
+class Visitor(NamedTuple):
+    """Who is let in."""
+
+    key_name: str | None = None  # where keys are asked for
+
+
+ANYONE = Visitor()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is asked of a request to an address that is for those who have a key."""
+
+    state: State  # of the app, where the keys are; None as long as there are none
+    names: HostNames | None
+    knows_pages: bool  # whether web pages may ask; what CORS makes of an answer is the app's part
+
+    def admit(self, headers: Headers) -> Visitor | None:
+        """Who sent a request; None where that is for the app to find out, or to refuse."""
+        if self.knows_pages or (self.names is not None and not self.names.are_meant(headers)):
+            return None
+        if self.state.api_keys is None:
+            return ANYONE
+        name = name_of_key(self.state.api_keys, headers)
+        return None if name is None else Visitor(name)
