@@ -64,7 +64,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _serve_models(options: argparse.Namespace) -> int:
-    # Nothing of what is imported and loaded goes again: to look for it is a tenth of the start.
+    # What is imported and loaded stays; to look through it for garbage would be a tenth of the
+    # start, and later a request's pause, or in a worker a copy of the memory that it shares.
     gc.disable()
 
     # FastAPI imports all of Pydantic 1 to see that no route uses it.

@@ -19,5 +19,5 @@ class StandardScaler:
     def transform(self, rows: FloatArray) -> FloatArray:
         """Rows (n, features) in their own units to (n, features) in standard deviations."""
         standardised = rows - self.mean
-        standardised /= self.scale  # in place: a large array more costs as much again
+        standardised /= self.scale  # in place: one more large array takes as long
         return standardised

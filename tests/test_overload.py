@@ -127,11 +127,25 @@ OTHERS = [
 ]
 
 
-def test_both_ways_turn_away_alike(too_late):
-    for whole, chunked in asyncio.run(both_ways(too_late.port, RIGHT + OTHERS)):
+def test_both_ways_turn_away_alike_and_log_alike(tmp_path):
+    log, program = tmp_path / "log", ("-c", ALWAYS_TOO_LATE)
+    with (
+        log.open("wb") as stdout,
+        serving("--access-log", "json", program=program, stdout=stdout) as server,
+    ):
+        pairs = asyncio.run(both_ways(server.port, RIGHT + OTHERS))
+        server.stop()
+
+    for whole, chunked in pairs:
         assert whole.status == 503
         assert whole.body == chunked.body
         assert without_date(whole.head) == without_date(chunked.head)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(lines) == 2 * len(pairs)
+    for line in lines:
+        del line["time"]
+        assert line.pop("duration_ms") >= 0
+    assert lines[::2] == lines[1::2]
 
 
 @pytest.mark.parametrize("path", sorted(PROBES))

@@ -134,6 +134,22 @@ def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first
     assert unready[0].headers["content-type"] == "application/problem+json"
 
 
+def test_a_head_that_was_half_sent_at_sigterm_is_answered_when_the_rest_has_come():
+    request = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    with serving() as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
+            connection.sendall(request[:20])
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(3)
+            connection.sendall(request[20:])
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" in answer.lower()
+        assert server.process.wait(timeout=15) == 0
+
+
 def test_a_half_sent_body_does_not_hold_up_the_exit():
     with serving() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(

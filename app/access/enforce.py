@@ -40,4 +40,9 @@ def enforce(app: FastAPI, policy: AccessPolicy) -> None:
     names = HostNames(policy.allowed_hosts) if policy.allowed_hosts else None
     if names is not None:
         app.add_middleware(AllowedHosts, names=names)
-    app.state.gate = Gate(app.state, names, knows_pages=bool(policy.cors_origins))
+    app.state.gate = Gate(
+        app.state,
+        asks_for_keys=policy.api_keys_file is not None,
+        names=names,
+        knows_pages=bool(policy.cors_origins),
+    )

@@ -23,7 +23,8 @@ ANYONE = Visitor()
 class Gate:
     """What is asked of a request to an address that is for those who have a key."""
 
-    state: State  # of the app, where the keys are; None as long as there are none
+    state: State  # of the app, where the keys are, if they are asked for
+    asks_for_keys: bool
     names: HostNames | None
     knows_pages: bool  # whether web pages may ask; what CORS makes of an answer is the app's part
 
@@ -31,7 +32,7 @@ class Gate:
         """Who sent a request; None where that is for the app to find out, or to refuse."""
         if self.knows_pages or (self.names is not None and not self.names.are_meant(headers)):
             return None
-        if self.state.api_keys is None:
+        if not self.asks_for_keys:
             return ANYONE
         name = name_of_key(self.state.api_keys, headers)
         return None if name is None else Visitor(name)

@@ -16,7 +16,7 @@ from models.csv_table import TableError, choose_columns, to_number
 from models.features import FEATURE_NAMES, FEATURES, Column
 
 LINES_AT_ONCE = 64  # where each is looked at by itself
-OF_NUMBERS = b"0123456789.-+eE"
+OF_NUMBERS = b"0123456789.-+eE"  # all that a plain table has besides commas and ends of lines
 COMMA, NEWLINE = b",\n"
 
 
@@ -71,10 +71,10 @@ class CSVReader:
 
         Read as one flat JSON array, which is the fastest parser at hand.
         """
-        lines = lines.removesuffix(b"\n")
-        others = lines.translate(None, OF_NUMBERS)
-        as_they_should = [b"," * (self._width - 1)] * (others.count(b"\n") + 1)
-        if others != b"\n".join(as_they_should):
+        lines = lines.rstrip(b"\n")
+        separators = lines.translate(None, OF_NUMBERS)
+        commas = [b"," * (self._width - 1)] * (separators.count(b"\n") + 1)
+        if separators != b"\n".join(commas):  # or there is something else
             return None
         try:
             values = to_floats(orjson.loads(b"[%b]" % lines.replace(b"\n", b",")))

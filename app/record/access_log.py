@@ -16,7 +16,10 @@ from threading import Event, Thread
 from time import gmtime, strftime, time
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+import orjson
+
+from app.record.request_id import traceparent
+from app.response_headers import Headers
 
 SECONDS_KEPT = 0.2
 MOST_LINES_KEPT = 100_000  # some 40 MB; then the oldest are lost
@@ -27,24 +30,41 @@ UNPRINTABLE = re.compile(rb"[^!-~]")
 
 
 class Line(NamedTuple):
-    """What is told of a request, after the time at which it was answered; None is not known."""
+    """What a line is made of."""
 
     client: str | None
     method: str
-    route: str | None  # its template
-    path: str | None  # where no route has it
+    headers: Headers  # of the request
+    request_id: bytes
     status: int
-    duration_ms: float
-    bytes: int  # of the body that was sent
-    model: str | None
-    key: str | None  # the name of the API key
-    request_id: str
-    traceparent: str | None
+    seconds: float
+    size: int  # of the body that was sent, in bytes
+    route: str | None = None  # its template
+    path: bytes = b""  # is told where no route has it
+    model: str | None = None
+    key: str | None = None  # the name of the API key
+
+    def to_json(self) -> dict[str, Any]:
+        """What is told, in order; None is not known."""
+        return {
+            "time": _time(),
+            "client": self.client,
+            "method": self.method,
+            "route": self.route,
+            "path": None if self.route else _shown(self.path),
+            "status": self.status,
+            "duration_ms": round(self.seconds * 1000, 3),
+            "bytes": self.size,
+            "model": self.model,
+            "key": self.key,
+            "request_id": self.request_id.decode(),
+            "traceparent": traceparent(self.headers),
+        }
 
 
 def as_json(line: dict[str, Any]) -> bytes:
     """A line for programs: one JSON object, null for what is not known."""
-    return to_json(line) + b"\n"
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def as_text(line: dict[str, Any]) -> bytes:
@@ -70,7 +90,7 @@ class AccessLog:
 
     def add(self, line: Line) -> None:
         """Keep the line of a request that has just been answered."""
-        self._lines.append(self._format({"time": _time(), **line._asdict()}))
+        self._lines.append(self._format(line.to_json()))
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -112,11 +132,6 @@ def _second(since_1970: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(since_1970))
 
 
-def milliseconds(seconds: float) -> float:
-    """A duration as a line tells it."""
-    return round(seconds * 1000, 3)
-
-
-def shown_path(raw: bytes) -> str:
-    """The beginning of an address that no route has, percent-encoded as it came."""
-    return UNPRINTABLE.sub(b"?", raw[:LONGEST_PATH]).decode()
+def _shown(path: bytes) -> str:
+    """The beginning of an address, percent-encoded as it came."""
+    return UNPRINTABLE.sub(b"?", path[:LONGEST_PATH]).decode()

@@ -7,8 +7,8 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.model_header import MODEL_HEADER
-from app.record.access_log import AccessLog, Line, milliseconds, shown_path
-from app.record.request_id import request_id, traceparent
+from app.record.access_log import AccessLog, Line
+from app.record.request_id import request_id
 from app.response_headers import Headers, complete
 from app.telemetry import count_request
 
@@ -71,19 +71,19 @@ def _template(scope: Scope) -> str:
 
 
 def _line(scope: Scope, route: str, answered: Answered, seconds: float) -> Line:
-    state, client, is_known = scope["state"], scope.get("client"), route != UNMATCHED
+    state, client = scope["state"], scope.get("client")
     return Line(
         client=client and client[0],
         method=scope["method"],
-        route=route if is_known else None,
-        path=None if is_known else shown_path(scope.get("raw_path") or scope["path"].encode()),
+        headers=scope["headers"],
+        request_id=state["request_id"],
         status=answered.status,
-        duration_ms=milliseconds(seconds),
-        bytes=answered.bytes,
+        seconds=seconds,
+        size=answered.bytes,
+        route=None if route == UNMATCHED else route,
+        path=scope.get("raw_path") or scope["path"].encode(),
         model=_model(answered.headers or []),
         key=state.get("key_name"),
-        request_id=state["request_id"].decode(),
-        traceparent=traceparent(scope["headers"]),
     )
 
 

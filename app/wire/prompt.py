@@ -1,9 +1,10 @@
 """The short way of POST /predict: the bytes of a request in, the bytes of its answer out.
 
 What FastAPI does for a request costs several times what a prediction does. This way has no rule of
-its own: it validates by the schema of `POST /predict`, answers by the same function, counts in the
-same series. What it cannot answer with 200 it leaves to FastAPI, which knows why. A test sends the
-same requests both ways and compares every byte.
+its own: it admits by the access policy, validates by the schema of `POST /predict`, answers by the
+same function, counts in the same series, tells the same log. What it cannot answer with 200 it
+leaves to FastAPI, which knows why. A test sends the same requests both ways and compares every
+byte.
 """
 
 from functools import lru_cache
@@ -25,14 +26,12 @@ from app.dependencies import Chosen
 from app.loaded_models import LoadedModels
 from app.media_types import JSON
 from app.model_header import MODEL_HEADER
-from app.record.access_log import AccessLog, Line, milliseconds, shown_path
-from app.record.request_id import request_id, traceparent
-from app.record.requests import UNMATCHED
+from app.record.access_log import AccessLog, Line
+from app.record.request_id import request_id
 from app.response_headers import Headers
 from app.schemas import HouseFeatures, to_numbers
-from app.telemetry import RowsAnswered, count_request
-from app.v2.errors import is_v2
-from app.wire.answer_bytes import busy, rest_of_answer
+from app.telemetry import RowsAnswered
+from app.wire.answer_bytes import rest_of_answer
 from models.features import FEATURES
 from models.interval import DEFAULT_LEVEL
 
@@ -98,43 +97,13 @@ class Prompt:
         if self._log is not None:
             self._log.add(
                 Line(
-                    client=client,
-                    method="POST",
+                    *(client, "POST", headers, name, 200, seconds, len(content)),
                     route=PATH,
-                    path=None,
-                    status=200,
-                    duration_ms=milliseconds(seconds),
-                    bytes=len(content),
                     model=model,
                     key=visitor.key_name,
-                    request_id=name.decode(),
-                    traceparent=traceparent(headers),
                 )
             )
         lines = b"content-length: %d\r\n%b" % (len(content), lines)
-        return rest_of_answer(lines, content, name)
-
-    def turn_away(self, path: bytes, headers: Headers, client: str | None) -> bytes:
-        """The rest of an answer of status 503, to a POST that comes too late."""
-        count_request("POST", UNMATCHED, 503, 0.0)  # no route has heard of it
-        lines, content = busy(v2=is_v2(path.decode()))
-        name = request_id(headers)
-        if self._log is not None:
-            self._log.add(
-                Line(
-                    client=client,
-                    method="POST",
-                    route=None,
-                    path=shown_path(path),
-                    status=503,
-                    duration_ms=0.0,
-                    bytes=len(content),
-                    model=None,
-                    key=None,
-                    request_id=name.decode(),
-                    traceparent=traceparent(headers),
-                )
-            )
         return rest_of_answer(lines, content, name)
 
 

@@ -5,9 +5,15 @@ connection, the app sees to it.
 """
 
 from asyncio import Transport
+from time import perf_counter
 from typing import ClassVar
 
-from app.wire.answer_bytes import FixedHeaders
+from app.record.access_log import AccessLog, Line
+from app.record.request_id import request_id
+from app.record.requests import UNMATCHED
+from app.telemetry import count_request
+from app.v2.errors import is_v2
+from app.wire.answer_bytes import FixedHeaders, busy, rest_of_answer
 from app.wire.prompt import Prompt
 from app.wire.protocol import StrictProtocol
 from app.wire.refused import Refusal
@@ -24,7 +30,8 @@ class PromptProtocol(StrictProtocol):
         super().connection_made(transport)
         self._prompt: Prompt = self.app.state.prompt
         self._body: bytes | None = None  # of a request that may be answered promptly
-        self._turns_away = False  # the request whose body comes
+        # When the head came of a request that is turned away as soon as its body has come; else 0.
+        self._late_since = 0.0
 
     # What comes
 
@@ -34,26 +41,25 @@ class PromptProtocol(StrictProtocol):
             super().begin()
         elif self._prompt.knows(self.url):
             if self.turn.is_over():
-                self._turns_away = True
+                self._late_since = perf_counter()
             else:
                 self._body = b""
         elif self._is_plain_address() and self.is_too_late(self._path().decode()):
-            self._turns_away = True
+            self._late_since = perf_counter()
         else:
             super().begin()
 
     def on_body(self, body: bytes) -> None:
         if self._body is not None:
             self._body += body
-        elif not self._turns_away:
+        elif not self._late_since:
             super().on_body(body)
             return
         self.unfinished = 0
         self.body_left -= len(body)
 
     def on_message_complete(self) -> None:
-        if self._turns_away:
-            self._turns_away = False
+        if self._late_since:
             self._turn_away()
             if self._fixed_headers().closes:
                 self.transport.close()
@@ -94,7 +100,7 @@ class PromptProtocol(StrictProtocol):
         return self.client and self.client[0]
 
     def takes_body(self) -> bool:
-        return self._turns_away or super().takes_body()
+        return self._late_since > 0.0 or super().takes_body()
 
     # What goes out
 
@@ -109,8 +115,15 @@ class PromptProtocol(StrictProtocol):
         return True
 
     def _turn_away(self) -> None:
-        rest = self._prompt.turn_away(self._path(), self.headers, self._client())
-        self._send(self._fixed_headers().of_busy + rest)
+        seconds, self._late_since = perf_counter() - self._late_since, 0.0
+        count_request("POST", UNMATCHED, 503, seconds)  # no route has heard of it
+        path, name = self._path(), request_id(self.headers)
+        lines, content = busy(v2=is_v2(path.decode()))
+        log: AccessLog | None = self.app.state.access_log
+        if log is not None:
+            told = self._client(), "POST", self.headers, name, 503, seconds, len(content)
+            log.add(Line(*told, path=path))
+        self._send(self._fixed_headers().of_busy + rest_of_answer(lines, content, name))
 
     def _send(self, answer: bytes) -> None:
         self.transport.write_whole(answer)
@@ -138,13 +151,13 @@ class PromptProtocol(StrictProtocol):
     # The end
 
     def shutdown(self) -> None:
-        if self._turns_away:  # say so before it closes
+        if self._late_since:  # say so before it closes
             self._turn_away()
         super().shutdown()
 
     def refuse(self, refusal: Refusal) -> None:
-        self._body, self._turns_away = None, False
+        self._body, self._late_since = None, 0.0
         super().refuse(refusal)
 
     def _is_cut_short(self) -> bool:
-        return self._turns_away or super()._is_cut_short()
+        return self._late_since > 0.0 or super()._is_cut_short()

@@ -324,6 +324,11 @@ class StrictProtocol(HttpToolsProtocol):
         elif self._is_half_closed:
             self.transport.close()
 
+    def shutdown(self) -> None:
+        """Close as soon as nothing is to be answered; what is being sent has begun, too."""
+        if self.answers() or self.begun == self.answered:
+            super().shutdown()
+
     def refuse(self, refusal: Refusal) -> None:
         """Read no more, and answer in its turn what cannot be read any further."""
         self.is_refused = True
