@@ -13,13 +13,12 @@ from starlette.requests import ClientDisconnect
 
 from app.loaded_models import UnknownModelError
 from app.media_types import PROBLEM
+from app.record.requests import CLIENT_GONE
 from app.refusals import explain_all
 from app.response_headers import complete
 from app.schemas import Problem, RefusedField
 from app.telemetry import count_refused
 from app.v2.errors import is_v2, v2_error
-
-CLIENT_GONE = 499  # nginx's name for an answer that nobody waits for
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -96,8 +96,11 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
     _add_setting(parser, "cors-origins", origins, None, "the web pages that may send requests")
     parser.add_argument(
         "--open-metrics",
-        action="store_true",
-        default=os.environ.get("HOUSING_METRICS_OPEN") == "1",
+        nargs="?",
+        const=True,
+        type=_switch,
+        default=os.environ.get("HOUSING_METRICS_OPEN") or "0",
+        metavar="1",
         help="no key is needed for /metrics (or HOUSING_METRICS_OPEN=1)",
     )
 
@@ -117,6 +120,12 @@ def _add_setting(
         default=os.environ.get(variable) or default,
         help=f"{meaning} (or {variable}; default {default or 'none'})".replace("%", "%%"),
     )
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise argparse.ArgumentTypeError(f"must be 1 or 0, however: {text[:40]!r}")
+    return text == "1"
 
 
 def _port(text: str) -> int:

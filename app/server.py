@@ -26,7 +26,7 @@ DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
 SETTLE_SECONDS = 1.0  # for the first requests of the connections that came last
 FINISH_SECONDS = 4.3  # for requests that are still being sent; orchestrators kill after 10
 GIVE_UP_SECONDS = 6  # on requests that are still being answered
-TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after SIGTERM"
+TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after the signal"
 
 
 class DrainingServer(uvicorn.Server):

@@ -66,10 +66,12 @@ def choose_columns(
     Raises TableError where a column of it is missing or there twice.
     """
     columns = max(alternatives, key=lambda columns: _likeness(header, columns))
+    if len(header) == 1:
+        _require_commas(where, header[0])
     absent = [column for column in columns if column not in header]
     if absent:
         raise TableError(
-            f"{where} must have the column {absent[0]}, however it is missing"
+            f"{where} must have the column {absent[0]}, however {_came(absent[0], header)}"
             + (f" (with {', '.join(absent[1:])})" if absent[1:] else "")
         )
     for column in columns:
@@ -79,6 +81,18 @@ def choose_columns(
                 f"however it is there {header.count(column)} times"
             )
     return columns
+
+
+def _require_commas(where: str, header: str) -> None:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if separator in header:
+            raise TableError(f"{where} must have commas between its columns, however {name} came")
+
+
+def _came(column: str, header: Sequence[str]) -> str:
+    """What came in place of an absent column."""
+    alike = [name for name in header if name.lower() == column.lower()]
+    return f"it is written {alike[0]}" if alike else "it is missing"
 
 
 def _likeness(header: Sequence[str], columns: Sequence[str]) -> float:

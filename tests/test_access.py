@@ -196,6 +196,14 @@ def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
     )
 
 
+@pytest.mark.parametrize("change", [str.upper, "\ufeff{}".format])
+def test_keys_may_be_hashed_and_saved_by_other_tools(change, tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(change(line_of("ALICE", KEY)) + "\n", "utf-8")
+
+    assert read_keys(file).name_of(KEY.encode()) == "ALICE"
+
+
 @pytest.mark.parametrize(
     "content",
     [f"alice:{KEY}", KEY, "alice", "alice:" + "0" * 63, "al ice:" + "0" * 64, b"\xff", None],
@@ -249,6 +257,15 @@ def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
     assert result.returncode == 2
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_switch_in_the_environment_is_1_or_0(monkeypatch):
+    monkeypatch.setenv("HOUSING_METRICS_OPEN", "true")
+
+    result = run("-m", "app", "serve", "--port", "0")
+
+    assert result.returncode == 2
+    assert result.stderr.endswith("must be 1 or 0, however: 'true'\n")
 
 
 @pytest.mark.parametrize(

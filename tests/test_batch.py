@@ -234,6 +234,10 @@ def test_a_header_without_rows_is_answered_with_a_header(client):
     [
         ("", CSV, "The body must have a header, however it is empty."),
         ("MedInc,HouseAge\n1,2\n", CSV, "The body, line 1: the header must have the column AveRooms, however it is missing (with AveBedrms, Population, AveOccup, Latitude, Longitude)."),
+        (as_csv([ROW]).replace(",", ";"), CSV, "The body, line 1: the header must have commas between its columns, however semicolons came."),
+        (as_csv([ROW]).replace(",", "\t"), CSV, "The body, line 1: the header must have commas between its columns, however tabs came."),
+        (as_csv([ROW]).replace("AveOccup", "aveoccup"), CSV, "The body, line 1: the header must have the column AveOccup, however it is written aveoccup."),
+        (as_csv([ROW] * 2).replace("\n", "\r"), CSV, "The body, line 1: the header must end in a line feed, however a carriage return is in it."),
         (as_csv([ROW]).replace("HouseAge", "MedInc"), CSV, "The body, line 1: the header must have the column HouseAge, however it is missing."),
         (b"\xff\n", CSV, "The body, line 1: the header must be in UTF-8, however it is not."),
         ("3", "application/json", "The body must be an array of rows or an object of eight arrays, however another value came."),

@@ -3,7 +3,10 @@ import json
 import os
 import re
 import signal
+import socket
+import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -133,6 +136,49 @@ def test_a_line_tells_all_that_is_known_of_a_request(log, tmp_path):
     assert (unknown["status"], unknown["path"]) == (404, "/no%20such/" + "x" * 89)
     assert batch["model"].startswith("champion@")
     assert re.fullmatch(NEW_ID, batch["request_id"])
+
+
+def test_what_is_refused_or_left_before_it_is_whole_is_told_once_as_what_it_was(log):
+    """A slow body, a client that leaves, a method that is none, and bytes that are no request."""
+    head = b"POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n"
+    head += b"Content-Type: application/json\r\nContent-Length: 160\r\n"
+    broken = [
+        head + b"\r\n{",
+        head.replace(b"160", b"-5") + b"\r\n",
+        b"HEAD /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"\x16\x03\x01",
+    ]
+    answers = []
+    with log as stdout, serving("--access-log", "json", stdout=stdout) as server:
+        address = ("127.0.0.1", server.port)
+        with socket.create_connection(address) as leaving:
+            leaving.sendall(head + b"\r\n{")
+            time.sleep(0.3)
+        for sent in broken:
+            with socket.create_connection(address, timeout=15) as connection:
+                connection.sendall(sent)
+                answers.append(b"".join(iter(partial(connection.recv, 65536), b"")))
+        metrics = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
+        assert server.stop() == 0
+
+    told = ("method", "route", "path", "status", "bytes", "request_id")
+    left, slow, *malformed = [tuple(line[name] for name in told) for line in log.lines[:-1]]
+    assert left == ("POST", "/predict", None, 499, 0, "mine")
+    assert slow[:4] == ("POST", None, "/predict", 408)
+    assert slow[5] == "mine"
+    assert [line[:4] for line in malformed] == [
+        ("POST", None, "/predict", 400),
+        ("GET", None, "/livez", 400),
+        (None, None, None, 400),
+    ]
+    assert [b"x-request-id: mine" in answer for answer in answers] == [True, True, False, False]
+    assert answers[2].endswith(b"\r\n\r\n")  # HEAD has no body
+    counted = re.findall(r'requests_total{code="(4..)",method="POST",route="(.*)"} (\S+)', metrics)
+    assert sorted(counted) == [
+        ("400", "unmatched", "1.0"),
+        ("408", "unmatched", "1.0"),
+        ("499", "/predict", "1.0"),
+    ]
 
 
 def test_nothing_secret_is_told(log, tmp_path, monkeypatch):

@@ -162,7 +162,7 @@ def test_a_half_sent_body_does_not_hold_up_the_exit():
         assert server.stop() == 0
         assert time.monotonic() - started < 10
         assert server.process.stderr.read() == (
-            "Requests cut off that were still being sent 6 seconds after SIGTERM: 1\n"
+            "Requests cut off that were still being sent 6 seconds after the signal: 1\n"
         )
 
 

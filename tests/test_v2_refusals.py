@@ -190,7 +190,6 @@ def test_a_malformed_request_is_refused(client, body, says):
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"{",
         b"{} {}",
         b"[1,]",
@@ -408,4 +407,10 @@ def test_a_failure_of_the_service_has_the_same_shape_and_tells_nothing_of_its_in
 
     assert refused(asyncio.run(ask()), 500) == (
         "The service failed, and it is not the request's fault."
+    )
+
+
+def test_an_empty_body_is_said_to_be_empty(client):
+    assert refused(client.post(INFER)) == (
+        "The request must be JSON in UTF-8, however it is empty."
     )

@@ -19,7 +19,7 @@ from models.card import ModelCard, Split
 from models.features import TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
 from models.storage import SavedModel, SavedModelError, save_model
-from training.checkpoint import Checkpoints
+from training.checkpoint import Checkpoints, has_checkpoints
 from training.data import DataError, Dataset, load_dataset
 from training.evaluate import evaluate
 from training.fit import DivergedError
@@ -33,7 +33,8 @@ from training.report.write import remove_report, write_report
 from training.split import split_dataset
 
 COMMAND = "python -m training"
-INTERRUPTED = "interrupted; a model saved before is untouched, and --resume goes on"
+INTERRUPTED = "interrupted; a model saved before is untouched"
+CHECKPOINTS = "checkpoints"  # a directory beside the model, while it is trained
 GOLDEN_ROWS = 8
 
 
@@ -57,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (DivergedError, SavedModelError) as error:
         return refuse(COMMAND, error, 1)
     except KeyboardInterrupt:
-        return refuse(COMMAND, INTERRUPTED, 130)
+        resumes = ", and --resume goes on" if has_checkpoints(output / CHECKPOINTS) else ""
+        return refuse(COMMAND, INTERRUPTED + resumes, 130)
     figures = _figures(run.saved, output)
     status = answer(COMMAND, json.dumps(figures) if options.json else _summary(run.saved, output))
     try:
@@ -84,7 +86,7 @@ def train(options: argparse.Namespace, output: Path) -> Run:
     dataset = load_dataset(options.data)
     train_part, test_part = split_dataset(dataset, options.split, options.split_seed)
     recipe = RECIPES[options.recipe]
-    checkpoints = Checkpoints(output / "checkpoints", _run_of(options, dataset))
+    checkpoints = Checkpoints(output / CHECKPOINTS, _run_of(options, dataset))
     try:
         if not options.resume:
             checkpoints.clear()

@@ -68,3 +68,8 @@ class Checkpoints:
                 path.unlink()
         with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
             self.directory.rmdir()
+
+
+def has_checkpoints(directory: Path) -> bool:
+    """Whether a run left something to go on from."""
+    return any(directory.glob("*.checkpoint"))

@@ -16,7 +16,7 @@ from app.access.policy import KEY_NAME
 RANDOM_BYTES = 32
 PREFIX = "housing_"  # so that a search for leaked secrets can find it
 
-LINE = re.compile(rf"({KEY_NAME.pattern}):([0-9a-f]{{64}})")
+LINE = re.compile(rf"({KEY_NAME.pattern}):([0-9A-Fa-f]{{64}})")
 
 
 class KeysFileError(Exception):
@@ -54,7 +54,7 @@ def read_keys(file: Path) -> APIKeys:
     One name may have several keys, while one is being replaced. Raises KeysFileError.
     """
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = file.read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise KeysFileError(
             f"{file} must be a readable file of API keys, however: {error.strerror}"

@@ -132,6 +132,8 @@ def _cells(line: bytes, encoding: str = "utf-8") -> list[str]:
     except UnicodeDecodeError as error:
         raise _NotCSVError("be in UTF-8, however it is not") from error
     except csv.Error as error:
+        if b"\r" in line:
+            raise _NotCSVError("end in a line feed, however a carriage return is in it") from error
         raise _NotCSVError("be a whole record of CSV, however a quote in it is astray") from error
 
 

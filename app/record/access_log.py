@@ -33,7 +33,7 @@ class Line(NamedTuple):
     """What a line is made of."""
 
     client: str | None
-    method: str
+    method: str  # empty where it is not known
     headers: Headers  # of the request
     request_id: bytes
     status: int
@@ -49,9 +49,9 @@ class Line(NamedTuple):
         return {
             "time": _time(),
             "client": self.client,
-            "method": self.method,
+            "method": self.method or None,
             "route": self.route,
-            "path": None if self.route else _shown(self.path),
+            "path": None if self.route else _shown(self.path) or None,
             "status": self.status,
             "duration_ms": round(self.seconds * 1000, 3),
             "bytes": self.size,

@@ -13,6 +13,10 @@ from app.response_headers import Headers, complete
 from app.telemetry import count_request
 
 UNMATCHED = "unmatched"
+CLIENT_GONE = 499  # nginx's name for an answer that nobody waits for
+ABANDONED = "abandoned"
+"""In a scope's state, where nobody waits for the answer any more: whether the server has refused
+the request meanwhile, which is recorded in place of it."""
 model_header = MODEL_HEADER.lower().encode()
 
 
@@ -44,6 +48,8 @@ class RecordRequests:
         answered = Answered(status=500)
 
         def send_and_remember(message: Message) -> Awaitable[None]:
+            if ABANDONED in state:  # it goes nowhere
+                return send(message)
             if message["type"] == "http.response.start":
                 answered.status = message["status"]
                 answered.headers = message.get("headers", [])
@@ -55,11 +61,16 @@ class RecordRequests:
         try:
             await self.app(scope, receive, send_and_remember)
         finally:
-            seconds = perf_counter() - started
-            route = _template(scope)
-            count_request(scope["method"], route, answered.status, seconds)
-            if self.log is not None:
-                self.log.add(_line(scope, route, answered, seconds))
+            if answered.headers is None and ABANDONED in state:
+                answered.status = CLIENT_GONE
+            if answered.status != CLIENT_GONE or not state[ABANDONED]:
+                self._record(scope, answered, perf_counter() - started)
+
+    def _record(self, scope: Scope, answered: Answered, seconds: float) -> None:
+        route = _template(scope)
+        count_request(scope["method"], route, answered.status, seconds)
+        if self.log is not None:
+            self.log.add(_line(scope, route, answered, seconds))
 
 
 def _template(scope: Scope) -> str:

@@ -99,6 +99,8 @@ def answer(model: NamedModel, request_id: str, count: int, numbers: dict[str, An
 
 
 def _parse(text: bytes) -> InferenceRequest:
+    if not text:
+        refuse("The request must be JSON in UTF-8, however it is empty.")
     try:
         return InferenceRequest.model_validate(from_json(text))
     except ValidationError as error:

@@ -19,7 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.access.exempt import METRICS, PROBES
 from app.busy import busy_response
 from app.errors import error_response
-from app.record.requests import RecordRequests
+from app.head import HeadAsGet
+from app.record.requests import ABANDONED, RecordRequests
+from app.response_headers import Headers
 from app.scoring import is_crowded
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn
@@ -309,7 +311,8 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
-        return cast("ASGI3Application", RecordRequests(answer, self.app.state.access_log))
+        recorded = RecordRequests(answer, self.app.state.access_log)
+        return cast("ASGI3Application", HeadAsGet(recorded))
 
     def on_response_complete(self) -> None:
         # as uvicorn does, without its timer for each: an idle connection is looked at
@@ -334,7 +337,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.is_refused = True
         self.held = memoryview(b"")
         self.flow.pause_reading()
-        running = self.running
+        running, (method, headers) = self.running, self._asked()
         if self.cycle is not None and self.cycle.more_body and self.scope is self.cycle.scope:
             if self.pipeline:
                 self.pipeline.popleft()  # its body cannot be read
@@ -342,19 +345,27 @@ class StrictProtocol(HttpToolsProtocol):
                 self.transport.close()  # in the midst of the answer, which shows
                 return
             else:
-                self._abandon(self.cycle)
+                self._abandon(self.cycle, is_refused=True)
                 running = None
         raw_path = self.url.partition(b"?")[0]
         path = raw_path.decode("latin-1")
         answer = error_response(path, refusal.status, refusal.detail)
         self.on_message_begin()  # for a scope of its own
-        self.scope.update({"method": "GET", "path": path, "raw_path": raw_path})
+        self.scope.update(
+            {"method": method, "path": path, "raw_path": raw_path, "headers": headers}
+        )
         self.cycle = self._closing_cycle()
         app = self._recorded(answer)
         if running is None or running.response_complete:
             self._start_asgi_task(self.cycle, app)
         else:
             self.pipeline.appendleft((self.cycle, app))
+
+    def _asked(self) -> tuple[str, Headers]:
+        """The method and the headers of the request that comes, as far as they have come."""
+        if self.cycle is not None and self.scope is self.cycle.scope and self.cycle.more_body:
+            return self.scope["method"], list(self.scope["headers"])
+        return self.parser.get_method().decode() if self.url else "", self.headers
 
     def _closing_cycle(self) -> RequestResponseCycle:
         return RequestResponseCycle(
@@ -371,8 +382,9 @@ class StrictProtocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
 
-    def _abandon(self, cycle: RequestResponseCycle) -> None:
+    def _abandon(self, cycle: RequestResponseCycle, *, is_refused: bool = False) -> None:
         """Tell the app that nobody is there."""
+        cycle.scope["state"][ABANDONED] = is_refused
         cycle.disconnected = True
         cycle.message_event.set()
 
