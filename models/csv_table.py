@@ -63,7 +63,8 @@ def choose_columns(
 ) -> Sequence[str]:
     """The first of the alternatives that comes nearest to a header, which must have it in full.
 
-    Raises TableError where a column of it is missing or there twice.
+    Raises TableError where a column of it is missing or there twice, or others than commas stand
+    between them.
     """
     columns = max(alternatives, key=lambda columns: _likeness(header, columns))
     if len(header) == 1:

@@ -13,6 +13,8 @@ import numpy as np
 
 from models.arrays import FloatArray
 
+SAVED = "*.checkpoint"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -63,7 +65,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Forget the run: it is finished, or starts anew."""
-        for pattern in ("*.checkpoint", "*.partial"):
+        for pattern in (SAVED, "*.partial"):
             for path in self.directory.glob(pattern):
                 path.unlink()
         with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
@@ -72,4 +74,4 @@ class Checkpoints:
 
 def has_checkpoints(directory: Path) -> bool:
     """Whether a run left something to go on from."""
-    return any(directory.glob("*.checkpoint"))
+    return any(directory.glob(SAVED))

@@ -24,12 +24,12 @@ class HostNames:
 
     def __init__(self, hosts: Sequence[str]) -> None:
         names = "|".join(map(_pattern, hosts))
-        self._pattern = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+        self._with_port = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
 
     def are_meant(self, headers: Headers) -> bool:
         """Whether a request has one Host, which is one of them."""
         came = [value for header, value in headers if header == b"host"]
-        return len(came) == 1 and self._pattern.fullmatch(came[0]) is not None
+        return len(came) == 1 and self._with_port.fullmatch(came[0]) is not None
 
 
 class AllowedHosts:

@@ -145,5 +145,6 @@ class ColumnsWriter:
             refused = sorted(part.rows.refused.items())
             errors += [{"row": start + index, "error": why} for index, why in refused]
             start += len(part.rows)
-        answer |= {"errors": errors} if errors else {}
+        if errors:
+            answer["errors"] = errors
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN is null

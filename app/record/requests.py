@@ -61,9 +61,10 @@ class RecordRequests:
         try:
             await self.app(scope, receive, send_and_remember)
         finally:
-            if answered.headers is None and ABANDONED in state:
+            is_unheard = answered.headers is None and ABANDONED in state
+            if is_unheard:
                 answered.status = CLIENT_GONE
-            if answered.status != CLIENT_GONE or not state[ABANDONED]:
+            if not (is_unheard and state[ABANDONED]):
                 self._record(scope, answered, perf_counter() - started)
 
     def _record(self, scope: Scope, answered: Answered, seconds: float) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 from fastapi import Response
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.access.exempt import METRICS, PROBES
@@ -23,6 +23,7 @@ from app.head import HeadAsGet
 from app.record.requests import ABANDONED, RecordRequests
 from app.response_headers import Headers
 from app.scoring import is_crowded
+from app.wire.intake import Intake
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn
 from app.wire.patience import Patience
@@ -48,27 +49,6 @@ MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
 
 MOST_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
-
-
-class Intake(FlowControl):
-    """Reads on only when all requests that have come are answered or being answered.
-
-    uvicorn reads on after each answer and whenever the app waits for its client, however many
-    requests are waiting by then.
-    """
-
-    def __init__(self, transport: Transport, protocol: "StrictProtocol") -> None:
-        super().__init__(transport)
-        self._protocol = protocol
-
-    def resume_reading(self) -> None:
-        """Take what is held first."""
-        if not self.read_paused or self._protocol.pipeline or self._protocol.is_refused:
-            return
-        if self._protocol.held:
-            self._protocol.loop.call_soon(self._protocol.feed_held)
-        else:
-            super().resume_reading()
 
 
 class StrictProtocol(HttpToolsProtocol):
@@ -338,7 +318,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.held = memoryview(b"")
         self.flow.pause_reading()
         running, (method, headers) = self.running, self._asked()
-        if self.cycle is not None and self.cycle.more_body and self.scope is self.cycle.scope:
+        if self._awaits_body():
             if self.pipeline:
                 self.pipeline.popleft()  # its body cannot be read
             elif self.cycle.response_started:
@@ -363,9 +343,13 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _asked(self) -> tuple[str, Headers]:
         """The method and the headers of the request that comes, as far as they have come."""
-        if self.cycle is not None and self.scope is self.cycle.scope and self.cycle.more_body:
+        if self._awaits_body():
             return self.scope["method"], list(self.scope["headers"])
         return self.parser.get_method().decode() if self.url else "", self.headers
+
+    def _awaits_body(self) -> bool:
+        """Whether the request that comes has its head, and not all of its body."""
+        return self.cycle is not None and self.cycle.more_body and self.scope is self.cycle.scope
 
     def _closing_cycle(self) -> RequestResponseCycle:
         return RequestResponseCycle(
