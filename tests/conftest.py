@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from app.access.keys import line_of
 from models import SAVED_MODELS
 from models.house_price import HousePriceModel
 from models.layers import Dense
@@ -34,10 +35,20 @@ ROW = {
 }
 """The data set's first row."""
 
+KEY = "housing_" + "k" * 43
+
 
 @pytest.fixture
 def row():
     return dict(ROW)
+
+
+@pytest.fixture
+def keys_file(tmp_path):
+    """API keys, of which alice has KEY."""
+    file = tmp_path / "api keys"
+    file.write_text(f"# who may ask\n\n{line_of('alice', KEY)}\n")
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from app.access.keys import KeysFileError, line_of, read_keys
-from tests.conftest import ROW, run, serving
+from tests.conftest import KEY, ROW, run, serving
 from tests.test_supervisor import new_connections, wait_until
 
-KEY, OTHER_KEY = "housing_" + "k" * 43, "housing_" + "o" * 43
+OTHER_KEY = "housing_" + "o" * 43
 TOKEN = "a-token-of-nobody"
 PROBES = ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"]
 PAGES = ["/", "/docs", "/openapi.json", "/docs/swagger-ui/swagger-ui.css", "/page/docs.js"]
@@ -23,13 +23,6 @@ FIXED = {
 
 def bearer(key):
     return {"authorization": f"Bearer {key}"}
-
-
-@pytest.fixture
-def keys_file(tmp_path):
-    file = tmp_path / "api keys"
-    file.write_text(f"# who may ask\n\n{line_of('alice', KEY)}\n")
-    return file
 
 
 @pytest.fixture(scope="module")

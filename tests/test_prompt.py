@@ -10,17 +10,15 @@ from dataclasses import replace
 
 import pytest
 
-from app.access.keys import line_of
 from app.access.policy import AccessPolicy
 from app.main import create_app
 from app.record.access_log import AccessLog
 from app.wire.prompt import Prompt
 from models import SAVED_MODELS
-from tests.conftest import ROW, serving
+from tests.conftest import KEY, ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
 from tests.fuzz.requests import make_case
-from tests.test_access import KEY
 from tests.test_fuzz import HOSTILE
 from tests.test_record import TRACE
 
@@ -184,13 +182,6 @@ ADMITTED = [
 ]
 NOT_ADMITTED = [(JSON,), (JSON, ("X-API-Key", KEY[:-1])), (JSON, ("Authorization", KEY))]
 PAGES = [("https://page.example",), ()]
-
-
-@pytest.fixture
-def keys_file(tmp_path):
-    file = tmp_path / "keys"
-    file.write_text(f"{line_of('alice', KEY)}\n")
-    return file
 
 
 @pytest.mark.parametrize("pages", PAGES)

@@ -13,8 +13,8 @@ import pytest
 
 from app.access.keys import line_of
 from app.main import create_app
-from tests.conftest import ROW, serving
-from tests.test_access import KEY, bearer
+from tests.conftest import KEY, ROW, serving
+from tests.test_access import bearer
 from tests.test_supervisor import new_connections, wait_until
 
 FIELDS = [
@@ -94,13 +94,11 @@ def log(tmp_path):
     return Log()
 
 
-def test_a_line_tells_all_that_is_known_of_a_request(log, tmp_path):
-    keys = tmp_path / "keys"
-    keys.write_text(f"{line_of('alice', KEY)}\n")
+def test_a_line_tells_all_that_is_known_of_a_request(log, keys_file):
     headers = {**bearer(KEY), "x-request-id": "mine", "traceparent": TRACE}
     with (
         log as stdout,
-        serving("--access-log", "json", "--api-keys-file", str(keys), stdout=stdout) as server,
+        serving("--access-log", "json", "--api-keys-file", str(keys_file), stdout=stdout) as server,
         httpx.Client(base_url=server.url) as client,
     ):
         answer = client.post("/predict?model=notebook", json=ROW, headers=headers)
@@ -181,17 +179,15 @@ def test_what_is_refused_or_left_before_it_is_whole_is_told_once_as_what_it_was(
     ]
 
 
-def test_nothing_secret_is_told(log, tmp_path, monkeypatch):
+def test_nothing_secret_is_told(log, keys_file, monkeypatch):
     """Neither keys nor tokens nor features nor the query, in the log, on standard error, in answers."""
-    keys = tmp_path / "keys"
-    keys.write_text(f"{line_of('alice', KEY)}\n")
     row = {**ROW, "Population": 31415.9265}
     token, wrong = "the-token-of-the-admin", "housing_wrong-key-of-somebody"
     monkeypatch.setenv("HOUSING_ADMIN_TOKEN", token)
     told = []
     with (
         log as stdout,
-        serving("--access-log", "json", "--api-keys-file", str(keys), stdout=stdout) as server,
+        serving("--access-log", "json", "--api-keys-file", str(keys_file), stdout=stdout) as server,
         httpx.Client(base_url=server.url) as client,
     ):
         for key in (KEY, wrong, token):
