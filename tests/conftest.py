@@ -23,6 +23,9 @@ from models.storage import SavedModel, load_model
 
 PROJECT = Path(__file__).parents[1]
 
+# A shell's background job has Ctrl-C ignored, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROW = {
     "MedInc": 8.3252,
     "HouseAge": 41.0,
