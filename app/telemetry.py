@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -66,12 +67,11 @@ class ManyHistogram(Histogram):
 
     def observe_all(self, numbers: FloatArray) -> None:
         """Count an array (n,)."""
-        counted = 0
-        for bucket, bound in zip(self._buckets, self._upper_bounds, strict=True):
-            up_to_here = int(np.count_nonzero(numbers <= bound))  # sooner than to search for each
-            if up_to_here > counted:
-                bucket.inc(up_to_here - counted)
-            counted = up_to_here
+        # Sorted by NumPy and searched for a few bounds: sooner than to look at each number.
+        up_to = np.sort(numbers).searchsorted(self._upper_bounds, side="right").tolist()
+        for bucket, (before, count) in zip(self._buckets, pairwise([0, *up_to]), strict=True):
+            if count > before:
+                bucket.inc(count - before)
         self._sum.inc(float(np.maximum(numbers, 0.0).sum()))
 
 
@@ -161,6 +161,8 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
         (_below, rows < ranges.feature_minimum),
         (_above, rows > ranges.feature_maximum),
     ):
+        if not outside.any():
+            continue
         for counter, column in zip(counters, outside.T, strict=True):
             if count := int(np.count_nonzero(column)):
                 counter.inc(count)
