@@ -22,13 +22,15 @@ UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-acc
 class Contender:
     """A server to measure, by what is started; {port} stands for a free port.
 
-    It is ready when it answers 200 at an address of its own.
+    It is ready when it answers 200 at an address of its own. It has some cores, and so has what
+    sends it requests; they may be the same.
     """
 
     name: str
     arguments: Sequence[str]
     path: str = "/predict"
     cores: frozenset[int] = frozenset({0})
+    driven_from: frozenset[int] = frozenset({1})
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     script: Path = PROJECT / "benchmarks" / "predict.lua"
@@ -43,11 +45,14 @@ def uvicorn(name: str, app: str) -> Contender:
     )
 
 
-def ours(
-    name: str, *options: str, path: str = "/predict", cores: frozenset[int] = frozenset({0})
-) -> Contender:
+def ours(name: str, *options: str) -> Contender:
     """The service itself, with everything on."""
-    return Contender(name, ("-m", "app", "serve", "--port", "{port}", *options), path, cores)
+    return Contender(name, ("-m", "app", "serve", "--port", "{port}", *options))
+
+
+def cores_in_words(cores: frozenset[int]) -> str:
+    """Some cores as `taskset` has them."""
+    return ",".join(map(str, sorted(cores)))
 
 
 @contextmanager
@@ -63,7 +68,7 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
     started = time.perf_counter()
     process = subprocess.Popen(
         [
-            *("taskset", "--cpu-list", ",".join(map(str, contender.cores))),
+            *("taskset", "--cpu-list", cores_in_words(contender.cores)),
             *(contender.python, *(each.format(port=port) for each in contender.arguments)),
         ],
         cwd=PROJECT,

@@ -1,6 +1,6 @@
 """python -m benchmarks.serving: requests a second and latency, beside the floor and plain FastAPI.
 
-The server is on one core and wrk on another, but for two workers, who share both with it.
+The server is on one core and wrk on another, but for two workers, who share with it.
 """
 
 import re
@@ -9,15 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.ratios import circumstances, in_turn, table
-from benchmarks.running import Contender, ours, running, uvicorn
+from benchmarks.running import Contender, cores_in_words, ours, running, uvicorn
 
 ROUNDS = 7
 SECONDS = 3
 CONNECTIONS = 32
-BOTH = frozenset({0, 1})
 MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 FLOOR, PLAIN = uvicorn("the floor", "floor"), uvicorn("plain FastAPI", "plain_fastapi")
@@ -27,23 +27,27 @@ LOGGED = ours(
     *("--default", "notebook", "--allowed-hosts", "127.0.0.1", "--access-log", "json"),
 )
 CHAMPION = ours("this service, champion")
-WORKERS = tuple(
-    ours(
-        f"{count} worker{'s' * (count > 1)}, {name}",
-        "--default",
-        name,
-        "--workers",
-        str(count),
-        cores=cores,
+
+
+def workers(model: str, *, apart: bool) -> tuple[Contender, Contender]:
+    """One worker on one core, and two on two.
+
+    Apart, wrk has the second core, which two workers then share with it; otherwise each worker
+    shares its core with as much of wrk.
+    """
+    one = ours(f"1 worker, {model}", "--default", model)
+    two = replace(
+        ours(f"2 workers, {model}", "--default", model, "--workers", "2"), cores=frozenset({0, 1})
     )
-    for name in ("notebook", "champion")
-    for count, cores in ((1, frozenset({0})), (2, BOTH))
-)
+    if apart:
+        return one, two
+    return replace(one, driven_from=one.cores), replace(two, driven_from=two.cores)
 
 
 def wrk(url: str, contender: Contender, connections: int) -> str:
     """What wrk says of some seconds of requests; raises RuntimeError where one was refused."""
-    command = ["taskset", "--cpu-list", "1", "wrk", "--threads", "1", "--latency"]
+    cores, threads = cores_in_words(contender.driven_from), str(len(contender.driven_from))
+    command = ["taskset", "--cpu-list", cores, "wrk", "--threads", threads, "--latency"]
     command += ["--connections", str(connections), "--duration", f"{SECONDS}s"]
     command += ["--script", str(contender.script), url + contender.path]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -95,9 +99,10 @@ def main() -> None:
     print(compare(servers, requests_per_second, "requests/s"), "\n")
     print("`POST /predict`, one connection\n")
     print(compare(servers, median_latency, "median, us"), "\n")
-    for one, two in (WORKERS[:2], WORKERS[2:]):
-        print("Two workers on two cores\n")
-        print(compare((one, two), requests_per_second, "requests/s"), "\n")
+    for apart, wrk_runs in ((True, "on the second core"), (False, "on every worker's core")):
+        for model in ("notebook", "champion"):
+            print(f"Two workers on two cores; wrk {wrk_runs}\n")
+            print(compare(workers(model, apart=apart), requests_per_second, "requests/s"), "\n")
 
 
 if __name__ == "__main__":
