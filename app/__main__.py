@@ -151,10 +151,12 @@ def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     import asyncio
 
     from app.output_file import whole_file
-    from app.score_file import ScoringError, score_file
+    from app.score_file import ScoringError, require_same_format, score_file
 
     path, output_path = Path(options.file), Path(options.output) if options.output else None
     try:
+        if output_path:
+            require_same_format(path, output_path)
         with whole_file(output_path) if output_path else _standard_output() as output:
             summary = asyncio.run(score_file(path, scorer, output, errors=options.errors))
     except ScoringError as error:

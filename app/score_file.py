@@ -62,6 +62,16 @@ async def score_file(
     return await score_parts(chain(first, parts), scorer, writer, output)
 
 
+def require_same_format(path: Path, output: Path) -> None:
+    """Raise ScoringError where the output is named as another format than the file's is."""
+    formats = [source_by_suffix.get(file.suffix.lower()) for file in (path, output)]
+    if None not in formats and formats[0] is not formats[1]:
+        raise ScoringError(
+            f"{output} must be in the file's own format, *{path.suffix}, "
+            f"however it is named *{output.suffix}"
+        )
+
+
 async def score_parts(
     parts: Iterable[Rows], scorer: Scorer, writer: Writer, output: BinaryIO
 ) -> Summary:

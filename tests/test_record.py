@@ -13,6 +13,7 @@ import pytest
 
 from app.access.keys import line_of
 from app.main import create_app
+from app.record.access_log import SECONDS_KEPT
 from tests.conftest import KEY, ROW, serving
 from tests.test_access import bearer
 from tests.test_supervisor import new_connections, wait_until
@@ -249,6 +250,19 @@ def test_who_does_not_read_the_log_holds_up_no_request():
         assert client.get("/livez").status_code == 200
         assert server.stop() == 0
     os.close(write)
+
+
+def test_a_log_that_cannot_be_written_is_told_of_once_and_every_request_is_answered():
+    full = os.open("/dev/full", os.O_WRONLY)
+    with serving("--access-log", "json", stdout=full) as server:
+        os.close(full)
+        for _ in range(3):
+            assert httpx.get(f"{server.url}/livez").status_code == 200
+            time.sleep(2 * SECONDS_KEPT)
+        assert server.stop() == 0
+        assert server.process.stderr.read() == (
+            "The access log must be writable, however: No space left on device\n"
+        )
 
 
 def test_there_is_no_log_unless_one_is_asked_for(log):

@@ -117,6 +117,17 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, rows):
     )
 
 
+@pytest.mark.parametrize("name", ["answers.parquet", "answers.NDJSON"])
+def test_an_output_that_is_named_as_another_format_is_refused(tmp_path, rows, name):
+    result = predict(write_csv(tmp_path / "rows.csv", rows), "--output", tmp_path / name)
+
+    assert result.returncode == 2
+    suffix = name.removeprefix("answers")
+    says = f"{name} must be in the file's own format, *.csv, however it is named *{suffix}\n"
+    assert result.stderr.endswith(says)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_an_output_that_is_a_link_is_followed_and_keeps_its_mode(tmp_path, rows):
     source, target, link = (tmp_path / name for name in ("rows.csv", "private.csv", "link.csv"))
     write_csv(source, rows)

@@ -20,6 +20,7 @@ import orjson
 
 from app.record.request_id import traceparent
 from app.response_headers import Headers
+from app.tell import tell
 
 SECONDS_KEPT = 0.2
 MOST_LINES_KEPT = 100_000  # some 40 MB; then the oldest are lost
@@ -104,12 +105,16 @@ class AccessLog:
             thread.join(LAST_SECONDS)
 
     def _write(self, file: int) -> None:
-        ended = False
+        ended = has_told = False
         while not ended:
             ended = self._end.wait(SECONDS_KEPT)
-            with contextlib.suppress(OSError):  # whoever reads has gone, and the service stays
+            try:
                 while self._lines:
                     os.write(file, self._next_lines())
+            except OSError as error:  # a full disk, a reader that has gone; the service stays
+                if not has_told:
+                    tell(f"The access log must be writable, however: {error.strerror}")
+                has_told = True
 
     def _next_lines(self) -> bytes:
         """As many as a pipe takes at once, so that those of two workers do not mix."""
