@@ -1,6 +1,6 @@
 """/v2: the Open Inference Protocol, which clients of Triton, KServe and MLServer speak."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any, TypeVar, cast
 
@@ -119,63 +119,79 @@ TAGS: list[str | Enum] = ["Open Inference Protocol V2"]
 FAILED = inference_error(
     500, "The service failed.", "The service failed, and it is not the request's fault."
 )
-OF_MODEL = FAILED | inference_error(
+UNKNOWN = inference_error(
     404,
     "No such model or version.",
     "The model must be champion or notebook, however another name came.",
 )
 
-# Each with its whole prefix: requests are counted by their route's own path, without what a router
-# that includes it would put before it.
-server = APIRouter(prefix="/v2", tags=TAGS, responses=FAILED)
-of_model = APIRouter(prefix="/v2/models/{name}", tags=TAGS, responses=OF_MODEL)
-of_version = APIRouter(
-    prefix="/v2/models/{name}/versions/{version}",
-    tags=TAGS,
-    responses=OF_MODEL,
-    dependencies=[Depends(require_version)],
-)
+router = APIRouter(prefix="/v2", tags=TAGS, responses=FAILED)
 
 
-def _of_model(method: str, path: str, **told: Any) -> Callable[[Endpoint], Endpoint]:
+def _of_model(
+    method: str,
+    path: str,
+    *,
+    responses: Documented | None = None,
+    dependencies: Sequence[Any] = (),
+    **told: Any,
+) -> Callable[[Endpoint], Endpoint]:
     """Declare what can be asked of a model, and in the same way of its version."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        for routes in (of_model, of_version):
-            routes.add_api_route(path, endpoint, methods=[method], **told)
+        for prefix, required in (
+            ("/models/{name}", []),
+            ("/models/{name}/versions/{version}", [Depends(require_version)]),
+        ):
+            router.add_api_route(
+                prefix + path,
+                endpoint,
+                methods=[method],
+                responses=UNKNOWN | (responses or {}),
+                dependencies=[*required, *dependencies],
+                **told,
+            )
         return endpoint
 
     return declare
 
 
-@_of_model("GET", "", summary="What a model takes and gives")
-async def model_metadata(model: ModelDep) -> ModelMetadata:
-    """A row is the eight features, in the order and units that the input's parameters tell."""
-    return ModelMetadata(
-        name=model.name,
-        versions=[model.saved.version],
-        platform="numpy_npz",
-        inputs=[INPUT],
-        outputs=[OUTPUT],
+@router.get("", summary="What the server is")
+@router.get("/", include_in_schema=False)
+async def server_metadata() -> ServerMetadata:
+    """The server's name, its version, and what it knows beyond the protocol."""
+    return ServerMetadata(
+        name="california-housing-predictor", version=__version__, extensions=EXTENSIONS
     )
 
 
-@_of_model(
-    "GET",
-    "/ready",
-    summary="Should this model be sent requests?",
+@router.get("/health/live", summary="Does the process live?")
+async def live() -> ServerLive:
+    """The process answers; nothing else is asked."""
+    return ServerLive(live=True)
+
+
+@router.get(
+    "/health/ready",
+    summary="Should requests be sent?",
     responses=NOT_READY,
     dependencies=[Depends(require_ready)],
 )
-async def model_ready(model: ModelDep) -> ModelReady:
-    """The model is loaded, and the service is not shutting down."""
-    return ModelReady(name=model.name, ready=True)
+async def ready() -> ServerReady:
+    """The models are loaded, and the service is not shutting down."""
+    return ServerReady(ready=True)
 
 
-@_of_model("GET", "/stats", summary="What a model has answered")
-async def model_statistics(model: ModelDep, statistics: StatisticsDep) -> Statistics:
+@router.get("/models", summary="The names of the models")
+async def model_names(models: ModelsDep) -> ModelNames:
+    """Every model that is loaded."""
+    return ModelNames(models=[*models.by_name])
+
+
+@router.get("/models/stats", summary="What each model has answered")
+async def all_statistics(models: ModelsDep, statistics: StatisticsDep) -> Statistics:
     """Requests of `infer` and their rows, counted since this process started."""
-    return Statistics(model_stats=[statistics.of(model)])
+    return Statistics(model_stats=[statistics.of(model) for model in models.by_name.values()])
 
 
 @_of_model(
@@ -209,44 +225,31 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
     return response
 
 
-@server.get("", summary="What the server is")
-@server.get("/", include_in_schema=False)
-async def server_metadata() -> ServerMetadata:
-    """The server's name, its version, and what it knows beyond the protocol."""
-    return ServerMetadata(
-        name="california-housing-predictor", version=__version__, extensions=EXTENSIONS
+@_of_model("GET", "", summary="What a model takes and gives")
+async def model_metadata(model: ModelDep) -> ModelMetadata:
+    """A row is the eight features, in the order and units that the input's parameters tell."""
+    return ModelMetadata(
+        name=model.name,
+        versions=[model.saved.version],
+        platform="numpy_npz",
+        inputs=[INPUT],
+        outputs=[OUTPUT],
     )
 
 
-@server.get("/health/live", summary="Does the process live?")
-async def live() -> ServerLive:
-    """The process answers; nothing else is asked."""
-    return ServerLive(live=True)
-
-
-@server.get(
-    "/health/ready",
-    summary="Should requests be sent?",
+@_of_model(
+    "GET",
+    "/ready",
+    summary="Should this model be sent requests?",
     responses=NOT_READY,
     dependencies=[Depends(require_ready)],
 )
-async def ready() -> ServerReady:
-    """The models are loaded, and the service is not shutting down."""
-    return ServerReady(ready=True)
+async def model_ready(model: ModelDep) -> ModelReady:
+    """The model is loaded, and the service is not shutting down."""
+    return ModelReady(name=model.name, ready=True)
 
 
-@server.get("/models", summary="The names of the models")
-async def model_names(models: ModelsDep) -> ModelNames:
-    """Every model that is loaded."""
-    return ModelNames(models=[*models.by_name])
-
-
-@server.get("/models/stats", summary="What each model has answered")
-async def all_statistics(models: ModelsDep, statistics: StatisticsDep) -> Statistics:
+@_of_model("GET", "/stats", summary="What a model has answered")
+async def model_statistics(model: ModelDep, statistics: StatisticsDep) -> Statistics:
     """Requests of `infer` and their rows, counted since this process started."""
-    return Statistics(model_stats=[statistics.of(model) for model in models.by_name.values()])
-
-
-router = APIRouter()
-for part in (server, of_model, of_version):
-    router.include_router(part)
+    return Statistics(model_stats=[statistics.of(model)])
