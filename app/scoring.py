@@ -121,4 +121,4 @@ def _fill(rows: FloatArray, multiple: int) -> FloatArray:
 
 
 def _join(estimates: Sequence[Estimate], count: int) -> Estimate:
-    return Estimate(*np.concatenate(estimates, axis=1)[:, :count])
+    return Estimate(*(np.concatenate(parts)[:count] for parts in zip(*estimates, strict=True)))

@@ -45,7 +45,7 @@ class Scorer:
         else:
             pace = self.pace or self.model.pace
             estimate = await estimate_many(model, values, self.level, pace)
-        numbers = np.full((len(rows), 3), np.nan)
+        numbers = np.full((len(rows), 3), np.nan, order="F")
         numbers[accepted] = np.transpose(estimate)
         return Scored(rows, numbers, warnings_at)
 

@@ -116,7 +116,7 @@ class StrictProtocol(HttpToolsProtocol):
                 self.loop.call_soon(self.feed_held)
                 break
             part_bytes = REQUESTS_BYTES if self._is_between_requests() else PART_BYTES
-            size = max(part_bytes, min(self.body_left, HIGH_WATER_LIMIT))
+            size = max(part_bytes, self.body_left)
             part, self.held = self.held[:size], self.held[size:]
             self._feed(part)
         if self.held:
