@@ -1,6 +1,7 @@
 """Forward and backward of each layer, side by side.
 
-X is a layer's inputs, Y its outputs, L the loss; rows are examples. A layer remembers nothing
+X is a layer's inputs, Y its outputs, L the loss; rows are examples. Forward also takes a stack of
+batches, (..., batch, fan_in), each of which goes through by itself. A layer remembers nothing
 between calls, so one network serves concurrent requests. Every forward pass is complex-safe, which
 is what lets the tests check the backward passes to rounding error (the complex-step derivative:
 Squire and Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", SIAM Review

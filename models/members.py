@@ -25,17 +25,17 @@ class MemberScale:
         return {"factors": self.factors}
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        return (self.factors[:, np.newaxis] * inputs).reshape(-1, inputs.shape[1])
+        return _below_each_other(self.factors[:, np.newaxis] * inputs[..., np.newaxis, :, :])
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
     ) -> FloatArray:
-        by_member = grad_outputs.reshape(len(self.factors), *inputs.shape)
+        by_member = _by_member(grad_outputs, len(self.factors))
         grad_inputs: FloatArray = np.einsum("mbf,mf->bf", by_member, self.factors)
         return grad_inputs  # dL/dX = sum of dL/dY_m r_m over the members
 
     def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
-        by_member = grad_outputs.reshape(len(self.factors), *inputs.shape)
+        by_member = _by_member(grad_outputs, len(self.factors))
         return {"factors": np.einsum("mbf,bf->mf", by_member, inputs)}  # sum of dL/dY_m X
 
 
@@ -52,7 +52,7 @@ class MemberDense:
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         outputs = self._by_member(inputs) @ self.weights + self.biases[:, np.newaxis]
-        return outputs.reshape(len(inputs), outputs.shape[2])
+        return _below_each_other(outputs)
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
@@ -67,9 +67,8 @@ class MemberDense:
             "biases": grads.sum(axis=1),
         }
 
-    def _by_member(self, stacked: FloatArray) -> FloatArray:
-        """(members x batch, k) as (members, batch, k)."""
-        return stacked.reshape(len(self.weights), -1, stacked.shape[1])
+    def _by_member(self, arrays: FloatArray) -> FloatArray:
+        return _by_member(arrays, len(self.weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,22 @@ class MemberMean(Activation):
     members: int
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        by_member = inputs.reshape(self.members, -1, inputs.shape[1])
-        outputs: FloatArray = by_member.sum(axis=0) / self.members
+        outputs: FloatArray = _by_member(inputs, self.members).sum(axis=-3) / self.members
         return outputs
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
     ) -> FloatArray:
         return np.tile(grad_outputs / self.members, (self.members, 1))
+
+
+def _by_member(arrays: FloatArray, members: int) -> FloatArray:
+    """(..., members x batch, k) as (..., members, batch, k)."""
+    *stack, rows, units = arrays.shape
+    return arrays.reshape(*stack, members, rows // members, units)
+
+
+def _below_each_other(by_member: FloatArray) -> FloatArray:
+    """(..., members, batch, k) as (..., members x batch, k)."""
+    *stack, members, batch, units = by_member.shape
+    return by_member.reshape(*stack, members * batch, units)

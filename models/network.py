@@ -9,7 +9,9 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-CHUNK = 1024  # rows to predict at a time, so that the outputs of a small layer stay in the cache
+# Rows to predict at a time, so that the outputs of a layer stay in the cache: of a small network as
+# one batch, of one in float32 as a stack of batches of one.
+BATCH, STACK = 1024, 128
 
 Gradients = list[dict[str, FloatArray]]
 """For each layer, in order, the gradient of the loss by parameter name."""
@@ -28,20 +30,27 @@ class Network:
 
     @property
     def rows_at_once(self) -> int:
-        """How many rows are predicted at a time: in float32 one, to round as it does alone."""
-        return 1 if self.dtype == np.float32 else CHUNK
+        """How many rows make a batch: in float32 one, which so rounds as it does alone."""
+        return 1 if self.dtype == np.float32 else BATCH
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
-        inputs = inputs.astype(self.dtype, copy=False)
-        rows = self.rows_at_once
-        if len(inputs) <= rows:
+        if self.rows_at_once > 1:
+            return self._outputs(inputs.astype(self.dtype, copy=False), BATCH)
+        stack = inputs.astype(self.dtype, order="C", copy=False)[:, np.newaxis]
+        return self._outputs(stack, STACK)[:, 0]
+
+    def _outputs(self, inputs: FloatArray, at_a_time: int) -> FloatArray:
+        if len(inputs) <= at_a_time:
             return self.forward(inputs)[-1]
-        starts = range(0, len(inputs), rows)
-        return np.concatenate([self.forward(inputs[start : start + rows])[-1] for start in starts])
+        parts = np.split(inputs, range(at_a_time, len(inputs), at_a_time))
+        return np.concatenate([self.forward(part)[-1] for part in parts])
 
     def forward(self, inputs: FloatArray) -> list[FloatArray]:
-        """The inputs, then the outputs of each layer: what `backward` needs."""
+        """The inputs, then the outputs of each layer: what `backward` needs.
+
+        Of a stack of batches, (..., batch, fan_in), each goes through by itself.
+        """
         activations = [inputs]
         for layer in self.layers:
             activations.append(layer.forward(activations[-1]))

@@ -77,6 +77,24 @@ def test_the_mean_over_members_is_that_of_the_members_alone(rng):
     assert_allclose(together.predict(inputs), np.mean(alone, axis=0), rtol=1e-12)
 
 
+def test_each_batch_of_a_stack_goes_through_as_it_does_alone(rng):
+    network = Network(
+        [
+            Standardise(rng.normal(size=4), rng.uniform(0.5, 2, size=4), 2.0),
+            MemberScale(rng.normal(size=(MEMBERS, 4))),
+            Dense.initial(4, 6, rng=rng),
+            ReLU(),
+            MemberDense(rng.normal(size=(MEMBERS, 6, 2)), rng.normal(size=(MEMBERS, 2))),
+            MemberMean(MEMBERS),
+        ]
+    ).as_type(np.float32)
+    stack = rng.normal(size=(7, BATCH, 4)).astype(np.float32)
+
+    together = network.forward(stack)[-1]
+
+    assert_array_equal(together, [network.forward(batch)[-1] for batch in stack])
+
+
 def test_a_mask_keeps_the_mean_of_what_it_masks(rng):
     mask = Mask.draw((1000, 100), 0.25, rng=rng)
 

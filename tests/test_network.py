@@ -1,10 +1,11 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.layers import Dense, ReLU, Sigmoid, SiLU
-from models.network import Network
+from models.network import STACK, Network
 from tests.complex_step import complex_step
 from training.loss import mean_squared_error, mean_squared_error_gradient
 
@@ -71,3 +72,13 @@ def test_backward_matches_a_central_difference_along_a_random_direction(rng):
     )
 
     assert_allclose(slope, (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-7)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_in_float32_a_row_is_predicted_to_the_last_bit_as_it_is_alone(rng, layout):
+    net = network(rng).as_type(np.float32)
+    inputs = np.array(rng.normal(size=(3 * STACK + 1, 3)), dtype=np.float32, order=layout)
+
+    together = net.predict(inputs)
+
+    assert_array_equal(together, [net.predict(row[np.newaxis])[0] for row in inputs])
