@@ -71,7 +71,7 @@ def create_app(
     enforce(app, access)
     app.state.access_log = log
     app.state.prompt = prompt = Prompt(app.state)
-    app.state.turn = Turn(at_end=prompt.answered.count)
+    app.state.turn = Turn(at_end=prompt.end_turn)
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
     add_error_handlers(app)

@@ -99,6 +99,19 @@ class HousePriceModel:
             kilometres = distances.item()
         return RowAnswer(prediction, lower, upper, self._warnings(row, prediction, kilometres))
 
+    def answer_rows(
+        self, rows: Sequence[Sequence[float]], level: float = DEFAULT_LEVEL
+    ) -> list[RowAnswer]:
+        """What `answer_row` gives for each of some rows, to rounding.
+
+        Raises ValueError at a level that was not calibrated.
+        """
+        if len(rows) == 1:
+            return [self.answer_row(rows[0], level)]
+        estimate, warnings = self.answer(np.array(rows), level)
+        predictions, lower, upper = (values.tolist() for values in estimate)
+        return [*map(RowAnswer, predictions, lower, upper, warnings)]
+
     def _estimate(self, rows: FloatArray, level: float) -> tuple[Estimate, FloatArray]:
         """The estimate, and how far the nearest training row is; 0 where the model asks none."""
         inputs = self.encoder.transform(np.asfortranarray(rows))  # a third of the time by columns

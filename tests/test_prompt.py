@@ -13,7 +13,7 @@ import pytest
 from app.access.policy import AccessPolicy
 from app.main import create_app
 from app.record.access_log import AccessLog
-from app.wire.prompt import Prompt
+from app.wire.prompt import MOST_TOGETHER, Prompt
 from models import SAVED_MODELS
 from tests.conftest import KEY, ROW, serving
 from tests.fuzz.case import Case
@@ -111,7 +111,12 @@ def prompt():
 def answered(prompt, case):
     headers = [(name.lower().encode(), value.encode()) for name, value in case.headers]
     target = case.path.encode()
-    return prompt.answer(target, headers, case.body, None) if prompt.knows(target) else None
+    replies = []
+    question = prompt.knows(target) and prompt.ask(target, headers, case.body, None, replies.append)
+    if question:
+        prompt.answer(question)
+        prompt.settle()
+    return replies[0] if replies else None
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
@@ -156,9 +161,11 @@ async def both_ways_once(port, case):
     connection.close()
 
 
-def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server):
-    """Short, long, short, a refusal, a page, short: as many as a connection likes."""
-    cases = [named(TEXT), replace(named(TEXT), framing="chunked"), named(TEXT), named("{}")] * 40
+@pytest.mark.parametrize("model", ["notebook", "champion"])
+def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server, model):
+    """Short, long, short, a refusal: as many as a client likes that then sends no more."""
+    right = named(TEXT, f"/predict?model={model}")
+    cases = [right, replace(right, framing="chunked"), right, named("{}")] * 40
     cases = [
         replace(case, headers=(*case.headers, ("X-Request-ID", str(index))))
         for index, case in enumerate(cases)
@@ -172,6 +179,83 @@ def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server):
 
     assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(len(cases)))]
     assert [answer.status for answer in answers] == [200, 200, 200, 422] * 40
+
+
+def some_rows(rng, count):
+    """Rows near the one that is known, of which no two are alike."""
+    factors = rng.uniform(0.9, 1.1, size=(count, len(ROW)))
+    factors[:, -2:] = rng.uniform(0.99, 1.01, size=(count, 2))  # the place
+    return [dict(zip(ROW, values, strict=True)) for values in (factors * [*ROW.values()]).tolist()]
+
+
+def test_who_asks_together_is_answered_byte_for_byte_as_alone(server, rng):
+    paths = ["/predict?model=champion", "/predict?level=0.5&model=champion", "/predict"]
+    cases = [
+        replace(named(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
+        for index, row in enumerate(some_rows(rng, 300))
+    ]
+
+    async def ask(together):
+        connections = [Connection(server.port) for _ in cases[:together]]
+        answers = []
+        for start in range(0, len(cases), together):
+            some = zip(connections, cases[start : start + together], strict=True)
+            answers += await asyncio.gather(
+                *(connection.exchange(case.to_bytes()) for connection, case in some)
+            )
+        for connection in connections:
+            connection.close()
+        return [(answer.status, answer.body) for answer in answers]
+
+    together = asyncio.run(ask(100))
+
+    assert together == asyncio.run(ask(1))
+    assert {status for status, _ in together} == {200}
+
+
+def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_they_are_many(
+    prompt,
+):
+    headers, target = [(b"content-type", b"application/json")], b"/predict?model=champion"
+    assert prompt.knows(target)
+    replies = []
+
+    def ask(times):
+        for _ in range(times):
+            prompt.answer(prompt.ask(target, headers, TEXT.encode(), None, replies.append))
+        return len(replies)
+
+    assert ask(3) == 0
+    prompt.end_turn()
+    assert len(replies) == 3
+    assert ask(MOST_TOGETHER + 1) == 3 + MOST_TOGETHER
+    prompt.end_turn()
+    assert len(replies) == 3 + MOST_TOGETHER + 1
+
+
+NO_NUMBERS = """
+import sys
+from math import nan
+from app.__main__ import main
+from models.house_price import HousePriceModel, RowAnswer
+none = RowAnswer(nan, nan, nan, [])
+HousePriceModel.answer_row = lambda self, row, level: none
+HousePriceModel.answer_rows = lambda self, rows, level: [none] * len(rows)
+sys.exit(main())
+"""
+"""The service, where no model gives a number."""
+
+
+@pytest.mark.parametrize("model", ["notebook", "champion"])
+def test_what_has_no_finite_answer_is_a_failure_of_the_service(model):
+    right = named(TEXT, f"/predict?model={model}")
+    cases = [named("{}"), right, right]  # the last is not read: after a failure it closes
+    with serving(program=("-c", NO_NUMBERS)) as server:
+        connection = Connection(server.port)
+        sent = b"".join(case.to_bytes() for case in cases)
+        answers = asyncio.run(connection.exchange_all(sent))
+
+    assert [answer.status for answer in answers] == [422, 500]
 
 
 WITH_KEY = ("X-API-Key", KEY)

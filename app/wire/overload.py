@@ -29,8 +29,7 @@ class Turn:
         self._began = 0.0
         self._began_at = 0.0  # of this thread's own time, which is slower to ask for
         self._taken_before = 0
-        # Requests in this turn, which whoever answers one counts, and those that are batches.
-        self.taken = self.batches = 0
+        self.taken = self.batches = 0  # requests, and those of them that are batches
 
     def is_over(self) -> bool:
         """Whether a request that has come now is too late for this turn."""
@@ -38,6 +37,12 @@ class Turn:
             return self._took_too_long()
         self._begin()
         return False
+
+    def take(self) -> None:
+        """Count a request that has its turn."""
+        if not self._is_on:
+            self._begin()
+        self.taken += 1
 
     def _took_too_long(self) -> bool:
         return (

@@ -5,8 +5,13 @@ its own: it admits by the access policy, validates by the schema of `POST /predi
 same function, counts in the same series, tells the same log. What it cannot answer with 200 it
 leaves to FastAPI, which knows why. A test sends the same requests both ways and compares every
 byte.
+
+Requests that come in the same turn of the event loop are answered together by a model that answers
+several in less time, to the same bits.
 """
 
+from collections import defaultdict
+from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite
 from time import perf_counter
@@ -33,10 +38,12 @@ from app.schemas import HouseFeatures, to_numbers
 from app.telemetry import RowsAnswered
 from app.wire.answer_bytes import rest_of_answer
 from models.features import FEATURES
+from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
 MEMBERS = len(FEATURES)
+MOST_TOGETHER = 32  # questions; with more, a model is no faster, and others wait
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
@@ -47,6 +54,20 @@ class Target(NamedTuple):
 
     chosen: Chosen
     lines: bytes
+    together: bool
+    """Whether the model answers several in less time, and a row as if it were alone."""
+
+
+class Question(NamedTuple):
+    """A request that is right."""
+
+    target: Target
+    row: list[float]
+    headers: Headers
+    client: str | None
+    key_name: str | None
+    since: float  # by perf_counter
+    reply: Callable[[bytes | None], None]
 
 
 class Prompt:
@@ -58,7 +79,8 @@ class Prompt:
         self._log: AccessLog | None = state.access_log
         self._models: LoadedModels | None = None
         self._targets: dict[bytes, Target] = {}
-        self.answered = RowsAnswered("POST", PATH)
+        self._waiting: list[Question] = []
+        self._answered = RowsAnswered("POST", PATH)
 
     def knows(self, target: bytes) -> bool:
         """Whether requests to an address with its query, as it came, may be answered here."""
@@ -67,43 +89,86 @@ class Prompt:
             self._targets = _targets(self._state.models)
         return target in self._targets
 
-    def answer(
-        self, target: bytes, headers: Headers, body: bytes, client: str | None
-    ) -> bytes | None:
-        """The rest of an answer of status 200, after the server's own headers.
+    def ask(
+        self,
+        target: bytes,
+        headers: Headers,
+        body: bytes,
+        client: str | None,
+        reply: Callable[[bytes | None], None],
+    ) -> Question | None:
+        """The question that a request puts; None where FastAPI is to answer.
 
-        None where FastAPI is to answer. The target is one that is known.
+        The target is one that is known. The reply takes the rest of an answer of status 200, after
+        the server's own headers; or None where FastAPI is to answer after all.
         """
-        started = perf_counter()
+        since = perf_counter()
         if body.count(b":") != MEMBERS:  # with more than the eight, one came twice
             return None
         visitor = self._gate.admit(headers)
         if visitor is None or not _is_plain(headers):
             return None
         try:
-            house = _validate(body)
+            row = to_numbers(_validate(body))
         except ValidationError:
             return None
-        chosen, lines = self._targets[target]
-        row = to_numbers(house)
-        answer = chosen.model.saved.model.answer_row(row, chosen.level)
-        if not isfinite(answer.prediction):
-            return None
-        model = chosen.model.identity
-        content = to_json(answer_json(answer, chosen.level, model))
-        seconds = perf_counter() - started
-        self.answered.add(chosen.model, row, answer, seconds)
+        asked = self._targets[target]
+        return Question(asked, row, headers, client, visitor.key_name, since, reply)
+
+    def answer(self, question: Question) -> None:
+        """Reply, by the end of this turn of the event loop."""
+        if question.target.together:
+            self._waiting.append(question)
+            if len(self._waiting) == MOST_TOGETHER:
+                self.settle()
+        else:
+            chosen = question.target.chosen
+            self._reply(question, chosen.model.saved.model.answer_row(question.row, chosen.level))
+
+    def settle(self) -> None:
+        """Reply to all who wait."""
+        waiting, self._waiting = self._waiting, []
+        alike: defaultdict[tuple[str, float], list[Question]] = defaultdict(list)
+        for question in waiting:
+            chosen = question.target.chosen
+            alike[chosen.model.identity, chosen.level].append(question)
+        for questions in alike.values():
+            self._answer_together(questions)
+
+    def end_turn(self) -> None:
+        """Reply to all who wait, and count what was answered."""
+        self.settle()
+        self._answered.count()
+
+    def _answer_together(self, questions: list[Question]) -> None:
+        """Reply to some that ask the same model for the same level."""
+        chosen = questions[0].target.chosen
+        rows = [question.row for question in questions]
+        answers = chosen.model.saved.model.answer_rows(rows, chosen.level)
+        for question, answer in zip(questions, answers, strict=True):
+            self._reply(question, answer)
+
+    def _reply(self, question: Question, answer: RowAnswer) -> None:
+        question.reply(self._rest(question, answer) if isfinite(answer.prediction) else None)
+
+    def _rest(self, question: Question, answer: RowAnswer) -> bytes:
+        """The rest of an answer, which is counted and told the log."""
+        chosen, headers = question.target.chosen, question.headers
+        model = chosen.model
+        content = to_json(answer_json(answer, chosen.level, model.identity))
+        seconds = perf_counter() - question.since
+        self._answered.add(model, question.row, answer, seconds)
         name = request_id(headers)
         if self._log is not None:
             self._log.add(
                 Line(
-                    *(client, "POST", headers, name, 200, seconds, len(content)),
+                    *(question.client, "POST", headers, name, 200, seconds, len(content)),
                     route=PATH,
-                    model=model,
-                    key=visitor.key_name,
+                    model=model.identity,
+                    key=question.key_name,
                 )
             )
-        lines = b"content-length: %d\r\n%b" % (len(content), lines)
+        lines = b"content-length: %d\r\n%b" % (len(content), question.target.lines)
         return rest_of_answer(lines, content, name)
 
 
@@ -137,10 +202,11 @@ def _targets(models: LoadedModels) -> dict[bytes, Target]:
         lines = b"content-type: %b\r\n%b: %b\r\n" % tuple(
             text.encode() for text in (JSON, MODEL_HEADER.lower(), model.identity)
         )
+        together = model.saved.model.network.rows_at_once == 1
         for level in (None, *model.saved.model.interval.levels.tolist()):
             asked = {"model": name, "level": None if level is None else f"{level:g}"}
             query = urlencode({key: value for key, value in asked.items() if value is not None})
             address = f"{PATH}?{query}" if query else PATH
             chosen = Chosen(model, DEFAULT_LEVEL if level is None else level)
-            targets[address.encode()] = Target(chosen, lines)
+            targets[address.encode()] = Target(chosen, lines, together)
     return targets

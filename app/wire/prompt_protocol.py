@@ -1,4 +1,4 @@
-"""What is answered as soon as it has come, without the app: one row, and who comes too late.
+"""What is answered in the turn in which it comes, without the app: one row, and who is too late.
 
 The app costs several times what the answer does. Whatever is unusual about a request or its
 connection, the app sees to it.
@@ -30,10 +30,21 @@ class PromptProtocol(StrictProtocol):
         super().connection_made(transport)
         self._prompt: Prompt = self.app.state.prompt
         self._body: bytes | None = None  # of a request that may be answered promptly
+        self._waits = False  # for the answer to it, as it is whole
         # When the head came of a request that is turned away as soon as its body has come; else 0.
         self._late_since = 0.0
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waits:
+            self._prompt.settle()
+        super().connection_lost(exc)
+
     # What comes
+
+    def on_message_begin(self) -> None:
+        if self._waits:
+            self._prompt.settle()  # answers go out in order
+        super().on_message_begin()
 
     def begin(self) -> None:
         """Choose who answers a request whose head has come."""
@@ -61,17 +72,21 @@ class PromptProtocol(StrictProtocol):
     def on_message_complete(self) -> None:
         if self._late_since:
             self._turn_away()
-            if self._fixed_headers().closes:
-                self.transport.close()
         elif self._body is None:
             super().on_message_complete()
-        elif not self._answer(self._body):
+        elif question := self._prompt.ask(
+            self.url, self.headers, self._body, self._client(), self._reply
+        ):
+            self.turn.take()
+            self._waits = True
+            self._prompt.answer(question)
+        else:
             self._let_app_answer()
             super().on_message_complete()
 
     def _feed(self, part: bytes | memoryview) -> None:
         super()._feed(part)
-        if self._body is not None and not self.held:  # there is more to come
+        if self._body is not None and not (self._waits or self.held):  # there is more to come
             self._let_app_answer()
 
     def _is_unusual(self) -> bool:
@@ -99,20 +114,23 @@ class PromptProtocol(StrictProtocol):
     def _client(self) -> str | None:
         return self.client and self.client[0]
 
+    def awaits_client(self) -> bool:
+        return not self._waits and super().awaits_client()
+
     def takes_body(self) -> bool:
         return self._late_since > 0.0 or super().takes_body()
 
     # What goes out
 
-    def _answer(self, body: bytes) -> bool:
-        """Answer a request that is whole; False where the app is to do it."""
-        rest = self._prompt.answer(self.url, self.headers, body, self._client())
+    def _reply(self, rest: bytes | None) -> None:
+        """Send an answer; None where the app is to give it."""
+        self._waits = False
         if rest is None:
-            return False
-        self._body = None
-        self.turn.taken += 1
-        self._send(self._fixed_headers().of_answer + rest)
-        return True
+            self._let_app_answer()
+            super().on_message_complete()
+        else:
+            self._body = None
+            self._send(self._fixed_headers().of_answer + rest)
 
     def _turn_away(self) -> None:
         seconds, self._late_since = perf_counter() - self._late_since, 0.0
@@ -133,6 +151,8 @@ class PromptProtocol(StrictProtocol):
         self.answered += 1
         self.is_quiet = True
         self.server_state.total_requests += 1
+        if self.is_half_closed or self._fixed.closes:
+            self.transport.close()
 
     def _let_app_answer(self) -> None:
         """Hand on a request of which some of the body may have come."""
@@ -156,6 +176,8 @@ class PromptProtocol(StrictProtocol):
         super().shutdown()
 
     def refuse(self, refusal: Refusal) -> None:
+        if self._waits:
+            self._prompt.settle()
         self._body, self._late_since = None, 0.0
         super().refuse(refusal)
 

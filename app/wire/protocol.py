@@ -78,7 +78,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.patience = Patience(self)
         self.turn: Turn = self.app.state.turn
         self.has_answered = False  # without the app, since it began to parse
-        self._is_half_closed = False  # by the client, who still reads
+        self.is_half_closed = False  # by the client, who still reads
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -92,7 +92,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
         """Stay open for an answer that is still to be sent, and for nothing else."""
-        self._is_half_closed = True
+        self.is_half_closed = True
         return not self.awaits_client()
 
     def data_received(self, data: bytes) -> None:
@@ -278,7 +278,7 @@ class StrictProtocol(HttpToolsProtocol):
             if self.is_too_late(path):
                 app = self._recorded(busy_response(path))
             else:
-                self.turn.taken += 1
+                self.turn.take()
                 self.turn.batches += path.endswith(OF_BATCHES)
         super()._start_asgi_task(cycle, app)
 
@@ -304,7 +304,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._is_half_closed:
+        elif self.is_half_closed:
             self.transport.close()
 
     def shutdown(self) -> None:
