@@ -445,6 +445,6 @@ def _good_query(rng: Random, kind: str) -> str:
     draw = rng.random()
     if draw < 0.1:
         return f"?level={rng.choice(LEVELS)}"
-    if draw < 0.12:
+    if draw < 0.3:  # whose rows of a turn are answered together
         return "?model=champion"
     return "?errors=true" if kind == "csv" and draw < 0.7 else ""
