@@ -12,6 +12,7 @@ several in less time, to the same bits.
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from time import perf_counter
@@ -58,7 +59,8 @@ class Target(NamedTuple):
     """Whether the model answers several in less time, and a row as if it were alone."""
 
 
-class Question(NamedTuple):
+@dataclass(slots=True)
+class Question:
     """A request that is right."""
 
     target: Target
@@ -149,10 +151,10 @@ class Prompt:
             self._reply(question, answer)
 
     def _reply(self, question: Question, answer: RowAnswer) -> None:
-        question.reply(self._rest(question, answer) if isfinite(answer.prediction) else None)
-
-    def _rest(self, question: Question, answer: RowAnswer) -> bytes:
-        """The rest of an answer, which is counted and told the log."""
+        """Count an answer, tell the log, and let it go out."""
+        if not isfinite(answer.prediction):
+            question.reply(None)
+            return
         chosen, headers = question.target.chosen, question.headers
         model = chosen.model
         content = to_json(answer_json(answer, chosen.level, model.identity))
@@ -169,7 +171,7 @@ class Prompt:
                 )
             )
         lines = b"content-length: %d\r\n%b" % (len(content), question.target.lines)
-        return rest_of_answer(lines, content, name)
+        question.reply(rest_of_answer(lines, content, name))
 
 
 def _is_plain(headers: Headers) -> bool:
