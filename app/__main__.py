@@ -123,7 +123,7 @@ def _serve_models(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from app.batch.scored import Scorer
     from app.loaded_models import load_models
-    from app.pace import in_whole_chunks
+    from app.pace import in_whole_batches
     from models.storage import SavedModelError
 
     # As Ctrl-C does: so that no half-written file is left.
@@ -144,7 +144,7 @@ def _predict(options: argparse.Namespace) -> int:
         return _refuse(f"--level must be one of {known}, however it is not", BAD_ARGUMENTS)
     if options.cluster:
         return _score_on_cluster(options, model)
-    return _score_file(options, Scorer(model, options.level, in_whole_chunks(model.saved.model)))
+    return _score_file(options, Scorer(model, options.level, in_whole_batches(model.saved.model)))
 
 
 def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:

@@ -99,10 +99,15 @@ class HousePriceModel:
             kilometres = distances.item()
         return RowAnswer(prediction, lower, upper, self._warnings(row, prediction, kilometres))
 
+    @property
+    def answers_alike_in_company(self) -> bool:
+        """Whether `answer_rows` gives each row the bits that `answer_row` gives it."""
+        return self._plain_row is None and self.network.rows_to_a_batch == 1
+
     def answer_rows(
         self, rows: Sequence[Sequence[float]], level: float = DEFAULT_LEVEL
     ) -> list[RowAnswer]:
-        """What `answer_row` gives for each of some rows, to rounding.
+        """What `answer_row` gives for each of some rows, to rounding, in less time.
 
         Raises ValueError at a level that was not calibrated.
         """

@@ -29,13 +29,13 @@ class Network:
         object.__setattr__(self, "dtype", np.result_type(*parameters, np.float32))
 
     @property
-    def rows_at_once(self) -> int:
+    def rows_to_a_batch(self) -> int:
         """How many rows make a batch: in float32 one, which so rounds as it does alone."""
         return 1 if self.dtype == np.float32 else BATCH
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
-        if self.rows_at_once > 1:
+        if self.rows_to_a_batch > 1:
             return self._outputs(inputs.astype(self.dtype, copy=False), BATCH)
         stack = inputs.astype(self.dtype, order="C", copy=False)[:, np.newaxis]
         return self._outputs(stack, STACK)[:, 0]

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -189,7 +190,7 @@ def some_rows(rng, count):
 
 
 def test_who_asks_together_is_answered_byte_for_byte_as_alone(server, rng):
-    paths = ["/predict?model=champion", "/predict?level=0.5&model=champion", "/predict"]
+    paths = ["/predict?model=champion", "/predict?model=champion&level=0.5", "/predict"]
     cases = [
         replace(named(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
         for index, row in enumerate(some_rows(rng, 300))
@@ -213,16 +214,20 @@ def test_who_asks_together_is_answered_byte_for_byte_as_alone(server, rng):
     assert {status for status, _ in together} == {200}
 
 
+def put(prompt, target, row, reply):
+    assert prompt.knows(target)
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", b"test")]
+    prompt.answer(prompt.ask(target, headers, json.dumps(row).encode(), None, reply))
+
+
 def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_they_are_many(
     prompt,
 ):
-    headers, target = [(b"content-type", b"application/json")], b"/predict?model=champion"
-    assert prompt.knows(target)
     replies = []
 
     def ask(times):
         for _ in range(times):
-            prompt.answer(prompt.ask(target, headers, TEXT.encode(), None, replies.append))
+            put(prompt, b"/predict?model=champion", ROW, replies.append)
         return len(replies)
 
     assert ask(3) == 0
@@ -233,29 +238,93 @@ def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_
     assert len(replies) == 3 + MOST_TOGETHER + 1
 
 
-NO_NUMBERS = """
+def test_in_company_that_asks_for_other_levels_each_gets_the_bytes_that_it_gets_alone(prompt, rng):
+    targets = [b"/predict?model=champion", b"/predict?model=champion&level=0.5"]
+    questions = [*zip(targets * 10, some_rows(rng, 20), strict=True)]
+
+    def ask(*, alone):
+        replies = {}
+        for number, (target, row) in enumerate(questions):
+            put(prompt, target, row, partial(replies.__setitem__, number))
+            if alone:
+                prompt.end_turn()
+        prompt.end_turn()
+        return [replies[number] for number in range(len(questions))]
+
+    assert ask(alone=False) == ask(alone=True)
+
+
+@pytest.mark.parametrize("count", [1, 5, MOST_TOGETHER + 8])
+def test_a_client_that_sends_no_more_gets_every_answer_and_then_the_end(server, count):
+    cases = [
+        named(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
+        for index in range(count)
+    ]
+    sent = b"".join(case.to_bytes() for case in cases)
+
+    answers = asyncio.run(Connection(server.port).exchange_all(sent))
+
+    assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(count))]
+
+
+def test_what_comes_before_something_malformed_is_answered_first(server):
+    sent = named(TEXT, "/predict?model=champion").to_bytes() + b"\0 / HTTP/1.1\r\n\r\n"
+
+    answers = asyncio.run(Connection(server.port).exchange_all(sent))
+
+    assert [answer.status for answer in answers] == [200, 400]
+
+
+FAILING = """
 import sys
 from math import nan
 from app.__main__ import main
 from models.house_price import HousePriceModel, RowAnswer
-none = RowAnswer(nan, nan, nan, [])
-HousePriceModel.answer_row = lambda self, row, level: none
-HousePriceModel.answer_rows = lambda self, rows, level: [none] * len(rows)
+answer_row, answer_rows = HousePriceModel.answer_row, HousePriceModel.answer_rows
+
+def fail_or(answer, row):
+    if row[0] == 1:
+        raise MemoryError
+    return RowAnswer(nan, nan, nan, []) if row[0] == 2 else answer()
+
+HousePriceModel.answer_row = lambda self, row, level: fail_or(
+    lambda: answer_row(self, row, level), row
+)
+HousePriceModel.answer_rows = lambda self, rows, level: [
+    fail_or(lambda: answer, row) for row, answer in zip(rows, answer_rows(self, rows, level))
+]
 sys.exit(main())
 """
-"""The service, where no model gives a number."""
+"""The service, where a model fails at one income, and gives no number at another."""
 
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
-def test_what_has_no_finite_answer_is_a_failure_of_the_service(model):
-    right = named(TEXT, f"/predict?model={model}")
-    cases = [named("{}"), right, right]  # the last is not read: after a failure it closes
-    with serving(program=("-c", NO_NUMBERS)) as server:
-        connection = Connection(server.port)
-        sent = b"".join(case.to_bytes() for case in cases)
-        answers = asyncio.run(connection.exchange_all(sent))
+@pytest.mark.parametrize("income", [1, 2])
+def test_a_failure_is_that_of_its_own_request_whoever_asks_at_the_same_time(model, income):
+    path = f"/predict?model={model}"
+    right, failing = named(TEXT, path), named(TEXT.replace("8.3252", str(income)), path)
+    with serving(program=("-c", FAILING)) as server:
 
-    assert [answer.status for answer in answers] == [422, 500]
+        async def ask():
+            company = [right] * 5 + [failing] + [right] * 5
+            connections = [Connection(server.port) for _ in company]
+            for connection in connections:  # so that the questions come together
+                await connection.exchange(right.to_bytes())
+            together = await asyncio.gather(
+                *(
+                    connection.exchange(case.to_bytes())
+                    for connection, case in zip(connections, company, strict=True)
+                )
+            )
+            for connection in connections:
+                connection.close()
+            sent = b"".join(case.to_bytes() for case in (right, failing, right))
+            return together, await Connection(server.port).exchange_all(sent)
+
+        together, pipelined = asyncio.run(ask())
+
+    assert [answer.status for answer in together] == [200] * 5 + [500] + [200] * 5
+    assert [answer.status for answer in pipelined] == [200, 500]  # after which it closes
 
 
 WITH_KEY = ("X-API-Key", KEY)

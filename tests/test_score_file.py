@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from app.batch.scored import Scorer
 from app.loaded_models import load_models
-from app.pace import in_whole_chunks
+from app.pace import in_whole_batches
 from app.score_file import score_file
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
@@ -70,7 +70,7 @@ def test_a_row_has_the_same_answer_to_the_last_bit_whoever_stands_beside_it(tmp_
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
     model = load_models(SAVED_MODELS, name).default
-    scorer = Scorer(model, 0.9, in_whole_chunks(model.saved.model))
+    scorer = Scorer(model, 0.9, in_whole_batches(model.saved.model))
 
     def answers(some):
         source, output = write_csv(tmp_path / "rows.csv", some), io.BytesIO()

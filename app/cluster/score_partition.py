@@ -15,7 +15,7 @@ from app.cluster.refused_rows import RefusedRows
 from app.cluster.sent_model import SentModel, receive
 from app.cluster.sources import filesystem_of, reachable
 from app.cluster.whole_files import write_whole
-from app.pace import in_whole_chunks
+from app.pace import in_whole_batches
 from app.rows import Rows
 from app.score_file import readable, score_parts
 
@@ -31,7 +31,7 @@ def score_partition(partition: Partition, job: Job, sent: SentModel) -> Receipt:
     SavedModelError where the model came damaged.
     """
     model = receive(sent)
-    scorer = Scorer(model, job.level, in_whole_chunks(model.saved.model))
+    scorer = Scorer(model, job.level, in_whole_batches(model.saved.model))
     answers, refused = io.BytesIO(), RefusedRows()
     with (
         readable(partition.source.address),

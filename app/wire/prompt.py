@@ -56,7 +56,7 @@ class Target(NamedTuple):
     chosen: Chosen
     lines: bytes
     together: bool
-    """Whether the model answers several in less time, and a row as if it were alone."""
+    """Whether questions of the same turn are answered together."""
 
 
 @dataclass(slots=True)
@@ -119,13 +119,12 @@ class Prompt:
 
     def answer(self, question: Question) -> None:
         """Reply, by the end of this turn of the event loop."""
-        if question.target.together:
-            self._waiting.append(question)
-            if len(self._waiting) == MOST_TOGETHER:
-                self.settle()
-        else:
-            chosen = question.target.chosen
-            self._reply(question, chosen.model.saved.model.answer_row(question.row, chosen.level))
+        if not question.target.together:
+            self._reply([question])
+            return
+        self._waiting.append(question)
+        if len(self._waiting) == MOST_TOGETHER:
+            self.settle()
 
     def settle(self) -> None:
         """Reply to all who wait."""
@@ -135,43 +134,47 @@ class Prompt:
             chosen = question.target.chosen
             alike[chosen.model.identity, chosen.level].append(question)
         for questions in alike.values():
-            self._answer_together(questions)
+            self._reply(questions)
 
     def end_turn(self) -> None:
         """Reply to all who wait, and count what was answered."""
         self.settle()
         self._answered.count()
 
-    def _answer_together(self, questions: list[Question]) -> None:
+    def _reply(self, questions: list[Question]) -> None:
         """Reply to some that ask the same model for the same level."""
         chosen = questions[0].target.chosen
         rows = [question.row for question in questions]
-        answers = chosen.model.saved.model.answer_rows(rows, chosen.level)
-        for question, answer in zip(questions, answers, strict=True):
-            self._reply(question, answer)
+        rests: list[bytes | None]
+        try:
+            answers = chosen.model.saved.model.answer_rows(rows, chosen.level)
+            rests = [*map(self._rest, questions, answers)]
+        except Exception:  # FastAPI answers each by itself, and tells what failed
+            rests = [None] * len(questions)
+        for question, rest in zip(questions, rests, strict=True):
+            question.reply(rest)
 
-    def _reply(self, question: Question, answer: RowAnswer) -> None:
-        """Count an answer, tell the log, and let it go out."""
+    def _rest(self, question: Question, answer: RowAnswer) -> bytes | None:
+        """The rest of an answer, which is counted and told the log; None of one that is none."""
         if not isfinite(answer.prediction):
-            question.reply(None)
-            return
+            return None
         chosen, headers = question.target.chosen, question.headers
-        model = chosen.model
-        content = to_json(answer_json(answer, chosen.level, model.identity))
+        model = chosen.model.identity
+        content = to_json(answer_json(answer, chosen.level, model))
         seconds = perf_counter() - question.since
-        self._answered.add(model, question.row, answer, seconds)
+        self._answered.add(chosen.model, question.row, answer, seconds)
         name = request_id(headers)
         if self._log is not None:
             self._log.add(
                 Line(
                     *(question.client, "POST", headers, name, 200, seconds, len(content)),
                     route=PATH,
-                    model=model.identity,
+                    model=model,
                     key=question.key_name,
                 )
             )
         lines = b"content-length: %d\r\n%b" % (len(content), question.target.lines)
-        question.reply(rest_of_answer(lines, content, name))
+        return rest_of_answer(lines, content, name)
 
 
 def _is_plain(headers: Headers) -> bool:
@@ -204,7 +207,7 @@ def _targets(models: LoadedModels) -> dict[bytes, Target]:
         lines = b"content-type: %b\r\n%b: %b\r\n" % tuple(
             text.encode() for text in (JSON, MODEL_HEADER.lower(), model.identity)
         )
-        together = model.saved.model.network.rows_at_once == 1
+        together = model.saved.model.answers_alike_in_company
         for level in (None, *model.saved.model.interval.levels.tolist()):
             asked = {"model": name, "level": None if level is None else f"{level:g}"}
             query = urlencode({key: value for key, value in asked.items() if value is not None})

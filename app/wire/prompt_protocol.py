@@ -34,11 +34,6 @@ class PromptProtocol(StrictProtocol):
         # When the head came of a request that is turned away as soon as its body has come; else 0.
         self._late_since = 0.0
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._waits:
-            self._prompt.settle()
-        super().connection_lost(exc)
-
     # What comes
 
     def on_message_begin(self) -> None:

@@ -40,8 +40,8 @@ from app.wire.refused import (
     RefusedError,
 )
 
-# Parsed at a time between requests, a few dozens of the smallest; and within one, more of a body
-# whose length is known.
+# Parsed at a time between requests, a few dozens of the smallest; and within one. Of a body whose
+# length is known, all that was read, of which the event loop reads 256 KB at most.
 REQUESTS_BYTES, PART_BYTES = 1024, 4096
 OF_BATCHES = ("/batch", "/infer")  # ends of addresses
 ALWAYS_ANSWERED = PROBES | {METRICS}  # also when requests are turned away
