@@ -77,7 +77,7 @@ def _serve_models(options: argparse.Namespace) -> int:
     from app.record.access_log import AccessLog
     from app.server import listen, serve
     from app.supervisor import WorkerError, supervise
-    from models.storage import SavedModelError
+    from models.saved_model.storage import SavedModelError
 
     token = os.environ.get(ADMIN_TOKEN) or None
     if token is not None and not re.fullmatch("[!-~]{16,}", token):
@@ -124,7 +124,7 @@ def _predict(options: argparse.Namespace) -> int:
     from app.batch.scored import Scorer
     from app.loaded_models import load_models
     from app.pace import in_whole_batches
-    from models.storage import SavedModelError
+    from models.saved_model.storage import SavedModelError
 
     # As Ctrl-C does: so that no half-written file is left.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
@@ -190,7 +190,7 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
     from app.cluster.errors import ClusterError
     from app.cluster.sent_model import send
     from app.score_file import ScoringError
-    from models.storage import SavedModelError
+    from models.saved_model.storage import SavedModelError
 
     try:
         totals = score_on_cluster(

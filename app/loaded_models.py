@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.pace import Pace
 from models import DEFAULT_MODELS
-from models.storage import MANIFEST, SavedModel, SavedModelError, load_model
+from models.saved_model.storage import MANIFEST, SavedModel, SavedModelError, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_NAMES = 10  # of an error's list; keeps it short

@@ -9,7 +9,7 @@ from starlette.datastructures import State
 from app.access.keys import APIKeys, KeysFileError, read_keys
 from app.loaded_models import LoadedModels, reload_models
 from app.tell import tell
-from models.storage import SavedModelError
+from models.saved_model.storage import SavedModelError
 
 Reload = Callable[[str | None], LoadedModels]
 """Reads the model of a name again, or all of them for None, and gives what is served from then on.

@@ -34,7 +34,7 @@ from app.loaded_models import LoadedModels
 from app.reload import Reload, ReloadKeys, reload_all
 from app.server import DrainingServer, greet
 from app.tell import tell
-from models.storage import SavedModelError
+from models.saved_model.storage import SavedModelError
 
 STOP_SECONDS = 9  # then workers are killed; orchestrators kill after 10
 START_SECONDS = 30  # for every worker to begin, on a machine that is busy with something else

@@ -25,7 +25,7 @@ from benchmarks.running import ours, running
 from models import SAVED_MODELS
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from training.data import load_dataset
 
 BATCH, ARROW = "/predict/batch", "application/vnd.apache.arrow.stream"

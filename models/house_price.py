@@ -11,7 +11,7 @@ from models.features import TARGET_UNIT
 from models.interval import DEFAULT_LEVEL, Estimate, Interval, ResidualInterval
 from models.neighbour_encoder import NeighbourEncoder
 from models.network import Network
-from models.plain_row import PlainRow, plain_row
+from models.scalar_network import PlainRow, plain_row
 from models.shapley import Background, shapley_values
 from models.training_ranges import TrainingRanges
 

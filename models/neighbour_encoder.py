@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import ComplexArray, FloatArray, Indices
 from models.features import FEATURES
-from models.map_index import MapIndex
+from models.spatial_index import MapIndex
 
 AROUND = 128  # rows nearest on the map, and what ties with them: the neighbours
 CLOSE = 0.1  # of a reach, or of a kilometre on the map alone: nearer than that counts little more

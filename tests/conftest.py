@@ -19,7 +19,7 @@ from models import SAVED_MODELS
 from models.house_price import HousePriceModel
 from models.layers import Dense
 from models.network import Network
-from models.storage import SavedModel, load_model
+from models.saved_model.storage import SavedModel, load_model
 
 PROJECT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from app.answer import answer
 from app.loaded_models import NamedModel
 from app.schemas import HouseFeatures, to_numbers
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.conftest import ROW
 
 HEADERS = {"content-type": "application/json"}

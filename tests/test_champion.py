@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from models import SAVED_MODELS
 from models.interval import DEFAULT_LEVEL
 from models.neighbour_encoder import on_the_map
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.complex_step import complex_step
 from tests.conftest import PROJECT, run
 from training.data import load_dataset

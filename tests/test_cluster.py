@@ -22,7 +22,7 @@ from app.cluster.sources import sources_of
 from app.loaded_models import load_models
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
-from models.storage import SavedModelError, load_model
+from models.saved_model.storage import SavedModelError, load_model
 from tests.cluster import cluster_of
 from tests.conftest import PROJECT, run
 

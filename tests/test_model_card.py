@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from models import SAVED_MODELS
-from models.storage import SavedModelError, save_model
+from models.saved_model.storage import SavedModelError, save_model
 from training.__main__ import _parse
 from training.model_card import remove_model_card, write_model_card
 from training.recipes.recipe import Tried

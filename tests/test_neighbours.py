@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.features import FEATURES
-from models.map_index import MapIndex
 from models.neighbour_encoder import (
     AROUND,
     CLOSE,
@@ -13,6 +12,7 @@ from models.neighbour_encoder import (
     NeighbourEncoder,
     on_the_map,
 )
+from models.spatial_index import MapIndex
 from training.data import load_dataset
 
 LIKENESS, REACHES = np.full(8, 0.5), np.array([0.0, 2.0, 20.0])

@@ -15,7 +15,7 @@ import pytest
 from app.access.exempt import PROBES
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.conftest import ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection

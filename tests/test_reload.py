@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from models import SAVED_MODELS
-from models.storage import MANIFEST, load_model, save_model
+from models.saved_model.storage import MANIFEST, load_model, save_model
 from tests.conftest import run, serving
 from tests.load import answer_of, under_load
 

@@ -20,7 +20,7 @@ import pytest
 
 from app.server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS
 from models import SAVED_MODELS
-from models.storage import save_model
+from models.saved_model.storage import save_model
 from tests.conftest import PROJECT, ROW, counterpart, serving
 from tests.load import answer_of, under_load
 

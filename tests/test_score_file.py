@@ -22,7 +22,7 @@ from app.pace import in_whole_batches
 from app.score_file import score_file
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.conftest import PROJECT, run
 
 

@@ -15,9 +15,9 @@ from numpy.testing import assert_array_equal
 
 from models import SAVED_MODELS
 from models.layers import Dense, ReLU, SiLU
-from models.manifest import seal, unseal
 from models.network import Network
-from models.storage import SavedModelError, load_model, save_model
+from models.saved_model.manifest import seal, unseal
+from models.saved_model.storage import SavedModelError, load_model, save_model
 
 KILLS = int(os.environ.get("HOUSING_KILLS", "100"))  # `make fuzz` has more of both
 BIT_FLIPS = int(os.environ.get("HOUSING_BIT_FLIPS", "1000"))

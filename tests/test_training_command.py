@@ -9,7 +9,7 @@ import termios
 import pytest
 from numpy.testing import assert_allclose
 
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.conftest import PROJECT, run
 from training.__main__ import main
 from training.again import main as train_again

@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 from app import __version__
 from app.main import create_app
 from models.features import FEATURE_NAMES, FEATURES
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.conftest import PROJECT, ROW
 
 INFER = "/v2/models/notebook/infer"

@@ -15,10 +15,10 @@ import numpy as np
 import sklearn
 
 from models import SAVED_MODELS
-from models.card import ModelCard, Split
 from models.features import TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
-from models.storage import SavedModel, SavedModelError, save_model
+from models.saved_model.card import ModelCard, Split
+from models.saved_model.storage import SavedModel, SavedModelError, save_model
 from training.checkpoint import Checkpoints, has_checkpoints
 from training.data import DataError, Dataset, load_dataset
 from training.evaluate import evaluate

@@ -3,7 +3,7 @@
 import sys
 
 from models import SAVED_MODELS
-from models.storage import MANIFEST, SavedModelError, load_model
+from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 from training.__main__ import main as train
 from training.command import arguments_of
 from training.options import refuse

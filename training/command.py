@@ -1,6 +1,6 @@
 """The command that trained a model."""
 
-from models.card import ModelCard
+from models.saved_model.card import ModelCard
 
 
 def arguments_of(card: ModelCard) -> list[str]:

@@ -19,8 +19,8 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from threadpoolctl import threadpool_limits
 
 from models.arrays import FloatArray
-from models.card import Split
 from models.features import TARGET_UNIT
+from models.saved_model.card import Split
 from training.checkpoint import Checkpoints
 from training.competitors import (
     COMPETITORS,

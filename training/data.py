@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from models.arrays import FloatArray
-from models.card import DataSource
 from models.csv_table import Table, TableError, parse_csv_table
 from models.features import FEATURE_NAMES, FEATURES, TARGET
+from models.saved_model.card import DataSource
 
 EMBEDDED = Path(__file__).parent / "embedded" / "california_housing.csv.gz"
 EMBEDDED_SHA256 = "8a5396dba2c96ff32351fff11af69e8bfe9c08e572cafb38591f50daa75e368c"  # uncompressed

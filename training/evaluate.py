@@ -9,8 +9,8 @@ from sklearn.metrics import (
 )
 
 from models.arrays import FloatArray
-from models.card import Metrics
 from models.house_price import HousePriceModel
+from models.saved_model.card import Metrics
 
 
 def evaluate(model: HousePriceModel, rows: FloatArray, targets: FloatArray) -> Metrics:

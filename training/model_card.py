@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from models.card import ModelCard
 from models.features import TARGET, TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
-from models.storage import MANIFEST, SavedModel, load_model
+from models.saved_model.card import ModelCard
+from models.saved_model.storage import MANIFEST, SavedModel, load_model
 from training.command import arguments_of
 from training.recipes.recipe import Tried
 from training.report.pictures import DIRECTORY, PICTURES

@@ -12,7 +12,7 @@ import numpy as np
 from app import __version__
 from app.cluster.errors import ClusterError
 from app.loaded_models import NamedModel
-from models.storage import MANIFEST, SavedModelError, load_model
+from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from app.admin import require_admin
 from app.documented import UNKNOWN_MODEL, Documented, refusal
 from app.routes.models import describe
 from app.schemas import ModelDescription
-from models.storage import SavedModelError
+from models.saved_model.storage import SavedModelError
 
 AT_ONCE = CapacityLimiter(1)  # the others wait their turn
 

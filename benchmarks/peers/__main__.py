@@ -21,7 +21,7 @@ from benchmarks.ratios import circumstances
 from benchmarks.running import Contender, ours
 from benchmarks.serving import CONNECTIONS, SECONDS, compare, requests_per_second
 from models import SAVED_MODELS
-from models.storage import load_model
+from models.saved_model.storage import load_model
 
 ROUNDS = 5
 ROW = (8.3252, 41.0, 6.984127, 1.02381, 322.0, 2.555556, 37.88, -122.23)  # as every script has it

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from models import SAVED_MODELS
-from models.storage import load_model
+from models.saved_model.storage import load_model
 
 model = load_model(SAVED_MODELS / "notebook").model
 app = FastAPI()

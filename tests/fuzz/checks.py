@@ -15,7 +15,7 @@ import pyarrow as pa
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.house_price import HousePriceModel
-from models.storage import load_model
+from models.saved_model.storage import load_model
 from tests.fuzz import reference
 from tests.fuzz.case import Case
 from tests.fuzz.client import Answer

@@ -15,9 +15,9 @@ from functools import partial
 import numpy as np
 
 from models.arrays import FloatArray
+from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.house_price import HousePriceModel
 from models.layers import Dense, ReLU, Standardise
-from models.members import MemberDense, MemberMean, MemberScale
 from models.neighbour_encoder import AROUND, FEWEST, POWERS, NeighbourEncoder
 from models.network import Network
 from models.shapley import Background

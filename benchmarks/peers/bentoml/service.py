@@ -4,7 +4,7 @@ import bentoml
 import numpy as np
 
 from models import SAVED_MODELS
-from models.storage import load_model
+from models.saved_model.storage import load_model
 
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}})

@@ -7,7 +7,7 @@ from mlflow.pyfunc import PythonModel
 
 from models import SAVED_MODELS
 from models.arrays import FloatArray
-from models.storage import load_model
+from models.saved_model.storage import load_model
 
 
 class HousePrice(PythonModel):

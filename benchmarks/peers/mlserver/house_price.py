@@ -5,7 +5,7 @@ from mlserver.codecs import NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
 from models import SAVED_MODELS
-from models.storage import load_model
+from models.saved_model.storage import load_model
 
 
 class HousePrice(MLModel):

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from models.features import FEATURES
 from models.layers import Dense, ReLU, Sigmoid
-from models.plain_row import MOST_UNITS, plain_row
+from models.scalar_network import MOST_UNITS, plain_row
 from models.scaler import StandardScaler
 
 

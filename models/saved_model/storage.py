@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from models.arrays import FloatArray
-from models.card import ModelCard
-from models.errors import SavedModelError
 from models.house_price import HousePriceModel
 from models.interval import Estimate
-from models.manifest import seal, unseal
 from models.network import Network
-from models.parameters import Parts, pack, unpack
-from models.parts import Description, describe
+from models.saved_model.card import ModelCard
+from models.saved_model.components import Description, describe
+from models.saved_model.errors import SavedModelError
+from models.saved_model.manifest import seal, unseal
+from models.saved_model.parameters import Parts, pack, unpack
 from models.training_ranges import TrainingRanges
 
 __all__ = ["MANIFEST", "SavedModel", "SavedModelError", "load_model", "save_model"]

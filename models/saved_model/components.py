@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from models.arrays import FloatArray
-from models.errors import SavedModelError
+from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.interval import QuantileInterval, ResidualInterval
 from models.layers import Dense, ReLU, Sigmoid, SiLU, Standardise
-from models.members import MemberDense, MemberMean, MemberScale
 from models.neighbour_encoder import NeighbourEncoder
+from models.saved_model.errors import SavedModelError
 from models.scaler import StandardScaler
 from models.shapley import Background
 

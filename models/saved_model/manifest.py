@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from models.errors import SavedModelError
+from models.saved_model.errors import SavedModelError
 
 FORMAT = 1
 

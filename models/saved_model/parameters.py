@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from models.arrays import FloatArray
-from models.errors import SavedModelError
-from models.parts import Description, arrays_of, build
+from models.saved_model.components import Description, arrays_of, build
+from models.saved_model.errors import SavedModelError
 
 Parts = Mapping[str, Any]
 """A model's parts by name: `encoder`, `layers.0`, `layers.1`, ..., `interval`."""

@@ -1,0 +1,1 @@
+"""A saved model: its files, and every check that loading makes of them."""
