@@ -56,7 +56,7 @@ audit: .venv-audit/audit
 	done
 
 train: .venv/training
-	$(BIN)/python -m training.again
+	$(BIN)/python -m training.retrain
 	$(BIN)/python -m training.block_groups
 
 bench: .venv/bench

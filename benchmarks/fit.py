@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPRegressor
 
 from models.arrays import FloatArray
 from training.data import load_dataset
-from training.fit import fit
+from training.fit.full_batch import fit
 from training.optimizer import GradientDescent
 from training.recipes.notebook import (
     HIDDEN_UNITS,

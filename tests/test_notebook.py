@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from training.checkpoint import Checkpoints
 from training.data import Dataset, load_dataset
 from training.evaluate import evaluate
-from training.fit import fit
+from training.fit.full_batch import fit
 from training.optimizer import GradientDescent
 from training.progress import Progress
 from training.recipes import RECIPES

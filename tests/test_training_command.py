@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose
 from models.saved_model.storage import load_model
 from tests.conftest import PROJECT, run
 from training.__main__ import main
-from training.again import main as train_again
 from training.report.pictures import PICTURES
 from training.report.write import ReportError
+from training.retrain import main as train_again
 
 
 def train(*arguments):
@@ -238,7 +238,7 @@ def test_the_default_output_is_the_recipes_own_directory(tmp_path, monkeypatch):
 
 
 def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.again.SAVED_MODELS", tmp_path)
+    monkeypatch.setattr("training.retrain.SAVED_MODELS", tmp_path)
     for name, seed in [("one", "3"), ("other", "4")]:
         main(
             [

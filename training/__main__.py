@@ -22,7 +22,7 @@ from models.saved_model.storage import SavedModel, SavedModelError, save_model
 from training.checkpoint import Checkpoints, has_checkpoints
 from training.data import DataError, Dataset, load_dataset
 from training.evaluate import evaluate
-from training.fit import DivergedError
+from training.fit.full_batch import DivergedError
 from training.history import History
 from training.model_card import remove_model_card, write_model_card
 from training.options import Parser, add_data_options, add_output_options, answer, refuse, seed

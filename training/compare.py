@@ -31,7 +31,7 @@ from training.competitors import (
     unfitted,
 )
 from training.data import DataError, Dataset, load_dataset
-from training.fit import DivergedError
+from training.fit.full_batch import DivergedError
 from training.options import Parser, add_data_options, add_output_options, answer, refuse
 from training.progress import Progress
 from training.recipes import RECIPES

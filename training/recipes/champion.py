@@ -25,7 +25,7 @@ from models.training_ranges import TrainingRanges
 from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, quantile_interval
 from training.checkpoint import Checkpoint, Checkpoints
 from training.data import DataError, Dataset
-from training.fit_epochs import Plan, Views, fit_epochs
+from training.fit.mini_batch import Plan, Views, fit_epochs
 from training.history import History, Moment
 from training.loss import (
     mean_squared_error,

@@ -23,7 +23,7 @@ from models.training_ranges import TrainingRanges
 from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, residual_interval
 from training.checkpoint import Checkpoints
 from training.data import Dataset
-from training.fit import fit
+from training.fit.full_batch import fit
 from training.history import History, moments_of
 from training.optimizer import GradientDescent
 from training.progress import Progress

@@ -10,8 +10,8 @@ from models.layers import Dense, ReLU
 from models.network import Network
 from tests.complex_step import complex_step
 from training.checkpoint import Checkpoint
-from training.fit import DivergedError
-from training.fit_epochs import Plan, Views, fit_epochs
+from training.fit.full_batch import DivergedError
+from training.fit.mini_batch import Plan, Views, fit_epochs
 from training.loss import (
     mean_squared_error,
     mean_squared_error_gradient,

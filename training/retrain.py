@@ -1,4 +1,4 @@
-"""python -m training.again: train every saved model again, in place, as its own card says."""
+"""python -m training.retrain: train every saved model again, in place, as its own card says."""
 
 import sys
 
@@ -17,7 +17,7 @@ def main() -> int:
         try:
             card = load_model(directory).card
         except SavedModelError as error:
-            return refuse("python -m training.again", error, 1)
+            return refuse("python -m training.retrain", error, 1)
         if status := train([*arguments_of(card), f"--output={directory}"]):
             return status
     return 0

@@ -10,7 +10,7 @@ from models.arrays import FloatArray
 from models.layers import Mask
 from models.network import Network
 from training.checkpoint import Checkpoint
-from training.fit import DivergedError
+from training.fit.full_batch import DivergedError
 from training.history import Moment
 from training.optimizer import AdamW
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.layers import Dense, Sigmoid
 from models.network import Network
-from training.fit import DivergedError, fit
+from training.fit.full_batch import DivergedError, fit
 from training.loss import mean_squared_error, mean_squared_error_gradient
 from training.optimizer import GradientDescent
 

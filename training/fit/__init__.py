@@ -1,0 +1,1 @@
+"""Fitting loops: full-batch gradient descent, and mini-batches in epochs."""
