@@ -2,8 +2,8 @@
 
 from fastapi import HTTPException, Response
 
-from app.documented import Documented, inference_error, refusal
 from app.errors import error_response
+from app.http.openapi_errors import Documented, inference_error, refusal
 
 RETRY_LATER = {"Retry-After": "1"}  # second
 BUSY = "The service must have time for a request, however others take all of it now."

@@ -7,7 +7,7 @@ from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.busy import RETRY_LATER
-from app.documented import SHUTTING_DOWN_SENTENCE
+from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE
 from app.loaded_models import LoadedModels, NamedModel
 from models.interval import DEFAULT_LEVEL
 

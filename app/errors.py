@@ -11,11 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.http.headers import complete
+from app.http.media_types import PROBLEM
 from app.loaded_models import UnknownModelError
-from app.media_types import PROBLEM
 from app.record.requests import CLIENT_GONE
 from app.refusals import explain_all
-from app.response_headers import complete
 from app.schemas import Problem, RefusedField
 from app.telemetry import count_refused
 from app.v2.errors import is_v2, v2_error

@@ -11,9 +11,9 @@ from app import __version__
 from app.access.documented import document_keys
 from app.access.enforce import enforce
 from app.access.policy import AccessPolicy
-from app.documented import FAILED
 from app.errors import add_error_handlers
-from app.head import HeadAsGet
+from app.http.head import HeadAsGet
+from app.http.openapi_errors import FAILED
 from app.loaded_models import LoadedModels, load_models
 from app.openapi import build_openapi
 from app.record.access_log import AccessLog

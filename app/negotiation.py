@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.media_types import JSON
+from app.http.media_types import JSON
 
 TEXT = "text/plain"
 PROTOBUF = "application/vnd.google.protobuf"

@@ -15,9 +15,9 @@ from app.batch.json_format import ColumnsWriter
 from app.batch.ndjson_format import NDJSONWriter
 from app.batch.scored import Scored, Scorer
 from app.batch.stream import Writer
+from app.http.media_types import CSV, JSON, NDJSON
+from app.http.model_header import MODEL_HEADER
 from app.loaded_models import LoadedModels
-from app.media_types import CSV, JSON, NDJSON
-from app.model_header import MODEL_HEADER
 from app.rows import Rows
 from app.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
 from app.v2 import inference

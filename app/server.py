@@ -13,9 +13,9 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from app.http.headers import FIXED_HEADERS
 from app.record.access_log import AccessLog
 from app.reload import reload_all
-from app.response_headers import FIXED_HEADERS
 from app.tell import tell
 from app.wire.admit_no_more import admit_no_more
 from app.wire.patience import watch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import HTTPException, Request, Response
 
-from app.revalidation import revalidated
+from app.http.etag import revalidated
 
 STATIC = Path(__file__).parent / "static"
 

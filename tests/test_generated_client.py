@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.media_types import ARROW, CSV, NDJSON
+from app.http.media_types import ARROW, CSV, NDJSON
 from tests.conftest import ROW
 
 BODIES_AS_BYTES = dict.fromkeys((CSV, NDJSON, ARROW), "application/octet-stream")

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.exempt import PROBES
 from app.errors import error_response
-from app.response_headers import Headers
+from app.http.headers import Headers
 
 REFUSAL = "The Host must be a name that this service is known by, however it is not."
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.access.exempt import needs_key
 from app.access.require_key import REFUSAL
-from app.documented import inference_error, refusal
+from app.http.openapi_errors import inference_error, refusal
 from app.v2.errors import is_v2
 
 SCHEMES = {

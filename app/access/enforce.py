@@ -8,8 +8,8 @@ from app.access.gate import Gate
 from app.access.keys import read_keys
 from app.access.policy import AccessPolicy
 from app.access.require_key import RequireKey
-from app.model_header import MODEL_HEADER
-from app.record.request_id import REQUEST_ID_HEADER
+from app.http.model_header import MODEL_HEADER
+from app.http.request_id import REQUEST_ID_HEADER
 from app.reload import ReloadKeys
 
 SENT_BY_PAGES = (

@@ -7,7 +7,7 @@ from starlette.datastructures import State
 
 from app.access.allowed_hosts import HostNames
 from app.access.require_key import name_of_key
-from app.response_headers import Headers
+from app.http.headers import Headers
 
 
 class Visitor(NamedTuple):

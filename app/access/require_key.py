@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.access.exempt import needs_key
 from app.access.keys import APIKeys
 from app.errors import error_response
-from app.response_headers import Headers
+from app.http.headers import Headers
 
 REFUSAL = (
     "The request must have an API key as Authorization: Bearer KEY or X-API-Key: KEY, "

@@ -10,10 +10,10 @@ import orjson
 from app.batch.floats import to_floats
 from app.batch.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
 from app.batch.scored import Scored, Scorer
-from app.media_types import ARROW, CSV, NDJSON
+from app.http.media_types import ARROW, CSV, NDJSON
+from app.http.strict_json import Repeated, parse_strict_json
 from app.refusals import unknown_feature
 from app.rows import MOST_ROWS, Rows, of_numbers
-from app.strict_json import Repeated, parse_strict_json
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.batch.scored import Scored, Scorer
-from app.model_header import model_header
+from app.http.model_header import model_header
 from app.rows import Refusal, Rows
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES

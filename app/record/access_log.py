@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.record.request_id import traceparent
-from app.response_headers import Headers
+from app.http.headers import Headers
+from app.http.request_id import traceparent
 from app.tell import tell
 
 SECONDS_KEPT = 0.2

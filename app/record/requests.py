@@ -6,10 +6,10 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.model_header import MODEL_HEADER
+from app.http.headers import Headers, complete
+from app.http.model_header import MODEL_HEADER
+from app.http.request_id import request_id
 from app.record.access_log import AccessLog, Line
-from app.record.request_id import request_id
-from app.response_headers import Headers, complete
 from app.telemetry import count_request
 
 UNMATCHED = "unmatched"

@@ -18,11 +18,11 @@ from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
 from app.batch.scored import Scored, Scorer
 from app.batch.stream import Reader, StreamedAnswers, Writer, as_sentence, read_parts
 from app.busy import BUSY_DOCUMENTED
-from app.content import read_at_most, require_media_type
 from app.dependencies import BatchChosen, BatchChosenDep
-from app.documented import UNKNOWN_MODEL, Documented, refusal
-from app.media_types import ARROW, CSV, JSON, NDJSON
-from app.model_header import MODEL_HEADER_TOLD, model_header
+from app.http.bodies import read_at_most, require_media_type
+from app.http.media_types import ARROW, CSV, JSON, NDJSON
+from app.http.model_header import MODEL_HEADER_TOLD, model_header
+from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.rows import Rows
 from app.scoring import require_time
 from app.telemetry import count_answers, count_refused

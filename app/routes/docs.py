@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from app.revalidation import revalidated
+from app.http.etag import revalidated
 from app.static_files import STATIC, file_response
 
 # Swagger UI's icons are data

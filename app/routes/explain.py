@@ -5,10 +5,10 @@ from fastapi import APIRouter, Response
 
 from app.busy import Places
 from app.dependencies import ChosenModelDep
-from app.model_header import model_header
+from app.http.model_header import model_header
+from app.http.strict_json import StrictJSONRoute
 from app.routes.predict import RESPONSES
 from app.schemas import Explanation, HouseFeatures, to_row
-from app.strict_json import StrictJSONRoute
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns

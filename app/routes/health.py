@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from app.dependencies import require_ready
-from app.documented import SHUTTING_DOWN
+from app.http.openapi_errors import SHUTTING_DOWN
 from app.schemas import Health
 
 router = APIRouter(tags=["health"])

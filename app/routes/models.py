@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from app.dependencies import ModelsDep
-from app.documented import UNKNOWN_MODEL
+from app.http.etag import RevalidatedRoute
+from app.http.openapi_errors import UNKNOWN_MODEL
 from app.loaded_models import LoadedModels, NamedModel
-from app.revalidation import RevalidatedRoute
 from app.routes.metrics import model_metrics
 from app.schemas import ModelDescription, ModelList
 

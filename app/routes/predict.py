@@ -5,10 +5,10 @@ from fastapi import APIRouter, Response
 from app.answer import answer_json
 from app.busy import BUSY_DOCUMENTED
 from app.dependencies import ChosenDep
-from app.documented import UNKNOWN_MODEL, Documented, refusal
-from app.model_header import MODEL_HEADER_TOLD, model_header
+from app.http.model_header import MODEL_HEADER_TOLD, model_header
+from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
+from app.http.strict_json import TOO_LARGE, StrictJSONRoute
 from app.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
-from app.strict_json import TOO_LARGE, StrictJSONRoute
 from app.telemetry import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)

@@ -6,7 +6,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from app.admin import require_admin
-from app.documented import UNKNOWN_MODEL, Documented, refusal
+from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.routes.models import describe
 from app.schemas import ModelDescription
 from models.saved_model.storage import SavedModelError

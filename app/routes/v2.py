@@ -6,12 +6,13 @@ from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from app import __version__, media_types
+from app import __version__
 from app.busy import BUSY_INFERENCE
 from app.dependencies import ModelsDep, require_ready
-from app.documented import SHUTTING_DOWN_SENTENCE, Documented, inference_error
+from app.http import media_types
+from app.http.model_header import MODEL_HEADER_TOLD
+from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, Documented, inference_error
 from app.loaded_models import NamedModel
-from app.model_header import MODEL_HEADER_TOLD
 from app.pace import FIRST_SLICE
 from app.scoring import estimate_many, require_time
 from app.telemetry import count_answers

@@ -6,7 +6,7 @@ import zlib
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
 
-from app.content import read_at_most, too_large
+from app.http.bodies import read_at_most, too_large
 
 MOST_BYTES = 4 * 1024 * 1024  # 10,000 rows of JSON have about 1.6 MB
 TOO_LARGE = f"The body must have at most {MOST_BYTES:,} bytes, however it has more."

@@ -5,7 +5,7 @@ from typing import Never
 
 from fastapi import HTTPException, Response
 
-from app.media_types import JSON
+from app.http.media_types import JSON
 from app.v2.schemas import InferenceError
 
 

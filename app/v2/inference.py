@@ -10,9 +10,9 @@ from fastapi import Response
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from app.http.media_types import BYTES, JSON
+from app.http.model_header import model_header
 from app.loaded_models import NamedModel
-from app.media_types import BYTES, JSON
-from app.model_header import model_header
 from app.refusals import type_in_words
 from app.v2.errors import refuse
 from app.v2.inputs import read_raw_rows, read_rows

@@ -7,7 +7,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.busy import busy_response
-from app.response_headers import NO_PAGE, Headers
+from app.http.headers import NO_PAGE, Headers
 
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
 

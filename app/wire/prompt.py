@@ -27,14 +27,14 @@ from starlette.datastructures import State
 
 from app.access.gate import Gate
 from app.answer import answer_json
-from app.content import LONGEST_CONTENT_TYPE, require_media_type
 from app.dependencies import Chosen
+from app.http.bodies import LONGEST_CONTENT_TYPE, require_media_type
+from app.http.headers import Headers
+from app.http.media_types import JSON
+from app.http.model_header import MODEL_HEADER
+from app.http.request_id import request_id
 from app.loaded_models import LoadedModels
-from app.media_types import JSON
-from app.model_header import MODEL_HEADER
 from app.record.access_log import AccessLog, Line
-from app.record.request_id import request_id
-from app.response_headers import Headers
 from app.schemas import HouseFeatures, to_numbers
 from app.telemetry import RowsAnswered
 from app.wire.answer_bytes import rest_of_answer

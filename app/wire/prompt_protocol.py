@@ -8,8 +8,8 @@ from asyncio import Transport
 from time import perf_counter
 from typing import ClassVar
 
+from app.http.request_id import request_id
 from app.record.access_log import AccessLog, Line
-from app.record.request_id import request_id
 from app.record.requests import UNMATCHED
 from app.telemetry import count_request
 from app.v2.errors import is_v2

@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.access.exempt import METRICS, PROBES
 from app.busy import busy_response
 from app.errors import error_response
-from app.head import HeadAsGet
+from app.http.head import HeadAsGet
+from app.http.headers import Headers
 from app.record.requests import ABANDONED, RecordRequests
-from app.response_headers import Headers
 from app.scoring import is_crowded
 from app.wire.intake import Intake
 from app.wire.lingering import LingeringTransport

@@ -3,7 +3,7 @@
 import random
 import re
 
-from app.response_headers import Headers
+from app.http.headers import Headers
 
 REQUEST_ID_HEADER = "X-Request-ID"
 

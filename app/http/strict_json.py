@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.content import at_most, require_announced_size, require_media_type
-from app.media_types import JSON
+from app.http.bodies import at_most, require_announced_size, require_media_type
+from app.http.media_types import JSON
 
 MOST_BYTES = 64 * 1024  # a row has about 150
 TOO_LARGE = f"The body must have at most {MOST_BYTES:,} bytes, however it has more."

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from app.media_types import JSON, PROBLEM
+from app.http.media_types import JSON, PROBLEM
 from app.schemas import Problem, RefusedField
 
 Documented = dict[int | str, dict[str, Any]]

@@ -1,0 +1,1 @@
+"""HTTP bodies, headers and errors; knows nothing of models."""
