@@ -15,8 +15,8 @@ from app.access.policy import AccessPolicy
 from app.options import BAD_ARGUMENTS, parse
 
 if TYPE_CHECKING:
-    from app.batch.scored import Scorer
-    from app.loaded_models import NamedModel
+    from app.inference.registry import NamedModel
+    from app.inference.scored import Scorer
 
 # Before NumPy is loaded: one row is far too little work to share between threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -121,9 +121,9 @@ def _serve_models(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from app.batch.scored import Scorer
-    from app.loaded_models import load_models
-    from app.pace import in_whole_batches
+    from app.inference.batch_size import in_whole_batches
+    from app.inference.registry import load_models
+    from app.inference.scored import Scorer
     from models.saved_model.storage import SavedModelError
 
     # As Ctrl-C does: so that no half-written file is left.
@@ -150,8 +150,8 @@ def _predict(options: argparse.Namespace) -> int:
 def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     import asyncio
 
-    from app.output_file import whole_file
-    from app.score_file import ScoringError, require_same_format, score_file
+    from app.inference.files import ScoringError, require_same_format, score_file
+    from models.atomic_file import whole_file
 
     path, output_path = Path(options.file), Path(options.output) if options.output else None
     try:
@@ -189,7 +189,7 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
         )
     from app.cluster.errors import ClusterError
     from app.cluster.sent_model import send
-    from app.score_file import ScoringError
+    from app.inference.files import ScoringError
     from models.saved_model.storage import SavedModelError
 
     try:

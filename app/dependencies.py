@@ -6,9 +6,9 @@ from typing import Annotated, cast
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.busy import RETRY_LATER
 from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE
-from app.loaded_models import LoadedModels, NamedModel
+from app.inference.overload import RETRY_LATER
+from app.inference.registry import LoadedModels, NamedModel
 from models.interval import DEFAULT_LEVEL
 
 

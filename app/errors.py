@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect
 
 from app.http.headers import complete
 from app.http.media_types import PROBLEM
-from app.loaded_models import UnknownModelError
+from app.inference.registry import UnknownModelError
+from app.inference.row_errors import explain_all
 from app.record.requests import CLIENT_GONE
-from app.refusals import explain_all
 from app.schemas import Problem, RefusedField
 from app.telemetry import count_refused
 from app.v2.errors import is_v2, v2_error

@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app import __version__
-from app.loaded_models import LoadedModels, NamedModel
+from app.inference.registry import LoadedModels, NamedModel
 from app.shared_counts import VARIABLE
 from app.telemetry import model_series, registry
 from models.features import TARGET_UNIT

@@ -14,7 +14,7 @@ from app.access.policy import AccessPolicy
 from app.errors import add_error_handlers
 from app.http.head import HeadAsGet
 from app.http.openapi_errors import FAILED
-from app.loaded_models import LoadedModels, load_models
+from app.inference.registry import LoadedModels, load_models
 from app.openapi import build_openapi
 from app.record.access_log import AccessLog
 from app.record.requests import RecordRequests

@@ -9,16 +9,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json
 
-from app.answer import answer
-from app.batch.csv_format import CSVWriter
-from app.batch.json_format import ColumnsWriter
-from app.batch.ndjson_format import NDJSONWriter
-from app.batch.scored import Scored, Scorer
-from app.batch.stream import Writer
 from app.http.media_types import CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER
-from app.loaded_models import LoadedModels
-from app.rows import Rows
+from app.inference.formats.base import Writer
+from app.inference.formats.csv import CSVWriter
+from app.inference.formats.json import ColumnsWriter
+from app.inference.formats.ndjson import NDJSONWriter
+from app.inference.prediction import answer
+from app.inference.registry import LoadedModels
+from app.inference.rows import Rows
+from app.inference.scored import Scored, Scorer
 from app.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
 from app.v2 import inference
 from app.v2.schemas import InferenceError, InferenceRequest

@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.datastructures import State
 
 from app.access.keys import APIKeys, KeysFileError, read_keys
-from app.loaded_models import LoadedModels, reload_models
+from app.inference.registry import LoadedModels, reload_models
 from app.tell import tell
 from models.saved_model.storage import SavedModelError
 

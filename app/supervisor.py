@@ -29,8 +29,8 @@ from multiprocessing.context import ForkProcess
 from fastapi import FastAPI, HTTPException
 
 from app.access.keys import APIKeys
-from app.busy import RETRY_LATER
-from app.loaded_models import LoadedModels
+from app.inference.overload import RETRY_LATER
+from app.inference.registry import LoadedModels
 from app.reload import Reload, ReloadKeys, reload_all
 from app.server import DrainingServer, greet
 from app.tell import tell

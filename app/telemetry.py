@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 from models.house_price import RowAnswer

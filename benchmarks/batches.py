@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import csv
 
-from app.batch.floats import to_floats
+from app.inference.formats.floats import to_floats
 from benchmarks.ratios import circumstances, in_turn, ratio
 from benchmarks.running import ours, running
 from models import SAVED_MODELS

@@ -23,7 +23,7 @@ from pyarrow import parquet
 
 from app.cluster.run import Totals, score_on_cluster
 from app.cluster.sent_model import send
-from app.loaded_models import load_models
+from app.inference.registry import load_models
 from models import SAVED_MODELS
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES

@@ -6,8 +6,8 @@ import time
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from app.answer import answer
-from app.loaded_models import NamedModel
+from app.inference.prediction import answer
+from app.inference.registry import NamedModel
 from app.schemas import HouseFeatures, to_numbers
 from models.saved_model.storage import load_model
 from tests.conftest import ROW

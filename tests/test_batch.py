@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.batch.arrow_format import ArrowReader
-from app.batch.csv_format import CSVReader
-from app.batch.ndjson_format import NDJSONReader
+from app.inference.formats.arrow import ArrowReader
+from app.inference.formats.csv import CSVReader
+from app.inference.formats.ndjson import NDJSONReader
 from models.features import FEATURE_NAMES
 from tests.conftest import ROW, serving
 

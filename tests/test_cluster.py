@@ -14,12 +14,12 @@ import pytest
 from pyarrow import parquet
 
 from app.__main__ import main
-from app.batch.scored import Scorer
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import cut
 from app.cluster.sent_model import receive, send
 from app.cluster.sources import sources_of
-from app.loaded_models import load_models
+from app.inference.registry import load_models
+from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import SavedModelError, load_model
@@ -459,7 +459,7 @@ import fsspec
 from distributed import LocalCluster
 from app.cluster.run import score_on_cluster
 from app.cluster.sent_model import send
-from app.loaded_models import load_models
+from app.inference.registry import load_models
 from models import SAVED_MODELS
 
 if __name__ == "__main__":

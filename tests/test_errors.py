@@ -5,7 +5,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.loaded_models import LoadedModels, NamedModel
+from app.inference.registry import LoadedModels, NamedModel
 from app.main import create_app
 from models.network import Network
 

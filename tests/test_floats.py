@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.batch.floats import to_floats
+from app.inference.formats.floats import to_floats
 
 
 @given(st.lists(st.floats() | st.integers(min_value=-(2**1000), max_value=2**1000)))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from app.loaded_models import LoadedModels, NamedModel, UnknownModelError
+from app.inference.registry import LoadedModels, NamedModel, UnknownModelError
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 

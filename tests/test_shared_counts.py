@@ -22,7 +22,7 @@ with share_counts():
         sys.exit()
     os.wait()
     text = python(
-        "from app.exposition import *; from app.loaded_models import *; from pathlib import Path;"
+        "from app.exposition import *; from app.inference.registry import *; from pathlib import Path;"
         "models = load_models(Path('models/saved'), None);"
         "print(expose(models, 'text/plain', 1, ready=True).body.decode())"
     )

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from app.main import create_app
 from app.telemetry import OTHER, REASONS, count_answers, count_refused, registry
 from models.features import FEATURE_NAMES

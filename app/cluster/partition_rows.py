@@ -6,15 +6,15 @@ from typing import BinaryIO
 
 from fsspec.utils import seek_delimiter
 
-from app.batch.csv_format import CSVReader, CSVWriter
-from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
-from app.batch.parquet_format import ParquetWriter, read_parquet
-from app.batch.scored import Scorer
-from app.batch.stream import Reader
 from app.cluster.partitions import Partition
 from app.cluster.sources import filesystem_of
-from app.rows import Rows
-from app.score_file import PIECE_BYTES, Source, read_all
+from app.inference.files import PIECE_BYTES, Source, read_all
+from app.inference.formats.base import Reader
+from app.inference.formats.csv import CSVReader, CSVWriter
+from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
+from app.inference.formats.parquet import ParquetWriter, read_parquet
+from app.inference.rows import Rows
+from app.inference.scored import Scorer
 
 LOOK_AHEAD_BYTES = 2**16
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from app.batch.csv_format import CSVReader
-from app.batch.lines import MOST_LINE_BYTES
-from app.batch.parquet_format import open_parquet
 from app.cluster.sources import Source, filesystem_of
-from app.score_file import readable
+from app.inference.files import readable
+from app.inference.formats.csv import CSVReader
+from app.inference.formats.lines import MOST_LINE_BYTES
+from app.inference.formats.parquet import open_parquet
 
 Range = tuple[int, int]
 

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from app.rows import Rows
+from app.inference.rows import Rows
 
 
 class RefusedRows:

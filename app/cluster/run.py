@@ -20,7 +20,7 @@ from app.cluster.receipts import Receipt
 from app.cluster.score_partition import score_partition
 from app.cluster.sent_model import SentModel
 from app.cluster.sources import Source, address_of, filesystem_of, reachable, sources_of
-from app.score_file import MOST_REASONS
+from app.inference.files import MOST_REASONS
 
 RETRIES = 2  # of a partition whose storage failed
 

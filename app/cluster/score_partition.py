@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from distributed import get_worker
 
-from app.batch.scored import Scorer
 from app.cluster.job import Job, Outputs
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import Partition
@@ -15,9 +14,10 @@ from app.cluster.refused_rows import RefusedRows
 from app.cluster.sent_model import SentModel, receive
 from app.cluster.sources import filesystem_of, reachable
 from app.cluster.whole_files import write_whole
-from app.pace import in_whole_batches
-from app.rows import Rows
-from app.score_file import readable, score_parts
+from app.inference.batch_size import in_whole_batches
+from app.inference.files import readable, score_parts
+from app.inference.rows import Rows
+from app.inference.scored import Scorer
 
 
 class UnwantedError(Exception):

@@ -11,7 +11,7 @@ import numpy as np
 
 from app import __version__
 from app.cluster.errors import ClusterError
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 
 

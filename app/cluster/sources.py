@@ -14,7 +14,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from app.cluster.errors import ClusterError
-from app.score_file import source_by_suffix
+from app.inference.files import source_by_suffix
 
 TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 """When a file was written, by the names of several filesystems."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 
 MODEL_HEADER = "X-Model"
 

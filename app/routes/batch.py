@@ -5,8 +5,14 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from app.batch.csv_format import CSVReader, CSVWriter
-from app.batch.json_format import (
+from app.dependencies import BatchChosen, BatchChosenDep
+from app.http.bodies import read_at_most, require_media_type
+from app.http.media_types import ARROW, CSV, JSON, NDJSON
+from app.http.model_header import MODEL_HEADER_TOLD, model_header
+from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
+from app.inference.formats.base import Reader, StreamedAnswers, Writer, as_sentence, read_parts
+from app.inference.formats.csv import CSVReader, CSVWriter
+from app.inference.formats.json import (
     MOST_BYTES,
     TOO_LARGE,
     ArrayWriter,
@@ -14,17 +20,11 @@ from app.batch.json_format import (
     TooManyRowsError,
     read_json,
 )
-from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
-from app.batch.scored import Scored, Scorer
-from app.batch.stream import Reader, StreamedAnswers, Writer, as_sentence, read_parts
-from app.busy import BUSY_DOCUMENTED
-from app.dependencies import BatchChosen, BatchChosenDep
-from app.http.bodies import read_at_most, require_media_type
-from app.http.media_types import ARROW, CSV, JSON, NDJSON
-from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
-from app.rows import Rows
-from app.scoring import require_time
+from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
+from app.inference.overload import BUSY_DOCUMENTED
+from app.inference.rows import Rows
+from app.inference.scheduler import require_time
+from app.inference.scored import Scored, Scorer
 from app.telemetry import count_answers, count_refused
 from models.csv_table import TableError
 
@@ -152,7 +152,7 @@ def _of(media_type: str, scorer: Scorer, chosen: BatchChosen) -> tuple[Reader, W
     if media_type == NDJSON:
         return NDJSONReader(), NDJSONWriter(scorer)
     try:
-        from app.batch.arrow_format import ArrowReader, ArrowWriter  # noqa: PLC0415  # an extra
+        from app.inference.formats.arrow import ArrowReader, ArrowWriter  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
         raise HTTPException(
             415, f"For {ARROW} the service must have its extra `arrow`, however it has not."

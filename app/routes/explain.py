@@ -3,10 +3,10 @@
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
-from app.busy import Places
 from app.dependencies import ChosenModelDep
 from app.http.model_header import model_header
 from app.http.strict_json import StrictJSONRoute
+from app.inference.overload import Places
 from app.routes.predict import RESPONSES
 from app.schemas import Explanation, HouseFeatures, to_row
 from models.features import FEATURE_NAMES

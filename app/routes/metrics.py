@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from app.dependencies import ModelsDep
 from app.exposition import expose
 from app.http.media_types import JSON
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from app.negotiation import prometheus_accept
 from app.schemas import Metrics, ModelMetrics
 

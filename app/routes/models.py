@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.dependencies import ModelsDep
 from app.http.etag import RevalidatedRoute
 from app.http.openapi_errors import UNKNOWN_MODEL
-from app.loaded_models import LoadedModels, NamedModel
+from app.inference.registry import LoadedModels, NamedModel
 from app.routes.metrics import model_metrics
 from app.schemas import ModelDescription, ModelList
 

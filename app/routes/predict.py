@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from app.answer import answer_json
-from app.busy import BUSY_DOCUMENTED
 from app.dependencies import ChosenDep
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
 from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.http.strict_json import TOO_LARGE, StrictJSONRoute
+from app.inference.overload import BUSY_DOCUMENTED
+from app.inference.prediction import answer_json
 from app.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
 from app.telemetry import count_answer
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from app import __version__
-from app.busy import BUSY_INFERENCE
 from app.dependencies import ModelsDep, require_ready
 from app.http import media_types
 from app.http.model_header import MODEL_HEADER_TOLD
 from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, Documented, inference_error
-from app.loaded_models import NamedModel
-from app.pace import FIRST_SLICE
-from app.scoring import estimate_many, require_time
+from app.inference.batch_size import FIRST_SLICE
+from app.inference.overload import BUSY_INFERENCE
+from app.inference.registry import NamedModel
+from app.inference.scheduler import estimate_many, require_time
 from app.telemetry import count_answers
 from app.v2.body import TOO_LARGE, length_of_json, read_body
 from app.v2.inference import read_inference, respond

@@ -12,8 +12,8 @@ from pydantic_core import from_json, to_json
 
 from app.http.media_types import BYTES, JSON
 from app.http.model_header import model_header
-from app.loaded_models import NamedModel
-from app.refusals import type_in_words
+from app.inference.registry import NamedModel
+from app.inference.row_errors import type_in_words
 from app.v2.errors import refuse
 from app.v2.inputs import read_raw_rows, read_rows
 from app.v2.schemas import MOST_SIZE, InferenceRequest

@@ -6,8 +6,8 @@ from typing import Never
 import numpy as np
 from fastapi import HTTPException
 
-from app.refusals import explain
-from app.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
+from app.inference.row_errors import explain
+from app.inference.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
 from app.telemetry import count_refused
 from app.v2 import tensors
 from app.v2.errors import refuse

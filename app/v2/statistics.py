@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from app.v2.schemas import Duration, ModelStatistics
 
 

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.busy import busy_response
 from app.http.headers import NO_PAGE, Headers
+from app.inference.overload import busy_response
 
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
 

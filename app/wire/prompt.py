@@ -26,14 +26,14 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.access.gate import Gate
-from app.answer import answer_json
 from app.dependencies import Chosen
 from app.http.bodies import LONGEST_CONTENT_TYPE, require_media_type
 from app.http.headers import Headers
 from app.http.media_types import JSON
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
-from app.loaded_models import LoadedModels
+from app.inference.prediction import answer_json
+from app.inference.registry import LoadedModels
 from app.record.access_log import AccessLog, Line
 from app.schemas import HouseFeatures, to_numbers
 from app.telemetry import RowsAnswered

@@ -17,12 +17,12 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.access.exempt import METRICS, PROBES
-from app.busy import busy_response
 from app.errors import error_response
 from app.http.head import HeadAsGet
 from app.http.headers import Headers
+from app.inference.overload import busy_response
+from app.inference.scheduler import is_crowded
 from app.record.requests import ABANDONED, RecordRequests
-from app.scoring import is_crowded
 from app.wire.intake import Intake
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn

@@ -16,10 +16,10 @@ import pytest
 from numpy.testing import assert_allclose
 from pyarrow import parquet
 
-from app.batch.scored import Scorer
-from app.loaded_models import load_models
-from app.pace import in_whole_batches
-from app.score_file import score_file
+from app.inference.batch_size import in_whole_batches
+from app.inference.files import score_file
+from app.inference.registry import load_models
+from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model

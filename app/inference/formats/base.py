@@ -9,9 +9,9 @@ from fastapi import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.batch.scored import Scored, Scorer
 from app.http.model_header import model_header
-from app.rows import Refusal, Rows
+from app.inference.rows import Refusal, Rows
+from app.inference.scored import Scored, Scorer
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 

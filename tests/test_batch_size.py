@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.pace import FIRST_SLICE, LARGEST_SLICE, SLICE_SECONDS, Pace
+from app.inference.batch_size import FIRST_SLICE, LARGEST_SLICE, SLICE_SECONDS, Pace
 
 
 def learned(pace, *slices):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import orjson
 
-from app.batch.floats import to_floats
-from app.batch.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
-from app.batch.scored import Scored
-from app.rows import Refusal, Rows, of_numbers
+from app.inference.formats.floats import to_floats
+from app.inference.formats.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
+from app.inference.rows import Refusal, Rows, of_numbers
+from app.inference.scored import Scored
 from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns, to_number
 from models.features import FEATURE_NAMES, FEATURES, Column

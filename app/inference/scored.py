@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from app.answer import answer_json
-from app.loaded_models import NamedModel
-from app.pace import Pace
-from app.rows import Rows
-from app.scoring import answer_many, estimate_many
+from app.inference.batch_size import Pace
+from app.inference.prediction import answer_json
+from app.inference.registry import NamedModel
+from app.inference.rows import Rows
+from app.inference.scheduler import answer_many, estimate_many
 from models.arrays import FloatArray
 from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL

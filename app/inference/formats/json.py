@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from app.batch.floats import to_floats
-from app.batch.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
-from app.batch.scored import Scored, Scorer
 from app.http.media_types import ARROW, CSV, NDJSON
 from app.http.strict_json import Repeated, parse_strict_json
-from app.refusals import unknown_feature
-from app.rows import MOST_ROWS, Rows, of_numbers
+from app.inference.formats.floats import to_floats
+from app.inference.formats.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
+from app.inference.row_errors import unknown_feature
+from app.inference.rows import MOST_ROWS, Rows, of_numbers
+from app.inference.scored import Scored, Scorer
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 

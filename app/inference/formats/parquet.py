@@ -8,9 +8,16 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.batch.arrow_format import ANSWERS, ROWS_AT_ONCE, Sink, answers_of, require_columns, rows_of
-from app.batch.scored import Scored
-from app.rows import Rows
+from app.inference.formats.arrow import (
+    ANSWERS,
+    ROWS_AT_ONCE,
+    Sink,
+    answers_of,
+    require_columns,
+    rows_of,
+)
+from app.inference.rows import Rows
+from app.inference.scored import Scored
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 

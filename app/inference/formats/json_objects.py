@@ -5,8 +5,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from app.batch.floats import to_floats
-from app.rows import Rows, of_json, of_numbers
+from app.inference.formats.floats import to_floats
+from app.inference.rows import Rows, of_json, of_numbers
 from models.features import FEATURE_NAMES
 
 OBJECTS_AT_ONCE = 64  # where each is looked at by itself

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from app.batch.json_objects import all_numbers, one_by_one
-from app.batch.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
-from app.batch.scored import Scored, Scorer
 from app.http.strict_json import NotJSON, parse_strict_json
-from app.rows import Rows
+from app.inference.formats.json_objects import all_numbers, one_by_one
+from app.inference.formats.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
+from app.inference.rows import Rows
+from app.inference.scored import Scored, Scorer
 
 
 class NDJSONReader:

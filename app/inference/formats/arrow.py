@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from app.batch.arrow_frames import FrameBuffer
-from app.batch.scored import Scored, Scorer
-from app.rows import Refusal, Rows, of_numbers
+from app.inference.formats.arrow_messages import FrameBuffer
+from app.inference.rows import Refusal, Rows, of_numbers
+from app.inference.scored import Scored, Scorer
 from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns
 from models.features import FEATURE_NAMES, FEATURES

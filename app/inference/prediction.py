@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.loaded_models import NamedModel
+from app.inference.registry import NamedModel
 from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL
 

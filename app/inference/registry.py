@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.pace import Pace
+from app.inference.batch_size import Pace
 from models import DEFAULT_MODELS
 from models.saved_model.storage import MANIFEST, SavedModel, SavedModelError, load_model
 

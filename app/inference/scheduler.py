@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from app.busy import busy_error
-from app.pace import Pace
+from app.inference.batch_size import Pace
+from app.inference.overload import busy_error
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import Estimate

@@ -10,11 +10,11 @@ from typing import BinaryIO, Never
 
 from tqdm import tqdm
 
-from app.batch.csv_format import CSVReader, CSVWriter
-from app.batch.ndjson_format import NDJSONReader, NDJSONWriter
-from app.batch.scored import Scorer
-from app.batch.stream import Reader, Writer
-from app.rows import Rows
+from app.inference.formats.base import Reader, Writer
+from app.inference.formats.csv import CSVReader, CSVWriter
+from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
+from app.inference.rows import Rows
+from app.inference.scored import Scorer
 from models.csv_table import TableError
 
 PIECE_BYTES = 1024 * 1024
@@ -99,7 +99,7 @@ def _open_ndjson(path: Path, scorer: Scorer, _errors: bool) -> Source:  # noqa: 
 
 def _open_parquet(path: Path, _scorer: Scorer, _errors: bool) -> Source:  # noqa: FBT001
     try:
-        from app.batch.parquet_format import ParquetWriter, read_parquet  # noqa: PLC0415  # an extra
+        from app.inference.formats.parquet import ParquetWriter, read_parquet  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
         raise ScoringError(
             f"for {path} the extra `arrow` must be installed, however it is not"

@@ -1,0 +1,1 @@
+"""Loaded models, rows in, predictions out; knows no web framework."""

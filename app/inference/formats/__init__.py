@@ -1,0 +1,1 @@
+"""Rows and predictions as JSON, CSV, NDJSON, Arrow and Parquet."""
