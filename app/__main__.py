@@ -49,7 +49,7 @@ def _serve(options: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # waits until there is what to reload
 
     # Imported by the command that needs it: the health check runs every few seconds.
-    from app.shared_counts import VARIABLE, can_share_counts, share_counts
+    from app.observability.prometheus_multiprocess import VARIABLE, can_share_counts, share_counts
 
     refusal = f"{VARIABLE} must name a writable directory, however it does not"
     if not can_share_counts():
@@ -74,7 +74,7 @@ def _serve_models(options: argparse.Namespace) -> int:
     from app.access.keys import KeysFileError
     from app.admin import ADMIN_TOKEN
     from app.main import create_app
-    from app.record.access_log import AccessLog
+    from app.observability.access_log import AccessLog
     from app.server import listen, serve
     from app.supervisor import WorkerError, supervise
     from models.saved_model.storage import SavedModelError

@@ -15,9 +15,9 @@ from app.http.headers import complete
 from app.http.media_types import PROBLEM
 from app.inference.registry import UnknownModelError
 from app.inference.row_errors import explain_all
-from app.record.requests import CLIENT_GONE
+from app.observability.metrics import count_refused
+from app.observability.middleware import CLIENT_GONE
 from app.schemas import Problem, RefusedField
-from app.telemetry import count_refused
 from app.v2.errors import is_v2, v2_error
 
 

@@ -15,9 +15,9 @@ from app.errors import add_error_handlers
 from app.http.head import HeadAsGet
 from app.http.openapi_errors import FAILED
 from app.inference.registry import LoadedModels, load_models
+from app.observability.access_log import AccessLog
+from app.observability.middleware import RecordRequests
 from app.openapi import build_openapi
-from app.record.access_log import AccessLog
-from app.record.requests import RecordRequests
 from app.reload import ReloadInPlace
 from app.routes import batch, explain, health, metrics, models, page, predict, reload, v2
 from app.routes.docs import add_docs

@@ -8,7 +8,7 @@ from starlette.datastructures import State
 
 from app.access.keys import APIKeys, KeysFileError, read_keys
 from app.inference.registry import LoadedModels, reload_models
-from app.tell import tell
+from app.observability.stderr import tell
 from models.saved_model.storage import SavedModelError
 
 Reload = Callable[[str | None], LoadedModels]

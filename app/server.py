@@ -14,9 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.http.headers import FIXED_HEADERS
-from app.record.access_log import AccessLog
+from app.observability.access_log import AccessLog
+from app.observability.stderr import tell
 from app.reload import reload_all
-from app.tell import tell
 from app.wire.admit_no_more import admit_no_more
 from app.wire.patience import watch
 from app.wire.prompt_protocol import PromptProtocol

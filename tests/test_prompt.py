@@ -13,15 +13,15 @@ import pytest
 
 from app.access.policy import AccessPolicy
 from app.main import create_app
-from app.record.access_log import AccessLog
+from app.observability.access_log import AccessLog
 from app.wire.prompt import MOST_TOGETHER, Prompt
 from models import SAVED_MODELS
 from tests.conftest import KEY, ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
 from tests.fuzz.requests import make_case
+from tests.test_access_log import TRACE
 from tests.test_fuzz import HOSTILE
-from tests.test_record import TRACE
 
 JSON = ("Content-Type", "application/json")
 REQUEST_ID = ("X-Request-ID", "test")

@@ -25,7 +25,7 @@ from app.inference.overload import BUSY_DOCUMENTED
 from app.inference.rows import Rows
 from app.inference.scheduler import require_time
 from app.inference.scored import Scored, Scorer
-from app.telemetry import count_answers, count_refused
+from app.observability.metrics import count_answers, count_refused
 from models.csv_table import TableError
 
 MEDIA_TYPES = (JSON, CSV, NDJSON, ARROW)

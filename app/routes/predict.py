@@ -8,8 +8,8 @@ from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.http.strict_json import TOO_LARGE, StrictJSONRoute
 from app.inference.overload import BUSY_DOCUMENTED
 from app.inference.prediction import answer_json
+from app.observability.metrics import count_answer
 from app.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
-from app.telemetry import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 

@@ -15,7 +15,7 @@ from app.inference.batch_size import FIRST_SLICE
 from app.inference.overload import BUSY_INFERENCE
 from app.inference.registry import NamedModel
 from app.inference.scheduler import estimate_many, require_time
-from app.telemetry import count_answers
+from app.observability.metrics import count_answers
 from app.v2.body import TOO_LARGE, length_of_json, read_body
 from app.v2.inference import read_inference, respond
 from app.v2.schemas import (

@@ -8,7 +8,7 @@ from fastapi import HTTPException
 
 from app.inference.row_errors import explain
 from app.inference.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
-from app.telemetry import count_refused
+from app.observability.metrics import count_refused
 from app.v2 import tensors
 from app.v2.errors import refuse
 from app.v2.schemas import InputTensor

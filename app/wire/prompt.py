@@ -34,9 +34,9 @@ from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
 from app.inference.prediction import answer_json
 from app.inference.registry import LoadedModels
-from app.record.access_log import AccessLog, Line
+from app.observability.access_log import AccessLog, Line
+from app.observability.metrics import RowsAnswered
 from app.schemas import HouseFeatures, to_numbers
-from app.telemetry import RowsAnswered
 from app.wire.answer_bytes import rest_of_answer
 from models.features import FEATURES
 from models.house_price import RowAnswer

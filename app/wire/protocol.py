@@ -22,7 +22,7 @@ from app.http.head import HeadAsGet
 from app.http.headers import Headers
 from app.inference.overload import busy_response
 from app.inference.scheduler import is_crowded
-from app.record.requests import ABANDONED, RecordRequests
+from app.observability.middleware import ABANDONED, RecordRequests
 from app.wire.intake import Intake
 from app.wire.lingering import LingeringTransport
 from app.wire.overload import Turn

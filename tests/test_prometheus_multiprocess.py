@@ -3,26 +3,26 @@ import json
 import httpx
 import pytest
 
-from app.shared_counts import VARIABLE
+from app.observability.prometheus_multiprocess import VARIABLE
 from tests.conftest import run, serving
-from tests.test_telemetry import REQUESTS, scrape
+from tests.test_metrics import REQUESTS, scrape
 
 TWO_WORKERS_THAT_END = """
 import json, os, pathlib, subprocess, sys
-from app.shared_counts import share_counts
+from app.observability.prometheus_multiprocess import share_counts
 
 def python(program):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
 with share_counts():
     directory = pathlib.Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    python("from app.telemetry import count_refused; count_refused('repeated', 2)")
-    python("from app.telemetry import count_refused; count_refused('repeated', 3)")
+    python("from app.observability.metrics import count_refused; count_refused('repeated', 2)")
+    python("from app.observability.metrics import count_refused; count_refused('repeated', 3)")
     if os.fork() == 0:  # a worker that unwinds as its parent does
         sys.exit()
     os.wait()
     text = python(
-        "from app.exposition import *; from app.inference.registry import *; from pathlib import Path;"
+        "from app.observability.prometheus import *; from app.inference.registry import *; from pathlib import Path;"
         "models = load_models(Path('models/saved'), None);"
         "print(expose(models, 'text/plain', 1, ready=True).body.decode())"
     )
@@ -79,7 +79,7 @@ def test_the_directory_is_made_in_memory_and_removed_by_the_parent_alone():
 
 def test_a_directory_that_is_named_is_emptied_of_counts_at_both_ends(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    run("-c", "from app.telemetry import count_refused; count_refused('repeated', 100)")
+    run("-c", "from app.observability.metrics import count_refused; count_refused('repeated', 100)")
     (tmp_path / "note.txt").touch()
     assert [*tmp_path.glob("*.db")]
 
@@ -97,7 +97,7 @@ def test_sharing_that_is_asked_for_too_late_is_an_error():
     result = run(
         "-c",
         "import prometheus_client\n"
-        "from app.shared_counts import share_counts\n"
+        "from app.observability.prometheus_multiprocess import share_counts\n"
         "with share_counts(): pass",
     )
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.access.keys import line_of
 from app.main import create_app
-from app.record.access_log import SECONDS_KEPT
+from app.observability.access_log import SECONDS_KEPT
 from tests.conftest import KEY, ROW, serving
 from tests.test_access import bearer
 from tests.test_supervisor import new_connections, wait_until

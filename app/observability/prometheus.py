@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 
 from app import __version__
 from app.inference.registry import LoadedModels, NamedModel
-from app.shared_counts import VARIABLE
-from app.telemetry import model_series, registry
+from app.observability.metrics import model_series, registry
+from app.observability.prometheus_multiprocess import VARIABLE
 from models.features import TARGET_UNIT
 
 

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.headers import Headers, complete
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
-from app.record.access_log import AccessLog, Line
-from app.telemetry import count_request
+from app.observability.access_log import AccessLog, Line
+from app.observability.metrics import count_request
 
 UNMATCHED = "unmatched"
 CLIENT_GONE = 499  # nginx's name for an answer that nobody waits for

@@ -20,7 +20,7 @@ import orjson
 
 from app.http.headers import Headers
 from app.http.request_id import traceparent
-from app.tell import tell
+from app.observability.stderr import tell
 
 SECONDS_KEPT = 0.2
 MOST_LINES_KEPT = 100_000  # some 40 MB; then the oldest are lost

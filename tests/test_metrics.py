@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from app.inference.registry import NamedModel
 from app.main import create_app
-from app.telemetry import OTHER, REASONS, count_answers, count_refused, registry
+from app.observability.metrics import OTHER, REASONS, count_answers, count_refused, registry
 from models.features import FEATURE_NAMES
 from tests.conftest import counterpart
 from tests.test_models_and_metrics import MANIFEST
