@@ -71,8 +71,8 @@ def _serve_models(options: argparse.Namespace) -> int:
     # FastAPI imports all of Pydantic 1 to see that no route uses it.
     sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
 
-    from app.access.keys import KeysFileError
-    from app.admin import ADMIN_TOKEN
+    from app.access.admin import ADMIN_TOKEN
+    from app.access.api_keys import KeysFileError
     from app.main import create_app
     from app.observability.access_log import AccessLog
     from app.server import listen, serve
@@ -236,7 +236,7 @@ def _healthcheck(options: argparse.Namespace) -> int:
 
 
 def _create_key(options: argparse.Namespace) -> int:
-    from app.access.keys import line_of, new_key
+    from app.access.api_keys import line_of, new_key
 
     key = new_key()
     print(line_of(options.name, key))  # goes on into the file of keys

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__
-from app.access.documented import document_keys
-from app.access.enforce import enforce
+from app.access.install import enforce
+from app.access.openapi_security import document_keys
 from app.access.policy import AccessPolicy
 from app.errors import add_error_handlers
 from app.http.head import HeadAsGet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.datastructures import State
 
-from app.access.keys import APIKeys, KeysFileError, read_keys
+from app.access.api_keys import APIKeys, KeysFileError, read_keys
 from app.inference.registry import LoadedModels, reload_models
 from app.observability.stderr import tell
 from models.saved_model.storage import SavedModelError

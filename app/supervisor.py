@@ -28,7 +28,7 @@ from multiprocessing.context import ForkProcess
 
 from fastapi import FastAPI, HTTPException
 
-from app.access.keys import APIKeys
+from app.access.api_keys import APIKeys
 from app.inference.overload import RETRY_LATER
 from app.inference.registry import LoadedModels
 from app.observability.stderr import tell

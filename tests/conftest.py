@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.access.keys import line_of
+from app.access.api_keys import line_of
 from models import SAVED_MODELS
 from models.house_price import HousePriceModel
 from models.layers import Dense

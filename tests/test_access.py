@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from app.access.keys import KeysFileError, line_of, read_keys
+from app.access.api_keys import KeysFileError, line_of, read_keys
 from tests.conftest import KEY, ROW, run, serving
 from tests.test_supervisor import new_connections, wait_until
 

@@ -11,7 +11,7 @@ from functools import partial
 import httpx
 import pytest
 
-from app.access.keys import line_of
+from app.access.api_keys import line_of
 from app.main import create_app
 from app.observability.access_log import SECONDS_KEPT
 from tests.conftest import KEY, ROW, serving

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.access.exempt import PROBES
+from app.access.public_paths import PROBES
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model

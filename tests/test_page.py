@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from app.access.keys import line_of
+from app.access.api_keys import line_of
 from models.features import FEATURE_NAMES
 from tests.conftest import counterpart, serving
 from training.data import load_dataset

@@ -5,7 +5,7 @@ import shutil
 import httpx
 import pytest
 
-from app.access.keys import line_of
+from app.access.api_keys import line_of
 from models import SAVED_MODELS
 from tests.conftest import PROJECT, ROW, run, serving
 

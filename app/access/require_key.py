@@ -3,8 +3,8 @@
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.exempt import needs_key
-from app.access.keys import APIKeys
+from app.access.api_keys import APIKeys
+from app.access.public_paths import needs_key
 from app.errors import error_response
 from app.http.headers import Headers
 

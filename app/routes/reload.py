@@ -5,7 +5,7 @@ from pathlib import Path
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 
-from app.admin import require_admin
+from app.access.admin import require_admin
 from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.routes.models import describe
 from app.schemas import ModelDescription

@@ -25,7 +25,7 @@ from pydantic_core import to_json
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
-from app.access.gate import Gate
+from app.access.authenticator import Gate
 from app.dependencies import Chosen
 from app.http.bodies import LONGEST_CONTENT_TYPE, require_media_type
 from app.http.headers import Headers

@@ -16,7 +16,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.access.exempt import METRICS, PROBES
+from app.access.public_paths import METRICS, PROBES
 from app.errors import error_response
 from app.http.head import HeadAsGet
 from app.http.headers import Headers

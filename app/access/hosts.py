@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.exempt import PROBES
+from app.access.public_paths import PROBES
 from app.errors import error_response
 from app.http.headers import Headers
 

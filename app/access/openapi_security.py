@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.access.exempt import needs_key
+from app.access.public_paths import needs_key
 from app.access.require_key import REFUSAL
 from app.http.openapi_errors import inference_error, refusal
 from app.v2.errors import is_v2

@@ -3,9 +3,9 @@
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.access.allowed_hosts import AllowedHosts, HostNames
-from app.access.gate import Gate
-from app.access.keys import read_keys
+from app.access.api_keys import read_keys
+from app.access.authenticator import Gate
+from app.access.hosts import AllowedHosts, HostNames
 from app.access.policy import AccessPolicy
 from app.access.require_key import RequireKey
 from app.http.model_header import MODEL_HEADER

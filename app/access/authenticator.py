@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from starlette.datastructures import State
 
-from app.access.allowed_hosts import HostNames
+from app.access.hosts import HostNames
 from app.access.require_key import name_of_key
 from app.http.headers import Headers
 
