@@ -11,17 +11,18 @@ from app import __version__
 from app.access.install import enforce
 from app.access.openapi_security import document_keys
 from app.access.policy import AccessPolicy
-from app.errors import add_error_handlers
+from app.api import explain, health, metrics, models, pages, predict, predict_batch, reload
+from app.api.docs import add_docs
+from app.api.errors import add_error_handlers
+from app.api.openapi import build_openapi
+from app.api.v2 import routes as v2
+from app.api.v2.statistics import StatisticsByModel
 from app.http.head import HeadAsGet
 from app.http.openapi_errors import FAILED
 from app.inference.registry import LoadedModels, load_models
 from app.observability.access_log import AccessLog
 from app.observability.middleware import RecordRequests
-from app.openapi import build_openapi
 from app.reload import ReloadInPlace
-from app.routes import batch, explain, health, metrics, models, page, predict, reload, v2
-from app.routes.docs import add_docs
-from app.v2.statistics import StatisticsByModel
 from app.wire.overload import Turn
 from app.wire.prompt import Prompt
 from models import SAVED_MODELS
@@ -65,7 +66,7 @@ def create_app(
     app.state.draining = False
     app.state.in_flight = lambda: 1
     app.state.inference_statistics = StatisticsByModel()
-    for family in (predict, batch, explain, v2, metrics, models, page, reload, health):
+    for family in (predict, predict_batch, explain, v2, metrics, models, pages, reload, health):
         app.include_router(family.router)
     add_docs(app)
     enforce(app, access)

@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 from pydantic_core import from_json
 
-from app.v2 import tensors
-from app.v2.tensors import NotANumberError, TensorError
+from app.api.v2 import tensors
+from app.api.v2.tensors import NotANumberError, TensorError
 
 datatypes = st.sampled_from([*tensors.dtype_by_datatype])
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.public_paths import PROBES
-from app.errors import error_response
+from app.api.errors import error_response
 from app.http.headers import Headers
 
 REFUSAL = "The Host must be a name that this service is known by, however it is not."

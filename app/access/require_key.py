@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.api_keys import APIKeys
 from app.access.public_paths import needs_key
-from app.errors import error_response
+from app.api.errors import error_response
 from app.http.headers import Headers
 
 REFUSAL = (

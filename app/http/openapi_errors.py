@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from app.api.schemas import Problem, RefusedField
 from app.http.media_types import JSON, PROBLEM
-from app.schemas import Problem, RefusedField
 
 Documented = dict[int | str, dict[str, Any]]
 """What FastAPI takes as the `responses` of a route, by status."""

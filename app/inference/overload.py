@@ -2,7 +2,7 @@
 
 from fastapi import HTTPException, Response
 
-from app.errors import error_response
+from app.api.errors import error_response
 from app.http.openapi_errors import Documented, inference_error, refusal
 
 RETRY_LATER = {"Retry-After": "1"}  # second

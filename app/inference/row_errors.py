@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from app.api.schemas import RefusedField
 from app.http.strict_json import NotJSON, Repeated
-from app.schemas import RefusedField
 from models.features import FEATURES
 
 MOST_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB

@@ -26,7 +26,8 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
 from app.access.authenticator import Gate
-from app.dependencies import Chosen
+from app.api.dependencies import Chosen
+from app.api.schemas import HouseFeatures, to_numbers
 from app.http.bodies import LONGEST_CONTENT_TYPE, require_media_type
 from app.http.headers import Headers
 from app.http.media_types import JSON
@@ -36,7 +37,6 @@ from app.inference.prediction import answer_json
 from app.inference.registry import LoadedModels
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import RowsAnswered
-from app.schemas import HouseFeatures, to_numbers
 from app.wire.answer_bytes import rest_of_answer
 from models.features import FEATURES
 from models.house_price import RowAnswer

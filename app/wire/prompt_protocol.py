@@ -8,11 +8,11 @@ from asyncio import Transport
 from time import perf_counter
 from typing import ClassVar
 
+from app.api.v2.errors import is_v2
 from app.http.request_id import request_id
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import count_request
 from app.observability.middleware import UNMATCHED
-from app.v2.errors import is_v2
 from app.wire.answer_bytes import FixedHeaders, busy, rest_of_answer
 from app.wire.prompt import Prompt
 from app.wire.protocol import StrictProtocol

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.access.public_paths import METRICS, PROBES
-from app.errors import error_response
+from app.api.errors import error_response
 from app.http.head import HeadAsGet
 from app.http.headers import Headers
 from app.inference.overload import busy_response

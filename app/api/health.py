@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from app.dependencies import require_ready
+from app.api.dependencies import require_ready
+from app.api.schemas import Health
 from app.http.openapi_errors import SHUTTING_DOWN
-from app.schemas import Health
 
 router = APIRouter(tags=["health"])
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas import FiniteSchema
+from app.api.schemas import FiniteSchema
 from models.features import FEATURE_NAMES, TARGET_UNIT
 
 Datatype = Literal[

@@ -9,6 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json
 
+from app.api.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
+from app.api.v2 import inference
+from app.api.v2.schemas import InferenceError, InferenceRequest
 from app.http.media_types import CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER
 from app.inference.formats.base import Writer
@@ -19,9 +22,6 @@ from app.inference.prediction import answer
 from app.inference.registry import LoadedModels
 from app.inference.rows import Rows
 from app.inference.scored import Scored, Scorer
-from app.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
-from app.v2 import inference
-from app.v2.schemas import InferenceError, InferenceRequest
 from models.features import FEATURE_NAMES
 
 

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from app.dependencies import ModelsDep
+from app.api.dependencies import ModelsDep
+from app.api.metrics import model_metrics
+from app.api.schemas import ModelDescription, ModelList
 from app.http.etag import RevalidatedRoute
 from app.http.openapi_errors import UNKNOWN_MODEL
 from app.inference.registry import LoadedModels, NamedModel
-from app.routes.metrics import model_metrics
-from app.schemas import ModelDescription, ModelList
 
 router = APIRouter(tags=["models"], route_class=RevalidatedRoute)
 

@@ -7,8 +7,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from app.api.static_files import STATIC, file_response
 from app.http.etag import revalidated
-from app.static_files import STATIC, file_response
 
 # Swagger UI's icons are data
 CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"

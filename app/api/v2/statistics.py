@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.api.v2.schemas import Duration, ModelStatistics
 from app.inference.registry import NamedModel
-from app.v2.schemas import Duration, ModelStatistics
 
 
 class StatisticsByModel:

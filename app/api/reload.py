@@ -6,9 +6,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from app.access.admin import require_admin
+from app.api.models import describe
+from app.api.schemas import ModelDescription
 from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
-from app.routes.models import describe
-from app.schemas import ModelDescription
 from models.saved_model.storage import SavedModelError
 
 AT_ONCE = CapacityLimiter(1)  # the others wait their turn

@@ -3,12 +3,12 @@
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
-from app.dependencies import ChosenModelDep
+from app.api.dependencies import ChosenModelDep
+from app.api.predict import RESPONSES
+from app.api.schemas import Explanation, HouseFeatures, to_row
 from app.http.model_header import model_header
 from app.http.strict_json import StrictJSONRoute
 from app.inference.overload import Places
-from app.routes.predict import RESPONSES
-from app.schemas import Explanation, HouseFeatures, to_row
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from app.dependencies import BatchChosen, BatchChosenDep
+from app.api.dependencies import BatchChosen, BatchChosenDep
 from app.http.bodies import read_at_most, require_media_type
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER_TOLD, model_header

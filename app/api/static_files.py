@@ -7,7 +7,7 @@ from fastapi import HTTPException, Request, Response
 
 from app.http.etag import revalidated
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 
 media_type_by_suffix = {
     ".html": "text/html",

@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.dependencies import ModelsDep
+from app.api.dependencies import ModelsDep
+from app.api.schemas import Metrics, ModelMetrics
 from app.http.media_types import JSON
 from app.inference.registry import NamedModel
 from app.observability.prometheus import expose
 from app.observability.prometheus_accept import prometheus_accept
-from app.schemas import Metrics, ModelMetrics
 
 router = APIRouter(tags=["models"])
 

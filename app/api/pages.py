@@ -8,8 +8,8 @@ from typing import cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from app.dependencies import ModelsDep
-from app.static_files import STATIC, file_response
+from app.api.dependencies import ModelsDep
+from app.api.static_files import STATIC, file_response
 
 # A picture that was fetched with an API key is shown from the browser's memory: a blob
 PAGE_POLICY = (

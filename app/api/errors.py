@@ -11,14 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.api.schemas import Problem, RefusedField
+from app.api.v2.errors import is_v2, v2_error
 from app.http.headers import complete
 from app.http.media_types import PROBLEM
 from app.inference.registry import UnknownModelError
 from app.inference.row_errors import explain_all
 from app.observability.metrics import count_refused
 from app.observability.middleware import CLIENT_GONE
-from app.schemas import Problem, RefusedField
-from app.v2.errors import is_v2, v2_error
 
 
 def add_error_handlers(app: FastAPI) -> None:

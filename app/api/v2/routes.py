@@ -7,18 +7,10 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from app import __version__
-from app.dependencies import ModelsDep, require_ready
-from app.http import media_types
-from app.http.model_header import MODEL_HEADER_TOLD
-from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, Documented, inference_error
-from app.inference.batch_size import FIRST_SLICE
-from app.inference.overload import BUSY_INFERENCE
-from app.inference.registry import NamedModel
-from app.inference.scheduler import estimate_many, require_time
-from app.observability.metrics import count_answers
-from app.v2.body import TOO_LARGE, length_of_json, read_body
-from app.v2.inference import read_inference, respond
-from app.v2.schemas import (
+from app.api.dependencies import ModelsDep, require_ready
+from app.api.v2.body import TOO_LARGE, length_of_json, read_body
+from app.api.v2.inference import read_inference, respond
+from app.api.v2.schemas import (
     InferenceResponse,
     ModelMetadata,
     ModelNames,
@@ -29,7 +21,15 @@ from app.v2.schemas import (
     Statistics,
     TensorMetadata,
 )
-from app.v2.statistics import StatisticsByModel, counting
+from app.api.v2.statistics import StatisticsByModel, counting
+from app.http import media_types
+from app.http.model_header import MODEL_HEADER_TOLD
+from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, Documented, inference_error
+from app.inference.batch_size import FIRST_SLICE
+from app.inference.overload import BUSY_INFERENCE
+from app.inference.registry import NamedModel
+from app.inference.scheduler import estimate_many, require_time
+from app.observability.metrics import count_answers
 from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
 

@@ -10,14 +10,14 @@ from fastapi import Response
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from app.api.v2.errors import refuse
+from app.api.v2.inputs import read_raw_rows, read_rows
+from app.api.v2.schemas import MOST_SIZE, InferenceRequest
+from app.api.v2.tensors import dtype_by_datatype
 from app.http.media_types import BYTES, JSON
 from app.http.model_header import model_header
 from app.inference.registry import NamedModel
 from app.inference.row_errors import type_in_words
-from app.v2.errors import refuse
-from app.v2.inputs import read_raw_rows, read_rows
-from app.v2.schemas import MOST_SIZE, InferenceRequest
-from app.v2.tensors import dtype_by_datatype
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 

@@ -5,8 +5,8 @@ from typing import Never
 
 from fastapi import HTTPException, Response
 
+from app.api.v2.schemas import InferenceError
 from app.http.media_types import JSON
-from app.v2.schemas import InferenceError
 
 
 def is_v2(path: str) -> bool:

@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import ChosenDep
+from app.api.dependencies import ChosenDep
+from app.api.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
 from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
 from app.http.strict_json import TOO_LARGE, StrictJSONRoute
 from app.inference.overload import BUSY_DOCUMENTED
 from app.inference.prediction import answer_json
 from app.observability.metrics import count_answer
-from app.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 

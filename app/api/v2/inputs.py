@@ -6,12 +6,12 @@ from typing import Never
 import numpy as np
 from fastapi import HTTPException
 
+from app.api.v2 import tensors
+from app.api.v2.errors import refuse
+from app.api.v2.schemas import InputTensor
 from app.inference.row_errors import explain
 from app.inference.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
 from app.observability.metrics import count_refused
-from app.v2 import tensors
-from app.v2.errors import refuse
-from app.v2.schemas import InputTensor
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 

@@ -1,0 +1,1 @@
+"""The HTTP API: addresses, schemas, errors, and the OpenAPI document."""

@@ -1,1 +1,0 @@
-"""The addresses, one small file for each family."""
