@@ -75,8 +75,8 @@ def _serve_models(options: argparse.Namespace) -> int:
     from app.access.api_keys import KeysFileError
     from app.main import create_app
     from app.observability.access_log import AccessLog
-    from app.server import listen, serve
-    from app.supervisor import WorkerError, supervise
+    from app.server.server import listen, serve
+    from app.server.workers import WorkerError, supervise
     from models.saved_model.storage import SavedModelError
 
     token = os.environ.get(ADMIN_TOKEN) or None

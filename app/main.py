@@ -22,9 +22,9 @@ from app.http.openapi_errors import FAILED
 from app.inference.registry import LoadedModels, load_models
 from app.observability.access_log import AccessLog
 from app.observability.middleware import RecordRequests
-from app.reload import ReloadInPlace
-from app.wire.overload import Turn
-from app.wire.prompt import Prompt
+from app.server.fast_path import Prompt
+from app.server.load_shedding import Turn
+from app.server.reload import ReloadInPlace
 from models import SAVED_MODELS
 
 DESCRIPTION = """\

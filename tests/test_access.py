@@ -8,7 +8,7 @@ import pytest
 
 from app.access.api_keys import KeysFileError, line_of, read_keys
 from tests.conftest import KEY, ROW, run, serving
-from tests.test_supervisor import new_connections, wait_until
+from tests.test_workers import new_connections, wait_until
 
 OTHER_KEY = "housing_" + "o" * 43
 TOKEN = "a-token-of-nobody"

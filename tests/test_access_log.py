@@ -16,7 +16,7 @@ from app.main import create_app
 from app.observability.access_log import SECONDS_KEPT
 from tests.conftest import KEY, ROW, serving
 from tests.test_access import bearer
-from tests.test_supervisor import new_connections, wait_until
+from tests.test_workers import new_connections, wait_until
 
 FIELDS = [
     *("time", "client", "method", "route", "path", "status", "duration_ms", "bytes"),

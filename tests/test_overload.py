@@ -20,12 +20,12 @@ from tests.conftest import ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
 from tests.overload import PROBE, post
-from tests.test_prompt import RIGHT, assert_alike, both_ways
+from tests.test_fast_path import RIGHT, assert_alike, both_ways
 
 ALWAYS_TOO_LATE = """
 import sys
 from app.__main__ import main
-from app.wire.overload import Turn
+from app.server.load_shedding import Turn
 Turn.is_over = lambda self: True
 sys.exit(main())
 """

@@ -12,8 +12,8 @@ import time
 import httpx
 import pytest
 
-from app.server import listen
-from app.wire.admit_no_more import admit_no_more
+from app.server.drop_new_connections import admit_no_more
+from app.server.server import listen
 from models import SAVED_MODELS
 from tests.conftest import PROJECT, ROW, run, serving
 from training.__main__ import main as train

@@ -10,7 +10,7 @@ from app.access.policy import AccessPolicy
 from app.access.require_key import RequireKey
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import REQUEST_ID_HEADER
-from app.reload import ReloadKeys
+from app.server.reload import ReloadKeys
 
 SENT_BY_PAGES = (
     *("Authorization", "X-API-Key", REQUEST_ID_HEADER, "traceparent"),

@@ -14,7 +14,7 @@ import pytest
 from app.access.policy import AccessPolicy
 from app.main import create_app
 from app.observability.access_log import AccessLog
-from app.wire.prompt import MOST_TOGETHER, Prompt
+from app.server.fast_path import MOST_TOGETHER, Prompt
 from models import SAVED_MODELS
 from tests.conftest import KEY, ROW, serving
 from tests.fuzz.case import Case

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.server import ServerState
 
-from app.wire.refused import TOO_LATE
+from app.server.protocol_errors import TOO_LATE
 
 if TYPE_CHECKING:
-    from app.wire.protocol import StrictProtocol
+    from app.server.protocol import StrictProtocol
 
 LOOK_SECONDS = 0.5
 DEADLINE_LOOKS = 16  # 8 seconds, or more where the process itself was held up

@@ -32,8 +32,8 @@ from app.access.api_keys import APIKeys
 from app.inference.overload import RETRY_LATER
 from app.inference.registry import LoadedModels
 from app.observability.stderr import tell
-from app.reload import Reload, ReloadKeys, reload_all
-from app.server import DrainingServer, greet
+from app.server.reload import Reload, ReloadKeys, reload_all
+from app.server.server import DrainingServer, greet
 from models.saved_model.storage import SavedModelError
 
 STOP_SECONDS = 9  # then workers are killed; orchestrators kill after 10

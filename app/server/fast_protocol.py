@@ -13,10 +13,10 @@ from app.http.request_id import request_id
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import count_request
 from app.observability.middleware import UNMATCHED
-from app.wire.answer_bytes import FixedHeaders, busy, rest_of_answer
-from app.wire.prompt import Prompt
-from app.wire.protocol import StrictProtocol
-from app.wire.refused import Refusal
+from app.server.fast_path import Prompt
+from app.server.protocol import StrictProtocol
+from app.server.protocol_errors import Refusal
+from app.server.response_bytes import FixedHeaders, busy, rest_of_answer
 
 MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one the app cuts short
 

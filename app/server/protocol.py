@@ -23,11 +23,9 @@ from app.http.headers import Headers
 from app.inference.overload import busy_response
 from app.inference.scheduler import is_crowded
 from app.observability.middleware import ABANDONED, RecordRequests
-from app.wire.intake import Intake
-from app.wire.lingering import LingeringTransport
-from app.wire.overload import Turn
-from app.wire.patience import Patience
-from app.wire.refused import (
+from app.server.closing import LingeringTransport
+from app.server.load_shedding import Turn
+from app.server.protocol_errors import (
     LARGE_HEADERS,
     LONG_TARGET,
     MALFORMED,
@@ -39,6 +37,8 @@ from app.wire.refused import (
     Refusal,
     RefusedError,
 )
+from app.server.read_flow_control import Intake
+from app.server.timeouts import Patience
 
 # Parsed at a time between requests, a few dozens of the smallest; and within one. Of a body whose
 # length is known, all that was read, of which the event loop reads 256 KB at most.

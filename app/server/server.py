@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from app.http.headers import FIXED_HEADERS
 from app.observability.access_log import AccessLog
 from app.observability.stderr import tell
-from app.reload import reload_all
-from app.wire.admit_no_more import admit_no_more
-from app.wire.patience import watch
-from app.wire.prompt_protocol import PromptProtocol
+from app.server.drop_new_connections import admit_no_more
+from app.server.fast_protocol import PromptProtocol
+from app.server.reload import reload_all
+from app.server.timeouts import watch
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection

@@ -37,7 +37,7 @@ from app.inference.prediction import answer_json
 from app.inference.registry import LoadedModels
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import RowsAnswered
-from app.wire.answer_bytes import rest_of_answer
+from app.server.response_bytes import rest_of_answer
 from models.features import FEATURES
 from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL

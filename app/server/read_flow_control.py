@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.flow_control import FlowControl
 
 if TYPE_CHECKING:
-    from app.wire.protocol import StrictProtocol
+    from app.server.protocol import StrictProtocol
 
 
 class Intake(FlowControl):

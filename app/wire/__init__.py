@@ -1,1 +1,0 @@
-"""How requests come and answers go: HTTP as this service speaks it, and the short way through."""
