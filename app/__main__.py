@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from app.access.policy import AccessPolicy
-from app.options import BAD_ARGUMENTS, parse
+from app.commands.options import BAD_ARGUMENTS, parse
 
 if TYPE_CHECKING:
     from app.inference.registry import NamedModel
@@ -226,7 +226,7 @@ def _standard_output() -> Iterator[BinaryIO]:
 
 
 def _healthcheck(options: argparse.Namespace) -> int:
-    from app.healthcheck import is_ready
+    from app.commands.healthcheck import is_ready
 
     if is_ready(options.host, options.port):
         return 0
