@@ -188,7 +188,7 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
             BAD_ARGUMENTS,
         )
     from app.cluster.errors import ClusterError
-    from app.cluster.sent_model import send
+    from app.cluster.model_payload import send
     from app.inference.files import ScoringError
     from models.saved_model.storage import SavedModelError
 

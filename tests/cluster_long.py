@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from app.cluster.model_payload import send
 from app.cluster.run import Totals, score_on_cluster
-from app.cluster.sent_model import send
 from app.inference.registry import load_models
 from models import SAVED_MODELS
 from models.arrays import FloatArray

@@ -14,9 +14,9 @@ import pytest
 from pyarrow import parquet
 
 from app.__main__ import main
+from app.cluster.model_payload import receive, send
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import cut
-from app.cluster.sent_model import receive, send
 from app.cluster.sources import sources_of
 from app.inference.registry import load_models
 from app.inference.scored import Scorer
@@ -458,7 +458,7 @@ IN_MEMORY = """
 import fsspec
 from distributed import LocalCluster
 from app.cluster.run import score_on_cluster
-from app.cluster.sent_model import send
+from app.cluster.model_payload import send
 from app.inference.registry import load_models
 from models import SAVED_MODELS
 

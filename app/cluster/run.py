@@ -12,13 +12,13 @@ from distributed import Client, Future, KilledWorker, as_completed
 from tqdm import tqdm
 
 from app.cluster.connect import connected
-from app.cluster.done import clear, done_before, make_directories, sweep
 from app.cluster.errors import ClusterError
 from app.cluster.job import Job
+from app.cluster.model_payload import SentModel
 from app.cluster.partitions import Partition, cut
 from app.cluster.receipts import Receipt
+from app.cluster.resume import clear, done_before, make_directories, sweep
 from app.cluster.score_partition import score_partition
-from app.cluster.sent_model import SentModel
 from app.cluster.sources import Source, address_of, filesystem_of, reachable, sources_of
 from app.inference.files import MOST_REASONS
 

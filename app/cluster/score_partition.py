@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from distributed import get_worker
 
+from app.cluster.atomic_files import write_whole
 from app.cluster.job import Job, Outputs
+from app.cluster.model_payload import SentModel, receive
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import Partition
 from app.cluster.receipts import Receipt, asked_of
-from app.cluster.refused_rows import RefusedRows
-from app.cluster.sent_model import SentModel, receive
+from app.cluster.rejected_rows import RefusedRows
 from app.cluster.sources import filesystem_of, reachable
-from app.cluster.whole_files import write_whole
 from app.inference.batch_size import in_whole_batches
 from app.inference.files import readable, score_parts
 from app.inference.rows import Rows

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fsspec import AbstractFileSystem
 
+from app.cluster.atomic_files import PARTIAL, remove
 from app.cluster.job import Job, Outputs
 from app.cluster.partitions import Partition
 from app.cluster.receipts import Receipt, asked_of
 from app.cluster.sources import filesystem_of
-from app.cluster.whole_files import PARTIAL, remove
 
 OUTPUT = re.compile(r"_?(.+)-[0-9]{5,}(\.[A-Za-z]+)(?:\.refused|\.receipt)?")
 """A file of a partition, by its source's stem and suffix."""
