@@ -121,7 +121,7 @@ def _serve_models(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from app.inference.batch_size import in_whole_batches
+    from app.inference.batch_size import whole_batches
     from app.inference.registry import load_models
     from app.inference.scored import Scorer
     from models.saved_model.storage import SavedModelError
@@ -144,7 +144,7 @@ def _predict(options: argparse.Namespace) -> int:
         return _refuse(f"--level must be one of {known}, however it is not", BAD_ARGUMENTS)
     if options.cluster:
         return _score_on_cluster(options, model)
-    return _score_file(options, Scorer(model, options.level, in_whole_batches(model.saved.model)))
+    return _score_file(options, Scorer(model, options.level, whole_batches(model.saved.model)))
 
 
 def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
@@ -188,7 +188,7 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
             BAD_ARGUMENTS,
         )
     from app.cluster.errors import ClusterError
-    from app.cluster.model_payload import send
+    from app.cluster.model_payload import pack
     from app.inference.files import ScoringError
     from models.saved_model.storage import SavedModelError
 
@@ -196,7 +196,7 @@ def _score_on_cluster(options: argparse.Namespace, model: "NamedModel") -> int:
         totals = score_on_cluster(
             options.file,
             options.output,
-            send(options.models / model.name, model),
+            pack(options.models / model.name, model),
             level=options.level,
             errors=options.errors,
             cluster=options.cluster,
@@ -236,10 +236,10 @@ def _healthcheck(options: argparse.Namespace) -> int:
 
 
 def _create_key(options: argparse.Namespace) -> int:
-    from app.access.api_keys import line_of, new_key
+    from app.access.api_keys import key_line, new_key
 
     key = new_key()
-    print(line_of(options.name, key))  # goes on into the file of keys
+    print(key_line(options.name, key))  # goes on into the file of keys
     print(key, file=sys.stderr)  # goes to its owner, and is kept nowhere
     return 0
 

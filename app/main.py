@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__
-from app.access.install import enforce
+from app.access.install import install
 from app.access.openapi_security import document_keys
 from app.access.policy import AccessPolicy
 from app.api import explain, health, metrics, models, pages, predict, predict_batch, reload
@@ -22,8 +22,8 @@ from app.http.openapi_errors import FAILED
 from app.inference.registry import LoadedModels, load_models
 from app.observability.access_log import AccessLog
 from app.observability.middleware import RecordRequests
-from app.server.fast_path import Prompt
-from app.server.load_shedding import Turn
+from app.server.fast_path import FastPath
+from app.server.load_shedding import LoadShedder
 from app.server.reload import ReloadInPlace
 from models import SAVED_MODELS
 
@@ -69,10 +69,10 @@ def create_app(
     for family in (predict, predict_batch, explain, v2, metrics, models, pages, reload, health):
         app.include_router(family.router)
     add_docs(app)
-    enforce(app, access)
+    install(app, access)
     app.state.access_log = log
-    app.state.prompt = prompt = Prompt(app.state)
-    app.state.turn = Turn(at_end=prompt.end_turn)
+    app.state.prompt = prompt = FastPath(app.state)
+    app.state.turn = LoadShedder(at_end=prompt.end_turn)
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
     add_error_handlers(app)

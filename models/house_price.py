@@ -11,12 +11,12 @@ from models.features import TARGET_UNIT
 from models.interval import DEFAULT_LEVEL, Estimate, Interval, ResidualInterval
 from models.neighbour_encoder import NeighbourEncoder
 from models.network import Network
-from models.scalar_network import PlainRow, plain_row
+from models.scalar_network import ScalarNetwork, scalar_network
 from models.shapley import Background, shapley_values
 from models.training_ranges import TrainingRanges
 
 FAR_AWAY = 20.0  # km; all but four in a thousand block groups have another one nearer
-OUT_OF_REACH = 120.0  # km; from here on, an interval holds all values seen in training
+NO_NEIGHBOURS = 120.0  # km; from here on, an interval holds all values seen in training
 AT_THE_CAP = 0.01  # 100,000 USD
 
 
@@ -45,10 +45,10 @@ class HousePriceModel:
     interval: Interval
     training_ranges: TrainingRanges
     background: Background
-    _plain_row: PlainRow | None = field(init=False, repr=False)
+    _plain_row: ScalarNetwork | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        plain = plain_row(self.encoder, self.network.layers)
+        plain = scalar_network(self.encoder, self.network.layers)
         object.__setattr__(
             self, "_plain_row", plain if isinstance(self.interval, ResidualInterval) else None
         )
@@ -100,7 +100,7 @@ class HousePriceModel:
         return RowAnswer(prediction, lower, upper, self._warnings(row, prediction, kilometres))
 
     @property
-    def answers_alike_in_company(self) -> bool:
+    def is_batch_invariant(self) -> bool:
         """Whether `answer_rows` gives each row the bits that `answer_row` gives it."""
         return self._plain_row is None and self.network.rows_to_a_batch == 1
 
@@ -134,7 +134,7 @@ class HousePriceModel:
         """
         if kilometres.max(initial=0.0) <= FAR_AWAY:
             return estimate
-        share = np.clip((kilometres - FAR_AWAY) / (OUT_OF_REACH - FAR_AWAY), 0.0, 1.0)
+        share = np.clip((kilometres - FAR_AWAY) / (NO_NEIGHBOURS - FAR_AWAY), 0.0, 1.0)
         ranges = self.training_ranges
         return estimate._replace(
             lower=(1.0 - share) * estimate.lower + share * ranges.target_minimum,

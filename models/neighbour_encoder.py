@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import ComplexArray, FloatArray, Indices
 from models.features import FEATURES
-from models.spatial_index import MapIndex
+from models.spatial_index import SpatialIndex
 
 AROUND = 128  # rows nearest on the map, and what ties with them: the neighbours
 CLOSE = 0.1  # of a reach, or of a kilometre on the map alone: nearer than that counts little more
@@ -23,12 +23,12 @@ POWERS = (1, 2, 4, 8)  # of 1 / distance, each the square of the one before
 CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
 THE_SAME = 1e-3  # km, by the last reach: the row itself, give or take its rounding
 NEARLY_ZERO = 0.05  # km; block groups share coordinates
-LEAST_SPREAD = 0.01  # 100,000 USD; so that the root of a spread is smooth
+MIN_SPREAD = 0.01  # 100,000 USD; so that the root of a spread is smooth
 # Of what a logarithm is taken; an income may be 0, and the age's is not used.
 SMALLEST = np.array([0.1, 0.1, 0.0, 0.0, 0.0, 0.0])
 
 NEAREST = len(FEATURES)  # where the inputs tell the distance to the nearest neighbour
-FEWEST = 2  # reference rows, so that one that is not its own neighbour has another
+MIN_REQUESTS = 2  # reference rows, so that one that is not its own neighbour has another
 
 # The numbers that are known of a neighbour, and where each stands.
 PRICE, SQUARE, IS_CAPPED = 0, 1, 2
@@ -81,16 +81,16 @@ class NeighbourEncoder:
     reaches: FloatArray  # (distances,), km that a unit of unlikeness counts as; 0: the map alone
 
     # Derived once, and not saved.
-    _map: MapIndex = field(init=False, repr=False)
+    _map: SpatialIndex = field(init=False, repr=False)
     _told: FloatArray = field(init=False, repr=False)  # (n, NUMBERS), of each reference row
     _squared_reaches: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
     _squared_units: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
     _squared_close: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
 
     def __post_init__(self) -> None:
-        if len(self.reference_rows) < FEWEST:
+        if len(self.reference_rows) < MIN_REQUESTS:
             raise ValueError(
-                f"the reference rows must be at least {FEWEST}, "
+                f"the reference rows must be at least {MIN_REQUESTS}, "
                 f"however they are {len(self.reference_rows)}"
             )
         if not (self.column_scale > 0).all():
@@ -102,7 +102,7 @@ class NeighbourEncoder:
         squared_reaches = (self.reaches**2)[:, np.newaxis]
         squared_units = np.where(squared_reaches > 0, squared_reaches, 1.0)
         for name, value in (
-            ("_map", MapIndex(places, AROUND)),
+            ("_map", SpatialIndex(places, AROUND)),
             ("_told", told),
             ("_squared_reaches", squared_reaches),
             ("_squared_units", squared_units),
@@ -189,7 +189,7 @@ def _told(prices: FloatArray, columns: FloatArray) -> FloatArray:
     """The numbers of neighbours, as far as they do not depend on whose neighbours they are."""
     told = np.ones((len(prices), NUMBERS))
     told[:, PRICE] = prices
-    told[:, SQUARE] = prices * prices + LEAST_SPREAD**2
+    told[:, SQUARE] = prices * prices + MIN_SPREAD**2
     told[:, IS_CAPPED] = prices >= CAPPED
     told[:, STEPS] = columns
     return told

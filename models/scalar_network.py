@@ -10,11 +10,11 @@ from models.features import FEATURES
 from models.layers import Dense, Layer, Sigmoid
 from models.scaler import StandardScaler
 
-MOST_UNITS = 16  # of the hidden layer; with more, NumPy is faster
+MAX_UNITS = 16  # of the hidden layer; with more, NumPy is faster
 
 
 @dataclass(frozen=True, slots=True)
-class PlainRow:
+class ScalarNetwork:
     """y = c + sum of v_j tanh(b_j + sum of w_ij x_i), for the eight features x of one row."""
 
     constant: float  # c
@@ -31,7 +31,7 @@ class PlainRow:
         return y
 
 
-def plain_row(encoder: object, layers: Sequence[Layer]) -> PlainRow | None:
+def scalar_network(encoder: object, layers: Sequence[Layer]) -> ScalarNetwork | None:
     """Scaled features, a hidden layer of sigmoids and one linear unit, folded into one expression.
 
     None where the network is another one.
@@ -39,16 +39,16 @@ def plain_row(encoder: object, layers: Sequence[Layer]) -> PlainRow | None:
     match encoder, [*layers]:
         case StandardScaler() as scaler, [Dense() as hidden, Sigmoid(), Dense() as output]:
             fits = hidden.weights.shape[0] == len(FEATURES) and output.weights.shape[1] == 1
-            if fits and hidden.weights.shape[1] <= MOST_UNITS:
+            if fits and hidden.weights.shape[1] <= MAX_UNITS:
                 return _fold(scaler, hidden, output)
     return None
 
 
-def _fold(scaler: StandardScaler, hidden: Dense, output: Dense) -> PlainRow:
+def _fold(scaler: StandardScaler, hidden: Dense, output: Dense) -> ScalarNetwork:
     """By sigmoid(z) = (1 + tanh(z / 2)) / 2, with the scaler's mean and scale in b and w."""
     weights = hidden.weights.T / scaler.scale / 2.0
     biases = hidden.biases / 2.0 - weights @ scaler.mean
     half_outputs = output.weights[:, :1] / 2.0
     units = np.hstack([biases[:, np.newaxis], weights, half_outputs])
     constant = float(output.biases[0] + half_outputs.sum())
-    return PlainRow(constant, tuple(tuple(unit) for unit in units.tolist()))
+    return ScalarNetwork(constant, tuple(tuple(unit) for unit in units.tolist()))

@@ -16,7 +16,7 @@ ROUNDING_SHARE = 1.0 + 1e-9
 ROUNDING_KILOMETRES = 1e-6
 
 
-class MapIndex:
+class SpatialIndex:
     """Rows in places (n,), to find the `count` nearest of a place, and all that tie with them.
 
     The rows are packed into boxes: sorted into strips from west to east, and within each strip from

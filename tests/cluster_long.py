@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from app.cluster.model_payload import send
+from app.cluster.model_payload import pack
 from app.cluster.run import Totals, score_on_cluster
 from app.inference.registry import load_models
 from models import SAVED_MODELS
@@ -71,7 +71,7 @@ def run(name: str, directory: Path, cluster: Cluster) -> Totals:
     totals = score_on_cluster(
         f"{directory}/in/*.parquet",
         str(output),
-        send(SAVED_MODELS / name, load_models(SAVED_MODELS, name).default),
+        pack(SAVED_MODELS / name, load_models(SAVED_MODELS, name).default),
         level=0.9,
         errors=False,
         cluster=cluster.address,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.access.api_keys import line_of
+from app.access.api_keys import key_line
 from models import SAVED_MODELS
 from models.house_price import HousePriceModel
 from models.layers import Dense
@@ -50,7 +50,7 @@ def row():
 def keys_file(tmp_path):
     """API keys, of which alice has KEY."""
     file = tmp_path / "api keys"
-    file.write_text(f"# who may ask\n\n{line_of('alice', KEY)}\n")
+    file.write_text(f"# who may ask\n\n{key_line('alice', KEY)}\n")
     return file
 
 

@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from app.access.api_keys import KeysFileError, line_of, read_keys
+from app.access.api_keys import KeysFileError, key_line, read_keys
 from tests.conftest import KEY, ROW, run, serving
 from tests.test_workers import new_connections, wait_until
 
@@ -29,7 +29,7 @@ def bearer(key):
 def guarded(tmp_path_factory):
     """A server that asks for everything: keys, a host, the origin of a page."""
     file = tmp_path_factory.mktemp("access") / "keys"
-    file.write_text(f"{line_of('alice', KEY)}\n")
+    file.write_text(f"{key_line('alice', KEY)}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOUSING_ADMIN_TOKEN", TOKEN)
         patch.setenv("HOUSING_API_KEYS_FILE", str(file))
@@ -64,7 +64,7 @@ def test_a_key_opens_every_address_in_either_header(asking, headers):
         {"authorization": f"Basic {KEY}"},
         {"authorization": KEY},
         {"x-api-key": KEY[:-1]},
-        {"x-api-key": line_of("alice", KEY)},
+        {"x-api-key": key_line("alice", KEY)},
         {"x-api-key": "ÿ" * 40},
         bearer(TOKEN),
         {"cookie": f"key={KEY}"},
@@ -167,7 +167,7 @@ def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
 
         processes = server.workers
         assert (statuses(KEY), statuses(OTHER_KEY)) == ({200}, {401})
-        keys_file.write_text(f"{line_of('bob', OTHER_KEY)}\n")
+        keys_file.write_text(f"{key_line('bob', OTHER_KEY)}\n")
         assert reload() == "Reloaded the API keys: 1\n"
         assert (statuses(KEY), statuses(OTHER_KEY)) == ({401}, {200})
         keys_file.write_text(f"# no hash:\nalice:{KEY}\n")
@@ -192,7 +192,7 @@ def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
 @pytest.mark.parametrize("change", [str.upper, "\ufeff{}".format])
 def test_keys_may_be_hashed_and_saved_by_other_tools(change, tmp_path):
     file = tmp_path / "keys"
-    file.write_text(change(line_of("ALICE", KEY)) + "\n", "utf-8")
+    file.write_text(change(key_line("ALICE", KEY)) + "\n", "utf-8")
 
     assert read_keys(file).name_of(KEY.encode()) == "ALICE"
 

@@ -11,9 +11,9 @@ from functools import partial
 import httpx
 import pytest
 
-from app.access.api_keys import line_of
+from app.access.api_keys import key_line
 from app.main import create_app
-from app.observability.access_log import SECONDS_KEPT
+from app.observability.access_log import FLUSH_SECONDS
 from tests.conftest import KEY, ROW, serving
 from tests.test_access import bearer
 from tests.test_workers import new_connections, wait_until
@@ -205,7 +205,16 @@ def test_nothing_secret_is_told(log, keys_file, monkeypatch):
 
     assert len(log.lines) == 42
     everything = "\n".join([*told, log.text])
-    for secret in (KEY, wrong, token, line_of("", KEY), "sesame", "8.3252", "31415.9265", "4321.5"):
+    for secret in (
+        KEY,
+        wrong,
+        token,
+        key_line("", KEY),
+        "sesame",
+        "8.3252",
+        "31415.9265",
+        "4321.5",
+    ):
         assert secret not in everything
 
 
@@ -258,7 +267,7 @@ def test_a_log_that_cannot_be_written_is_told_of_once_and_every_request_is_answe
         os.close(full)
         for _ in range(3):
             assert httpx.get(f"{server.url}/livez").status_code == 200
-            time.sleep(2 * SECONDS_KEPT)
+            time.sleep(2 * FLUSH_SECONDS)
         assert server.stop() == 0
         assert server.process.stderr.read() == (
             "The access log must be writable, however: No space left on device\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.inference.batch_size import FIRST_SLICE, LARGEST_SLICE, SLICE_SECONDS, Pace
+from app.inference.batch_size import FIRST_SLICE, LARGEST_SLICE, SLICE_SECONDS, AdaptiveBatchSize
 
 
 def learned(pace, *slices):
@@ -12,12 +12,12 @@ def learned(pace, *slices):
 
 
 def test_it_grows_and_shrinks_by_a_factor_of_four_at_most():
-    assert learned(Pace(), (FIRST_SLICE, 1e-6)) == 4 * FIRST_SLICE
-    assert learned(Pace(), *[(rows, 1e-6) for rows in (8, 32, 128)], (512, 3.0)) == 128
+    assert learned(AdaptiveBatchSize(), (FIRST_SLICE, 1e-6)) == 4 * FIRST_SLICE
+    assert learned(AdaptiveBatchSize(), *[(rows, 1e-6) for rows in (8, 32, 128)], (512, 3.0)) == 128
 
 
 def test_it_settles_where_a_slice_takes_its_time():
-    pace = Pace()
+    pace = AdaptiveBatchSize()
 
     for _ in range(10):
         pace.learn(pace.rows, pace.rows * SLICE_SECONDS / 300)
@@ -26,7 +26,7 @@ def test_it_settles_where_a_slice_takes_its_time():
 
 
 def test_it_has_its_bounds():
-    pace = Pace()
+    pace = AdaptiveBatchSize()
 
     for _ in range(20):
         pace.learn(pace.rows, 0.0)
@@ -38,11 +38,11 @@ def test_it_has_its_bounds():
 
 @pytest.mark.parametrize(("seconds", "rows"), [(0.5 * SLICE_SECONDS, 32), (2 * SLICE_SECONDS, 8)])
 def test_of_a_slice_that_is_not_full_it_learns_only_that_it_took_too_long(seconds, rows):
-    assert learned(Pace(), (FIRST_SLICE, 1e-6), (5, seconds)) == rows
+    assert learned(AdaptiveBatchSize(), (FIRST_SLICE, 1e-6), (5, seconds)) == rows
 
 
 def test_a_multiple_is_kept():
-    pace = Pace(multiple=256)
+    pace = AdaptiveBatchSize(multiple=256)
 
     for seconds in (1e-6, 1e-6, 1.0, 0.0033):
         pace.learn(pace.rows, seconds)

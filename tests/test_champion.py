@@ -17,7 +17,7 @@ from tests.complex_step import complex_step
 from tests.conftest import PROJECT, run
 from training.data import load_dataset
 from training.loss import mean_squared_error, pinball_loss
-from training.recipes.champion import PLAN, QUANTILE_WEIGHT, QUANTILES, loss
+from training.recipes.champion import CONFIG, QUANTILE_WEIGHT, QUANTILES, loss
 from training.split import split_dataset
 
 
@@ -201,8 +201,8 @@ def test_a_run_tells_its_loss_and_validation_error_line_by_line(small, tmp_path)
     lines = result.stderr.splitlines()
     assert lines[0].startswith("fold 1 of 5, epoch 0: loss = ")
     assert "validation RMSE = " in lines[0]
-    assert lines[-1].startswith(f"epoch {PLAN.epochs - 1}: loss = ")
-    assert len(lines) == 6 * PLAN.epochs
+    assert lines[-1].startswith(f"epoch {CONFIG.epochs - 1}: loss = ")
+    assert len(lines) == 6 * CONFIG.epochs
 
 
 def test_ctrl_c_saves_nothing_and_says_so(small, tmp_path):

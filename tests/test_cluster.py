@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from app.__main__ import main
-from app.cluster.model_payload import receive, send
+from app.cluster.model_payload import pack, unpack
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import cut
 from app.cluster.sources import sources_of
@@ -427,14 +427,14 @@ def test_a_damaged_model_is_refused_with_status_3(tmp_path, capsys):
 
 def test_a_worker_verifies_the_model_that_it_is_sent():
     model = load_models(SAVED_MODELS, "notebook").default
-    sent = send(SAVED_MODELS / "notebook", model)
+    sent = pack(SAVED_MODELS / "notebook", model)
     (name,) = [name for name in sent.files if name.endswith(".npz")]
     flipped = bytearray(sent.files[name])
     flipped[len(flipped) // 2] ^= 1
 
-    assert receive(sent).identity == model.identity
+    assert unpack(sent).identity == model.identity
     with pytest.raises(SavedModelError):
-        receive(replace(sent, sha256="other", files={**sent.files, name: bytes(flipped)}))
+        unpack(replace(sent, sha256="other", files={**sent.files, name: bytes(flipped)}))
 
 
 @pytest.mark.parametrize("block_bytes", [1, 7, 64, 333, 10_000])
@@ -458,14 +458,14 @@ IN_MEMORY = """
 import fsspec
 from distributed import LocalCluster
 from app.cluster.run import score_on_cluster
-from app.cluster.model_payload import send
+from app.cluster.model_payload import pack
 from app.inference.registry import load_models
 from models import SAVED_MODELS
 
 if __name__ == "__main__":
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/in/2024/a.csv", open("{source}", "rb").read())
-    model = send(SAVED_MODELS / "notebook", load_models(SAVED_MODELS, "notebook").default)
+    model = pack(SAVED_MODELS / "notebook", load_models(SAVED_MODELS, "notebook").default)
     with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         for _ in range(2):
             print(score_on_cluster(

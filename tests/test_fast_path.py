@@ -14,7 +14,7 @@ import pytest
 from app.access.policy import AccessPolicy
 from app.main import create_app
 from app.observability.access_log import AccessLog
-from app.server.fast_path import MOST_TOGETHER, Prompt
+from app.server.fast_path import MAX_MICRO_BATCH, FastPath
 from models import SAVED_MODELS
 from tests.conftest import KEY, ROW, serving
 from tests.fuzz.case import Case
@@ -106,7 +106,7 @@ def test_both_ways_give_the_same_status_headers_and_body(server, cases, statuses
 
 @pytest.fixture(scope="module")
 def prompt():
-    return Prompt(create_app(SAVED_MODELS, "notebook").state)
+    return FastPath(create_app(SAVED_MODELS, "notebook").state)
 
 
 def answered(prompt, case):
@@ -233,9 +233,9 @@ def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_
     assert ask(3) == 0
     prompt.end_turn()
     assert len(replies) == 3
-    assert ask(MOST_TOGETHER + 1) == 3 + MOST_TOGETHER
+    assert ask(MAX_MICRO_BATCH + 1) == 3 + MAX_MICRO_BATCH
     prompt.end_turn()
-    assert len(replies) == 3 + MOST_TOGETHER + 1
+    assert len(replies) == 3 + MAX_MICRO_BATCH + 1
 
 
 def test_in_company_that_asks_for_other_levels_each_gets_the_bytes_that_it_gets_alone(prompt, rng):
@@ -254,7 +254,7 @@ def test_in_company_that_asks_for_other_levels_each_gets_the_bytes_that_it_gets_
     assert ask(alone=False) == ask(alone=True)
 
 
-@pytest.mark.parametrize("count", [1, 5, MOST_TOGETHER + 8])
+@pytest.mark.parametrize("count", [1, 5, MAX_MICRO_BATCH + 8])
 def test_a_client_that_sends_no_more_gets_every_answer_and_then_the_end(server, count):
     cases = [
         named(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
@@ -353,7 +353,7 @@ def test_the_short_way_is_for_who_asks_the_right_host_with_a_key_where_no_page_m
     app = create_app(SAVED_MODELS, "notebook", access=policy, log=AccessLog("json"))
     case = named(TEXT, headers=(("Host", host), *headers))
 
-    assert (answered(Prompt(app.state), case) is not None) == (is_admitted and not pages)
+    assert (answered(FastPath(app.state), case) is not None) == (is_admitted and not pages)
 
 
 @pytest.mark.parametrize("pages", PAGES)

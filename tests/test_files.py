@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pyarrow import parquet
 
-from app.inference.batch_size import in_whole_batches
+from app.inference.batch_size import whole_batches
 from app.inference.files import score_file
 from app.inference.registry import load_models
 from app.inference.scored import Scorer
@@ -70,7 +70,7 @@ def test_a_row_has_the_same_answer_to_the_last_bit_whoever_stands_beside_it(tmp_
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
     model = load_models(SAVED_MODELS, name).default
-    scorer = Scorer(model, 0.9, in_whole_batches(model.saved.model))
+    scorer = Scorer(model, 0.9, whole_batches(model.saved.model))
 
     def answers(some):
         source, output = write_csv(tmp_path / "rows.csv", some), io.BytesIO()

@@ -11,7 +11,7 @@ from models.network import Network
 from tests.complex_step import complex_step
 from training.checkpoint import Checkpoint
 from training.fit.full_batch import DivergedError
-from training.fit.mini_batch import Plan, Views, fit_epochs
+from training.fit.mini_batch import TrainingConfig, Views, fit_epochs
 from training.loss import (
     mean_squared_error,
     mean_squared_error_gradient,
@@ -20,7 +20,7 @@ from training.loss import (
 )
 from training.optimizer import AdamW
 
-PLAN = Plan(
+CONFIG = TrainingConfig(
     epochs=4,
     batch_size=8,
     learning_rate=0.01,
@@ -56,7 +56,7 @@ def data(rng):
     return views, inputs[:, 0] * 2.0
 
 
-def run(data, checkpoint, *, plan=PLAN, net=None, seed=0):
+def run(data, checkpoint, *, plan=CONFIG, net=None, seed=0):
     views, targets = data
     return fit_epochs(
         net or network(),
@@ -74,7 +74,7 @@ def arrays(net):
 
 
 def test_a_fit_learns(data, tmp_path):
-    moments = list(run(data, Checkpoint(tmp_path / "a", ""), plan=replace(PLAN, epochs=60)))
+    moments = list(run(data, Checkpoint(tmp_path / "a", ""), plan=replace(CONFIG, epochs=60)))
 
     assert moments[-1].training_loss < moments[0].training_loss / 4
 
@@ -134,16 +134,16 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_as_none(data, tmp_pat
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fit_that_diverges_says_so(data, tmp_path):
-    plan = replace(PLAN, learning_rate=1e30)
+    plan = replace(CONFIG, learning_rate=1e30)
 
     with pytest.raises(DivergedError, match="must stay finite"):
         list(run(data, Checkpoint(tmp_path / "a", ""), plan=plan))
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    assert PLAN.rate(0.05) == pytest.approx(0.005, rel=0.01)
-    assert max(PLAN.rate(share) for share in np.linspace(0, 1, 101)) <= 0.01
-    assert PLAN.rate(1.0) == 0.0
+    assert CONFIG.rate(0.05) == pytest.approx(0.005, rel=0.01)
+    assert max(CONFIG.rate(share) for share in np.linspace(0, 1, 101)) <= 0.01
+    assert CONFIG.rate(1.0) == 0.0
 
 
 def test_the_first_step_of_adamw_matches_the_one_worked_by_hand():

@@ -9,7 +9,7 @@ from models import SAVED_MODELS
 from models.saved_model.storage import SavedModelError, save_model
 from training.__main__ import _parse
 from training.model_card import remove_model_card, write_model_card
-from training.recipes.recipe import Tried
+from training.recipes.recipe import Ablation
 from training.report.pictures import PICTURES
 from training.report.write import ReportError
 
@@ -137,10 +137,10 @@ def test_only_pictures_that_are_there_are_shown(directory):
 def test_what_was_tried_is_told_only_where_something_was(directory):
     without = card(directory)
 
-    text = card(directory, [Tried("twice | as wide", "RMSE\n+0.01")])
+    text = card(directory, [Ablation("twice | as wide", "RMSE\n+0.01")])
 
     assert "Tried" not in without
-    assert "## Tried, and did not help\n\n| what | result |\n" in text
+    assert "## Ablation, and did not help\n\n| what | result |\n" in text
     assert "| twice \\| as wide | RMSE +0.01 |" in text
 
 

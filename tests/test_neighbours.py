@@ -12,7 +12,7 @@ from models.neighbour_encoder import (
     NeighbourEncoder,
     on_the_map,
 )
-from models.spatial_index import MapIndex
+from models.spatial_index import SpatialIndex
 from training.data import load_dataset
 
 LIKENESS, REACHES = np.full(8, 0.5), np.array([0.0, 2.0, 20.0])
@@ -31,7 +31,7 @@ def encoder(dataset):
 
 def check_index(places, queries, count):
     """That the index finds the nearest and those that tie with them, each once."""
-    index = MapIndex(places, count)
+    index = SpatialIndex(places, count)
     for query in queries.tolist():
         rows, kilometres = index.around(query)
 

@@ -25,8 +25,8 @@ from tests.test_fast_path import RIGHT, assert_alike, both_ways
 ALWAYS_TOO_LATE = """
 import sys
 from app.__main__ import main
-from app.server.load_shedding import Turn
-Turn.is_over = lambda self: True
+from app.server.load_shedding import LoadShedder
+LoadShedder.is_over = lambda self: True
 sys.exit(main())
 """
 """The service, where every request has waited too long."""

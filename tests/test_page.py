@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from app.access.api_keys import line_of
+from app.access.api_keys import key_line
 from models.features import FEATURE_NAMES
 from tests.conftest import counterpart, serving
 from training.data import load_dataset
@@ -420,7 +420,7 @@ def test_a_browser_that_is_offline_is_told_and_comes_back(server, tab, client):
 
 
 def test_a_service_that_asks_for_a_key_is_given_one(page, tmp_path):
-    (tmp_path / "keys").write_text(f"{line_of('alice', KEY)}\n")
+    (tmp_path / "keys").write_text(f"{key_line('alice', KEY)}\n")
     with serving("--default", "notebook", "--api-keys-file", str(tmp_path / "keys")) as server:
         page.goto(server.url)
         field = page.get_by_label("This service asks for an API key")

@@ -5,7 +5,7 @@ import shutil
 import httpx
 import pytest
 
-from app.access.api_keys import line_of
+from app.access.api_keys import key_line
 from models import SAVED_MODELS
 from tests.conftest import PROJECT, ROW, run, serving
 
@@ -106,7 +106,7 @@ def test_an_svg_that_is_opened_by_itself_runs_nothing(client):
 
 
 def test_the_page_needs_no_key_but_the_report_does(tmp_path):
-    (tmp_path / "keys").write_text(f"{line_of('alice', KEY)}\n")
+    (tmp_path / "keys").write_text(f"{key_line('alice', KEY)}\n")
     with (
         serving("--api-keys-file", str(tmp_path / "keys")) as server,
         httpx.Client(base_url=server.url) as client,

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.house_price import Estimate
 from training.data import Dataset, load_dataset
-from training.history import History, Moment, moments_of
+from training.history import EpochRecord, History, epoch_records
 from training.report.bins import (
     DISTANCE_EDGES,
     coverage_by_prediction,
@@ -17,14 +17,14 @@ from training.report.bins import (
     errors_by_distance,
     errors_by_price,
 )
-from training.report.importance import MOST_ROWS, SHUFFLES, permutation_importance
+from training.report.importance import MAX_ROWS, SHUFFLES, permutation_importance
 from training.report.pictures import PICTURES
 from training.report.plots import plot_loss
 from training.report.style import render, style
 from training.report.write import ReportError, remove_report, write_report
 from training.split import split_dataset
 
-HISTORY = History([*moments_of([4.0, 2.0, 1.0])])
+HISTORY = History([*epoch_records([4.0, 2.0, 1.0])])
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_the_smallest_parts_that_can_be_trained_on_have_a_report(saved, parts, t
     train, test = (Dataset(part.rows[:n], part.targets[:n], part.source)
                    for part, n in zip(parts, (20, 2), strict=True))  # fmt: skip
 
-    write_report(tmp_path, saved.model, train, test, History([*moments_of([1.0])]))
+    write_report(tmp_path, saved.model, train, test, History([*epoch_records([1.0])]))
 
     assert len([*(tmp_path / "report").iterdir()]) == len(PICTURES)
 
 
 def test_the_validation_rmse_has_a_panel_of_its_own_where_it_was_measured():
-    moments = [Moment(0, 3.0), Moment(1, 2.0, 1.5), Moment(2, -1.0, 1.2)]
+    moments = [EpochRecord(0, 3.0), EpochRecord(1, 2.0, 1.5), EpochRecord(2, -1.0, 1.2)]
 
     with style():
         figure = plot_loss(History(moments, counted_in="epoch", loss="pinball loss, 100,000 USD"))
@@ -177,14 +177,14 @@ def test_a_column_that_the_model_ignores_has_no_importance(rng):
 
 
 def test_importance_is_of_so_many_rows_at_most_and_leaves_them_as_they_were(rng):
-    rows = rng.normal(size=(MOST_ROWS + 1, 2))
+    rows = rng.normal(size=(MAX_ROWS + 1, 2))
     before, asked = rows.copy(), []
 
     permutation_importance(
         lambda rows: asked.append(len(rows)) or rows[:, 0], rows, rows[:, 0], rng=rng
     )
 
-    assert set(asked) == {MOST_ROWS}
+    assert set(asked) == {MAX_ROWS}
     assert_array_equal(rows, before)
 
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from models.features import FEATURES
 from models.layers import Dense, ReLU, Sigmoid
-from models.scalar_network import MOST_UNITS, plain_row
+from models.scalar_network import MAX_UNITS, scalar_network
 from models.scaler import StandardScaler
 
 
@@ -21,12 +21,12 @@ def scaler(rng):
 
 
 @pytest.mark.parametrize("shared_bias", [False, True])
-@pytest.mark.parametrize("units", [1, 4, MOST_UNITS])
+@pytest.mark.parametrize("units", [1, 4, MAX_UNITS])
 def test_a_row_in_plain_python_has_the_networks_output(rng, scaler, units, shared_bias):
     layers = network(rng, units, shared_bias=shared_bias)
     rows = rng.normal(scale=3.0, size=(50, 8))
 
-    plain = plain_row(scaler, layers)
+    plain = scalar_network(scaler, layers)
 
     outputs = scaler.transform(rows)
     for layer in layers:
@@ -38,11 +38,11 @@ def test_other_networks_and_encoders_have_no_plain_form(rng, scaler):
     hidden, sigmoid, output = network(rng, 4)
     two_outputs = Dense(np.ones((4, 2)), np.ones(2))
 
-    assert plain_row(scaler, network(rng, MOST_UNITS + 1)) is None
-    assert plain_row(scaler, [hidden, ReLU(), output]) is None
-    assert plain_row(scaler, [hidden, sigmoid, two_outputs]) is None
-    assert plain_row(scaler, [output]) is None
-    assert plain_row(object(), [hidden, sigmoid, output]) is None
+    assert scalar_network(scaler, network(rng, MAX_UNITS + 1)) is None
+    assert scalar_network(scaler, [hidden, ReLU(), output]) is None
+    assert scalar_network(scaler, [hidden, sigmoid, two_outputs]) is None
+    assert scalar_network(scaler, [output]) is None
+    assert scalar_network(object(), [hidden, sigmoid, output]) is None
 
 
 def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from app.server.drop_new_connections import admit_no_more
+from app.server.drop_new_connections import drop_new_connections
 from app.server.server import listen
 from models import SAVED_MODELS
 from tests.conftest import PROJECT, ROW, run, serving
@@ -71,7 +71,7 @@ def test_a_listener_that_admits_no_more_loses_no_connection_that_was_made(host):
     with listen(host, 0) as listener:
         address = listener.getsockname()[:2]
         made = socket.create_connection(address)
-        admit_no_more(listener)
+        drop_new_connections(listener)
         with pytest.raises(TimeoutError):
             socket.create_connection(address, timeout=0.5)
         accepted, _ = listener.accept()

@@ -25,7 +25,7 @@ from training.evaluate import evaluate
 from training.fit.full_batch import DivergedError
 from training.history import History
 from training.model_card import remove_model_card, write_model_card
-from training.options import Parser, add_data_options, add_output_options, answer, refuse, seed
+from training.options import Parser, add_data_options, add_output_options, fail, print_result, seed
 from training.progress import Progress
 from training.recipes import RECIPES
 from training.recipes.recipe import Recipe
@@ -54,19 +54,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run = train(options, output)
     except (DataError, OutputError) as error:
-        return refuse(COMMAND, error, 2)
+        return fail(COMMAND, error, 2)
     except (DivergedError, SavedModelError) as error:
-        return refuse(COMMAND, error, 1)
+        return fail(COMMAND, error, 1)
     except KeyboardInterrupt:
         resumes = ", and --resume goes on" if has_checkpoints(output / CHECKPOINTS) else ""
-        return refuse(COMMAND, INTERRUPTED + resumes, 130)
+        return fail(COMMAND, INTERRUPTED + resumes, 130)
     figures = _figures(run.saved, output)
-    status = answer(COMMAND, json.dumps(figures) if options.json else _summary(run.saved, output))
+    status = print_result(
+        COMMAND, json.dumps(figures) if options.json else _summary(run.saved, output)
+    )
     try:
         if status == 0 and not options.no_report:
             _report(run, output)
     except KeyboardInterrupt:
-        return refuse(COMMAND, "interrupted; the model is saved, its report is not whole", 130)
+        return fail(COMMAND, "interrupted; the model is saved, its report is not whole", 130)
     return status
 
 

@@ -25,14 +25,14 @@ import numpy.typing as npt
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES, FEATURES, TARGET, Column
 from training.data import DataError, Dataset, load_dataset
-from training.options import refuse
+from training.options import fail
 from training.report.write import write_whole
 
 FILE = Path(__file__).parents[1] / "app" / "static" / "block-groups.bin"
 
 PLACE = [FEATURE_NAMES.index(name) for name in ("Latitude", "Longitude")]
-MOST_STEPS = 255  # of a byte
-LINEAR = {"HouseAge": 51, TARGET.name: MOST_STEPS}  # whole years from 1 to 52 keep their number
+MAX_STEPS = 255  # of a byte
+LINEAR = {"HouseAge": 51, TARGET.name: MAX_STEPS}  # whole years from 1 to 52 keep their number
 TAILS = (0.1, 99.9)  # percent
 
 
@@ -83,7 +83,7 @@ def _columns(dataset: Dataset) -> list[tuple[Column, FloatArray]]:
 def _in_steps(column: Column, values: FloatArray) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
     """A column's description for the header, and its values as steps."""
     linear = column.name in LINEAR
-    count = LINEAR.get(column.name, MOST_STEPS)
+    count = LINEAR.get(column.name, MAX_STEPS)
     low, high = np.percentile(values, [0, 100] if linear else TAILS)
     scaled = values if linear else np.log(values)
     start, end = (low, high) if linear else np.log([low, high])
@@ -104,9 +104,9 @@ def main() -> int:
         content = gzip.compress(pack(load_dataset("embedded")), mtime=0)
         write_whole(FILE, content)
     except DataError as error:
-        return refuse("python -m training.block_groups", error, 2)
+        return fail("python -m training.block_groups", error, 2)
     except OSError as error:
-        return refuse(
+        return fail(
             "python -m training.block_groups",
             f"{FILE} must be writable, however: {error.strerror}",
             2,

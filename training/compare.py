@@ -32,7 +32,7 @@ from training.competitors import (
 )
 from training.data import DataError, Dataset, load_dataset
 from training.fit.full_batch import DivergedError
-from training.options import Parser, add_data_options, add_output_options, answer, refuse
+from training.options import Parser, add_data_options, add_output_options, fail, print_result
 from training.progress import Progress
 from training.recipes import RECIPES
 from training.recipes.recipe import Recipe
@@ -87,12 +87,14 @@ def main(
     try:
         comparison = _comparison(options, competitors)
     except (DataError, MissingExtraError) as error:
-        return refuse(COMMAND, error, 2)
+        return fail(COMMAND, error, 2)
     except DivergedError as error:
-        return refuse(COMMAND, error, 1)
+        return fail(COMMAND, error, 1)
     except KeyboardInterrupt:
-        return refuse(COMMAND, "interrupted", 130)
-    return answer(COMMAND, json.dumps(asdict(comparison)) if options.json else table(comparison))
+        return fail(COMMAND, "interrupted", 130)
+    return print_result(
+        COMMAND, json.dumps(asdict(comparison)) if options.json else table(comparison)
+    )
 
 
 def _comparison(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Moment(NamedTuple):
+class EpochRecord(NamedTuple):
     """One step or epoch."""
 
     number: int  # from 0
@@ -17,11 +17,11 @@ class Moment(NamedTuple):
 class History:
     """The moments of a training, in order, and what they count and measure."""
 
-    moments: Sequence[Moment]
+    moments: Sequence[EpochRecord]
     counted_in: str = "step"  # or "epoch"
     loss: str = "mean squared error, in (100,000 USD)²"  # with its unit
 
 
-def moments_of(losses: Iterable[float]) -> Iterator[Moment]:
+def epoch_records(losses: Iterable[float]) -> Iterator[EpochRecord]:
     """The moments of a fit that measures its training loss at each step and nothing else."""
-    return (Moment(step, float(loss)) for step, loss in enumerate(losses))
+    return (EpochRecord(step, float(loss)) for step, loss in enumerate(losses))

@@ -14,7 +14,7 @@ from models.interval import DEFAULT_LEVEL
 from models.saved_model.card import ModelCard
 from models.saved_model.storage import MANIFEST, SavedModel, load_model
 from training.command import arguments_of
-from training.recipes.recipe import Tried
+from training.recipes.recipe import Ablation
 from training.report.pictures import DIRECTORY, PICTURES
 from training.report.write import ReportError, write_whole
 
@@ -30,7 +30,7 @@ SPLITS = {
 }
 
 
-def write_model_card(directory: Path, tried: Sequence[Tried] = ()) -> None:
+def write_model_card(directory: Path, tried: Sequence[Ablation] = ()) -> None:
     """Write the card of the model saved in a directory, showing the pictures of its report.
 
     Raises SavedModelError where there is no sound model, and ReportError where a `README.md` is
@@ -108,7 +108,9 @@ def _yaml_number(value: float) -> str:
     return digits + (".0" if exponent and "." not in digits else "") + exponent + power
 
 
-def _body(name: str, saved: SavedModel, directory: Path, tried: Sequence[Tried]) -> Iterator[str]:
+def _body(
+    name: str, saved: SavedModel, directory: Path, tried: Sequence[Ablation]
+) -> Iterator[str]:
     yield from _what_it_is(name, saved)
     yield from _data(saved.card)
     yield from _metrics(saved)
@@ -149,7 +151,7 @@ def _data(card: ModelCard) -> Iterator[str]:
     split = card.split
     yield "\n## Data and split\n"
     yield _paragraph(
-        f"""California Housing, from the 1990 census (Pace and Barry, "Sparse Spatial
+        f"""California Housing, from the 1990 census (AdaptiveBatchSize and Barry, "Sparse Spatial
         Autoregressions", Statistics and Probability Letters 33, 1997, 291-297): {source},
         {card.data.rows:,} rows, SHA-256 `{card.data.sha256}`."""
     )
@@ -211,9 +213,9 @@ def _training_ranges(saved: SavedModel) -> Iterator[str]:
     )
 
 
-def _tried(tried: Sequence[Tried]) -> Iterator[str]:
+def _tried(tried: Sequence[Ablation]) -> Iterator[str]:
     if tried:
-        yield "\n## Tried, and did not help\n"
+        yield "\n## Ablation, and did not help\n"
         yield from _table(("what", "result"), tried)
 
 

@@ -51,18 +51,18 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def answer(command: str, text: str) -> int:
+def print_result(command: str, text: str) -> int:
     """Print what a command found; returns the exit status."""
     try:
         print(text, flush=True)
     except OSError as error:
         # What is left for it would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return refuse(command, f"standard output must be writable, however: {error.strerror}", 2)
+        return fail(command, f"standard output must be writable, however: {error.strerror}", 2)
     return 0
 
 
-def refuse(command: str, reason: object, status: int) -> int:
+def fail(command: str, reason: object, status: int) -> int:
     """Tell on standard error why a command found nothing; returns the exit status."""
     print(f"{command}: {reason}", file=sys.stderr)
     return status

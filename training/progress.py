@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from training.history import Moment
+from training.history import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,13 @@ class Progress:
 
     def run(
         self,
-        moments: Iterable[Moment],
+        moments: Iterable[EpochRecord],
         total: int,
         *,
         counted_in: str = "Iter",
         line_every: int = 1,
         label: str = "fitting",
-    ) -> list[Moment]:
+    ) -> list[EpochRecord]:
         """Run a fit to its end, with a line for every so many of its moments; returns them all."""
         taken = []
         with tqdm(
@@ -38,7 +38,7 @@ class Progress:
         return taken
 
 
-def _describe(moment: Moment) -> str:
+def _describe(moment: EpochRecord) -> str:
     described = f"loss = {moment.training_loss:.6f}"
     if moment.validation_rmse is not None:
         described += f", validation RMSE = {moment.validation_rmse:.4f}"

@@ -6,7 +6,7 @@ from models import SAVED_MODELS
 from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 from training.__main__ import main as train
 from training.command import arguments_of
-from training.options import refuse
+from training.options import fail
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
         try:
             card = load_model(directory).card
         except SavedModelError as error:
-            return refuse("python -m training.retrain", error, 1)
+            return fail("python -m training.retrain", error, 1)
         if status := train([*arguments_of(card), f"--output={directory}"]):
             return status
     return 0

@@ -43,7 +43,7 @@ def new_key() -> str:
     return PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
 
 
-def line_of(name: str, key: str) -> str:
+def key_line(name: str, key: str) -> str:
     """What the file of keys says of a key."""
     return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 

@@ -10,29 +10,29 @@ from app.access.require_key import name_of_key
 from app.http.headers import Headers
 
 
-class Visitor(NamedTuple):
+class Principal(NamedTuple):
     """Who is let in."""
 
     key_name: str | None = None  # where keys are asked for
 
 
-ANYONE = Visitor()
+ANONYMOUS = Principal()
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authenticator:
     """What is asked of a request to an address that is for those who have a key."""
 
     state: State  # of the app, where the keys are, if they are asked for
     asks_for_keys: bool
     names: HostNames | None
-    knows_pages: bool  # whether web pages may ask; what CORS makes of an answer is the app's part
+    cors_enabled: bool  # whether web pages may ask; what CORS makes of an answer is the app's part
 
-    def admit(self, headers: Headers) -> Visitor | None:
+    def admit(self, headers: Headers) -> Principal | None:
         """Who sent a request; None where that is for the app to find out, or to refuse."""
-        if self.knows_pages or (self.names is not None and not self.names.are_meant(headers)):
+        if self.cors_enabled or (self.names is not None and not self.names.are_meant(headers)):
             return None
         if not self.asks_for_keys:
-            return ANYONE
+            return ANONYMOUS
         name = name_of_key(self.state.api_keys, headers)
-        return None if name is None else Visitor(name)
+        return None if name is None else Principal(name)

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.access.api_keys import read_keys
-from app.access.authenticator import Gate
+from app.access.authenticator import Authenticator
 from app.access.hosts import AllowedHosts, HostNames
 from app.access.policy import AccessPolicy
 from app.access.require_key import RequireKey
@@ -18,7 +18,7 @@ SENT_BY_PAGES = (
 )
 
 
-def enforce(app: FastAPI, policy: AccessPolicy) -> None:
+def install(app: FastAPI, policy: AccessPolicy) -> None:
     """Let in whom the policy lets in, also by `state.gate`; raises KeysFileError.
 
     A later middleware stands around the earlier ones: a browser asks whether a page may send a key
@@ -40,9 +40,9 @@ def enforce(app: FastAPI, policy: AccessPolicy) -> None:
     names = HostNames(policy.allowed_hosts) if policy.allowed_hosts else None
     if names is not None:
         app.add_middleware(AllowedHosts, names=names)
-    app.state.gate = Gate(
+    app.state.gate = Authenticator(
         app.state,
         asks_for_keys=policy.api_keys_file is not None,
         names=names,
-        knows_pages=bool(policy.cors_origins),
+        cors_enabled=bool(policy.cors_origins),
     )

@@ -5,7 +5,7 @@ from typing import Any
 from app.access.public_paths import needs_key
 from app.access.require_key import REFUSAL
 from app.api.v2.errors import is_v2
-from app.http.openapi_errors import inference_error, refusal
+from app.http.openapi_errors import error_docs, v2_error_docs
 
 SCHEMES = {
     "APIKey": {
@@ -29,7 +29,7 @@ def document_keys(document: dict[str, Any], *, open_metrics: bool) -> None:
     for path, operations in document["paths"].items():
         if not needs_key(path, open_metrics=open_metrics):
             continue
-        refuse = inference_error if is_v2(path) else refusal
+        refuse = v2_error_docs if is_v2(path) else error_docs
         (refused,) = refuse(401, "The API key is missing or wrong.", REFUSAL).values()
         for operation in operations.values():
             operation["security"] = EITHER

@@ -16,7 +16,7 @@ from app.api.v2.errors import is_v2, v2_error
 from app.http.headers import complete
 from app.http.media_types import PROBLEM
 from app.inference.registry import UnknownModelError
-from app.inference.row_errors import explain_all
+from app.inference.row_errors import describe_errors
 from app.observability.metrics import count_refused
 from app.observability.middleware import CLIENT_GONE
 
@@ -61,7 +61,7 @@ def error_response(
 
 async def _refused_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    detail, errors = explain_all(error.errors())
+    detail, errors = describe_errors(error.errors())
     of_row = [field.type for field in errors if field.loc[0] == "body"]
     if of_row:
         count_refused(of_row[0])

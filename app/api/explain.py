@@ -8,11 +8,11 @@ from app.api.predict import RESPONSES
 from app.api.schemas import Explanation, HouseFeatures, to_row
 from app.http.model_header import model_header
 from app.http.strict_json import StrictJSONRoute
-from app.inference.overload import Places
+from app.inference.overload import ConcurrencyLimit
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns
-PLACES = Places(9)  # for that one and for those that wait, a second or two
+PLACES = ConcurrencyLimit(9)  # for that one and for those that wait, a second or two
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 

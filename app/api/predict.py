@@ -5,26 +5,26 @@ from fastapi import APIRouter, Response
 from app.api.dependencies import ChosenDep
 from app.api.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
+from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.http.strict_json import TOO_LARGE, StrictJSONRoute
 from app.inference.overload import BUSY_DOCUMENTED
-from app.inference.prediction import answer_json
+from app.inference.prediction import prediction_json
 from app.observability.metrics import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
 TOO_OLD = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
-RESPONSES: Documented = {
+RESPONSES: ErrorDocs = {
     200: MODEL_HEADER_TOLD,
     **UNKNOWN_MODEL,
-    **refusal(413, "The body is too large.", TOO_LARGE),
-    **refusal(
+    **error_docs(413, "The body is too large.", TOO_LARGE),
+    **error_docs(
         415,
         "The body is not plain JSON.",
         "The Content-Type must be application/json, however none came (with curl, add: "
         "-H 'content-type: application/json').",
     ),
-    **refusal(
+    **error_docs(
         422,
         "The row is malformed or out of bounds, or the query is.",
         TOO_OLD,
@@ -42,4 +42,4 @@ async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -
     row = to_numbers(house)
     answer = chosen.model.saved.model.answer_row(row, chosen.level)
     count_answer(chosen.model, row, answer)
-    return Prediction(**answer_json(answer, chosen.level, chosen.model.identity))
+    return Prediction(**prediction_json(answer, chosen.level, chosen.model.identity))

@@ -9,11 +9,11 @@ from app.api.dependencies import BatchChosen, BatchChosenDep
 from app.http.bodies import read_at_most, require_media_type
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
+from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.inference.formats.base import Reader, StreamedAnswers, Writer, as_sentence, read_parts
 from app.inference.formats.csv import CSVReader, CSVWriter
 from app.inference.formats.json import (
-    MOST_BYTES,
+    MAX_BYTES,
     TOO_LARGE,
     ArrayWriter,
     ColumnsWriter,
@@ -23,7 +23,7 @@ from app.inference.formats.json import (
 from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
 from app.inference.overload import BUSY_DOCUMENTED
 from app.inference.rows import Rows
-from app.inference.scheduler import require_time
+from app.inference.scheduler import reject_if_saturated
 from app.inference.scored import Scored, Scorer
 from app.observability.metrics import count_answers, count_refused
 from models.csv_table import TableError
@@ -68,7 +68,7 @@ REQUEST_BODY = {
         for media_type, schema in zip(MEDIA_TYPES, (_rows, _text, _text, _binary), strict=True)
     },
 }
-RESPONSES: Documented = {
+RESPONSES: ErrorDocs = {
     200: {
         **MODEL_HEADER_TOLD,
         "description": "An answer for each row, in the media type of the request.",
@@ -80,13 +80,13 @@ RESPONSES: Documented = {
         },
     },
     **UNKNOWN_MODEL,
-    **refusal(413, "A JSON batch is too large; the others have no limit.", TOO_LARGE),
-    **refusal(
+    **error_docs(413, "A JSON batch is too large; the others have no limit.", TOO_LARGE),
+    **error_docs(
         415,
         "The body is of another media type, or compressed.",
         f"The Content-Type must be {' or '.join(MEDIA_TYPES)}, however none came.",
     ),
-    **refusal(
+    **error_docs(
         422,
         "The body as a whole is malformed, or the query is.",
         "The body must have a header, however it is empty.",
@@ -127,19 +127,19 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
         parts = await _started(read_parts(request.stream(), reader))
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
-    require_time()
+    reject_if_saturated()
     return StreamedAnswers(parts, scorer, writer, media_type=media_type)
 
 
 async def _answer_json(request: Request, scorer: Scorer) -> Response:
-    body = await read_at_most(request, MOST_BYTES, TOO_LARGE)
+    body = await read_at_most(request, MAX_BYTES, TOO_LARGE)
     try:
         batch = read_json(body)
     except TooManyRowsError as error:
         raise HTTPException(413, TOO_LARGE) from error
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
-    require_time()
+    reject_if_saturated()
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
     scored = [await scorer.score(rows, warns=writer.warns) for rows in batch.parts]
     return Response(writer.write(scored), headers=model_header(scorer.model), media_type=JSON)

@@ -8,32 +8,32 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from app.access.admin import require_admin
 from app.api.models import describe
 from app.api.schemas import ModelDescription
-from app.http.openapi_errors import UNKNOWN_MODEL, Documented, refusal
+from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
 from models.saved_model.storage import SavedModelError
 
 AT_ONCE = CapacityLimiter(1)  # the others wait their turn
 
 router = APIRouter(tags=["models"], dependencies=[Depends(require_admin)])
 
-RESPONSES: Documented = {
+RESPONSES: ErrorDocs = {
     **UNKNOWN_MODEL,
-    **refusal(
+    **error_docs(
         401,
         "The admin token is missing or wrong.",
         "The Authorization must be Bearer and the admin token, however it is not.",
     ),
-    **refusal(
+    **error_docs(
         403,
         "The service was started without an admin token.",
         "The service must be started with HOUSING_ADMIN_TOKEN set, however it was not.",
     ),
-    **refusal(
+    **error_docs(
         409,
         "The saved model is damaged; the loaded one goes on.",
         "The saved model must be whole, however: notebook: the manifest must be JSON, however it "
         "is not; the loaded one goes on.",
     ),
-    **refusal(
+    **error_docs(
         503,
         "The service is shutting down.",
         "The service must not be reloaded, because it is shutting down.",

@@ -16,7 +16,7 @@ from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 
 
 @dataclass(frozen=True, slots=True)
-class SentModel:
+class ModelPayload:
     """The files of a saved model, and what they have to be read by."""
 
     name: str
@@ -30,7 +30,7 @@ class SentModel:
         return f"{self.name}@{self.sha256}"
 
 
-def send(directory: Path, model: NamedModel) -> SentModel:
+def pack(directory: Path, model: NamedModel) -> ModelPayload:
     """The files of a model that was loaded from a directory.
 
     Raises SavedModelError where another one has been saved there since.
@@ -45,11 +45,11 @@ def send(directory: Path, model: NamedModel) -> SentModel:
             f"{directory} must hold the model that was loaded, however: {error.strerror}"
         ) from error
     digest = hashlib.sha256(b"".join(files.values())).hexdigest()
-    return SentModel(model.name, digest, files)
+    return ModelPayload(model.name, digest, files)
 
 
 @lru_cache(maxsize=2)
-def receive(sent: SentModel) -> NamedModel:
+def unpack(sent: ModelPayload) -> NamedModel:
     """The model, after every check that is made of a saved one; once in a process.
 
     Raises SavedModelError where it is damaged, ClusterError where this machine would answer

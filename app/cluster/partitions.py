@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from app.cluster.sources import Source, filesystem_of
 from app.inference.files import readable
 from app.inference.formats.csv import CSVReader
-from app.inference.formats.lines import MOST_LINE_BYTES
+from app.inference.formats.lines import MAX_LINE_BYTES
 from app.inference.formats.parquet import open_parquet
 
 Range = tuple[int, int]
@@ -72,7 +72,7 @@ def _header(source: Source) -> bytes:
     """The first line of a CSV file; raises TableError where it does not have the features."""
     filesystem, path = filesystem_of(source.address)
     with filesystem.open(path, "rb") as file:
-        beginning: bytes = file.read(MOST_LINE_BYTES + 1)
+        beginning: bytes = file.read(MAX_LINE_BYTES + 1)
     header, end, _ = beginning.partition(b"\n")
     reader = CSVReader(source.address)
     for rows in (reader.feed(header + end), reader.close()):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from app.inference.rows import Rows
 
 
-class RefusedRows:
+class RejectedRows:
     """Lines of `row,reason`; a row's number is that of its answer in the partition, from 1."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ def make_directories(job: Job, partitions: Iterable[Partition]) -> None:
         filesystem.makedirs(directory, exist_ok=True)
 
 
-def done_before(job: Job, partitions: Sequence[Partition]) -> dict[str, Receipt]:
+def completed_partitions(job: Job, partitions: Sequence[Partition]) -> dict[str, Receipt]:
     """The receipts of the partitions that need not be scored again, by their names."""
     filesystem, _ = filesystem_of(job.output)
     sizes = _sizes(filesystem, _directories(job, partitions))

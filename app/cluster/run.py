@@ -14,13 +14,13 @@ from tqdm import tqdm
 from app.cluster.connect import connected
 from app.cluster.errors import ClusterError
 from app.cluster.job import Job
-from app.cluster.model_payload import SentModel
+from app.cluster.model_payload import ModelPayload
 from app.cluster.partitions import Partition, cut
 from app.cluster.receipts import Receipt
-from app.cluster.resume import clear, done_before, make_directories, sweep
+from app.cluster.resume import clear, completed_partitions, make_directories, sweep
 from app.cluster.score_partition import score_partition
 from app.cluster.sources import Source, address_of, filesystem_of, reachable, sources_of
-from app.inference.files import MOST_REASONS
+from app.inference.files import MAX_REASONS
 
 RETRIES = 2  # of a partition whose storage failed
 
@@ -48,7 +48,7 @@ class Totals:
 def score_on_cluster(
     pattern: str,
     output: str,
-    sent: SentModel,
+    sent: ModelPayload,
     *,
     level: float,
     errors: bool,
@@ -68,7 +68,7 @@ def score_on_cluster(
         partitions = _cut(client, sources, block_bytes)
         with reachable(output):
             make_directories(job, partitions)
-            done = done_before(job, partitions)
+            done = completed_partitions(job, partitions)
             clear(job, partitions, done)
         missing = [partition for partition in partitions if partition.name not in done]
         receipts = done | _score(client, missing, job, sent)
@@ -90,12 +90,14 @@ def _cut(client: Client, sources: Sequence[Source], block_bytes: int) -> list[Pa
 
 
 def _score(
-    client: Client, partitions: Sequence[Partition], job: Job, sent: SentModel
+    client: Client, partitions: Sequence[Partition], job: Job, sent: ModelPayload
 ) -> dict[str, Receipt]:
     """The receipts of partitions, by name; half-written files do not outlive it."""
     if not partitions:
         return {}
-    model = client.submit(SentModel, sent.name, sent.sha256, sent.files, sent.versions, pure=False)
+    model = client.submit(
+        ModelPayload, sent.name, sent.sha256, sent.files, sent.versions, pure=False
+    )
     futures = client.map(
         score_partition, partitions, job=job, sent=model, retries=RETRIES, pure=False
     )
@@ -150,7 +152,7 @@ def _add_up(
     for partition in partitions:
         receipt, address = receipts[partition.name], partition.source.address
         first = before.get(address, 0)
-        for row, reason in receipt.reasons[: MOST_REASONS - len(totals.reasons)]:
+        for row, reason in receipt.reasons[: MAX_REASONS - len(totals.reasons)]:
             totals.reasons.append((address, first + row, reason))
         before[address] = first + receipt.rows
         totals.rows += receipt.rows

@@ -8,31 +8,31 @@ from distributed import get_worker
 
 from app.cluster.atomic_files import write_whole
 from app.cluster.job import Job, Outputs
-from app.cluster.model_payload import SentModel, receive
+from app.cluster.model_payload import ModelPayload, unpack
 from app.cluster.partition_rows import open_partition
 from app.cluster.partitions import Partition
 from app.cluster.receipts import Receipt, asked_of
-from app.cluster.rejected_rows import RefusedRows
+from app.cluster.rejected_rows import RejectedRows
 from app.cluster.sources import filesystem_of, reachable
-from app.inference.batch_size import in_whole_batches
+from app.inference.batch_size import whole_batches
 from app.inference.files import readable, score_parts
 from app.inference.rows import Rows
 from app.inference.scored import Scorer
 
 
-class UnwantedError(Exception):
+class RunEndedError(Exception):
     """The run that asked for a partition has ended."""
 
 
-def score_partition(partition: Partition, job: Job, sent: SentModel) -> Receipt:
+def score_partition(partition: Partition, job: Job, sent: ModelPayload) -> Receipt:
     """Score a partition and write what becomes of it.
 
     Raises ScoringError where it cannot be read, ClusterError where it cannot be written,
     SavedModelError where the model came damaged.
     """
-    model = receive(sent)
-    scorer = Scorer(model, job.level, in_whole_batches(model.saved.model))
-    answers, refused = io.BytesIO(), RefusedRows()
+    model = unpack(sent)
+    scorer = Scorer(model, job.level, whole_batches(model.saved.model))
+    answers, refused = io.BytesIO(), RejectedRows()
     with (
         readable(partition.source.address),
         open_partition(partition, scorer, errors=job.errors) as (parts, writer),
@@ -58,7 +58,7 @@ def _while_wanted(parts: Iterator[Rows]) -> Iterator[Rows]:
         yield rows
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            raise UnwantedError
+            raise RunEndedError
 
 
 def _write(

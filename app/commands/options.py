@@ -11,7 +11,7 @@ from app.access.policy import hosts, key_name, origins
 from models import SAVED_MODELS
 
 BAD_ARGUMENTS = 2  # an exit status
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,7 +139,7 @@ def _access_log(text: str) -> str:
 
 
 def _workers(text: str) -> int:
-    return _whole_number(text, 1, MOST_WORKERS)
+    return _whole_number(text, 1, MAX_WORKERS)
 
 
 def _block_mib(text: str) -> int:

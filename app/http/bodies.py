@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
 
-LONGEST_CONTENT_TYPE = 128
+MAX_CONTENT_TYPE_LENGTH = 128
 
 
 def require_media_type(headers: Headers, *accepted: str) -> str:
@@ -16,7 +16,7 @@ def require_media_type(headers: Headers, *accepted: str) -> str:
     """
     content_type = email.message.Message()
     named = headers.get("content-type", "")
-    if len(named) <= LONGEST_CONTENT_TYPE:  # the parser takes quadratic time
+    if len(named) <= MAX_CONTENT_TYPE_LENGTH:  # the parser takes quadratic time
         content_type["content-type"] = named
     media_type = content_type.get_content_type()
     if "content-type" not in headers or media_type not in accepted:

@@ -6,24 +6,24 @@ from typing import Any
 from app.api.schemas import Problem, RefusedField
 from app.http.media_types import JSON, PROBLEM
 
-Documented = dict[int | str, dict[str, Any]]
+ErrorDocs = dict[int | str, dict[str, Any]]
 """What FastAPI takes as the `responses` of a route, by status."""
 
 
-def refusal(
+def error_docs(
     status: int, description: str, example: str, *, errors: list[RefusedField] | None = None
-) -> Documented:
+) -> ErrorDocs:
     """A status that is answered with a Problem; the example is its detail."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=example, errors=errors)
     return _response(status, description, PROBLEM, problem.model_dump(exclude_none=True))
 
 
-def inference_error(status: int, description: str, example: str) -> Documented:
+def v2_error_docs(status: int, description: str, example: str) -> ErrorDocs:
     """A status that is answered with an InferenceError; the example is its sentence."""
     return _response(status, description, JSON, {"error": example})
 
 
-def _response(status: int, description: str, media_type: str, example: Any) -> Documented:
+def _response(status: int, description: str, media_type: str, example: Any) -> ErrorDocs:
     name = "InferenceError" if media_type == JSON else "Problem"
     schema = {"$ref": f"#/components/schemas/{name}"}
     return {
@@ -34,11 +34,11 @@ def _response(status: int, description: str, media_type: str, example: Any) -> D
     }
 
 
-FAILED = refusal(
+FAILED = error_docs(
     500, "The service failed.", "The service failed, and it is not the request's fault."
 )
-UNKNOWN_MODEL = refusal(
+UNKNOWN_MODEL = error_docs(
     404, "No such model.", "The model must be champion or notebook, however another name came."
 )
 SHUTTING_DOWN_SENTENCE = "The service must not be sent new requests, because it is shutting down."
-SHUTTING_DOWN = refusal(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
+SHUTTING_DOWN = error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)

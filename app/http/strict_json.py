@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute
 from app.http.bodies import at_most, require_announced_size, require_media_type
 from app.http.media_types import JSON
 
-MOST_BYTES = 64 * 1024  # a row has about 150
-TOO_LARGE = f"The body must have at most {MOST_BYTES:,} bytes, however it has more."
+MAX_BYTES = 64 * 1024  # a row has about 150
+TOO_LARGE = f"The body must have at most {MAX_BYTES:,} bytes, however it has more."
 
 
 class Repeated:
@@ -35,7 +35,7 @@ class StrictJSONRequest(Request):
     """A request whose body must be JSON in UTF-8, a key at most once in each object."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        async for piece in at_most(super().stream(), MOST_BYTES, TOO_LARGE):
+        async for piece in at_most(super().stream(), MAX_BYTES, TOO_LARGE):
             yield piece
 
     async def json(self) -> Any:
@@ -50,7 +50,7 @@ class StrictJSONRoute(APIRoute):
 
         async def handle_strictly(request: Request) -> Response:
             require_media_type(request.headers, JSON)
-            require_announced_size(request.headers, MOST_BYTES, TOO_LARGE)
+            require_announced_size(request.headers, MAX_BYTES, TOO_LARGE)
             return await handle(StrictJSONRequest(request.scope, request.receive))
 
         return handle_strictly

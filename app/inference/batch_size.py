@@ -7,10 +7,10 @@ FIRST_SLICE, LARGEST_SLICE = 8, 16_384  # rows
 FACTOR = 4.0
 
 
-class Pace:
+class AdaptiveBatchSize:
     """How many rows a slice may have: as many as a model answers in a few milliseconds.
 
-    A multiple of so many; see `in_whole_batches`.
+    A multiple of so many; see `whole_batches`.
     """
 
     def __init__(self, multiple: int = 1) -> None:
@@ -30,10 +30,10 @@ class Pace:
         self.rows = max(int(learned) // self.multiple, 1) * self.multiple
 
 
-def in_whole_batches(model: HousePriceModel) -> Pace:
+def whole_batches(model: HousePriceModel) -> AdaptiveBatchSize:
     """A pace at which a row has the same answer, to the last bit, whoever stands beside it.
 
     Products of matrices round their last few rows in another way than the others, so each slice is
     filled up to whole batches of the network. That costs a few rows their answer more than once.
     """
-    return Pace(model.network.rows_to_a_batch)
+    return AdaptiveBatchSize(model.network.rows_to_a_batch)

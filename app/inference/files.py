@@ -18,7 +18,7 @@ from app.inference.scored import Scorer
 from models.csv_table import TableError
 
 PIECE_BYTES = 1024 * 1024
-MOST_REASONS = 20
+MAX_REASONS = 20
 
 
 class ScoringError(Exception):
@@ -36,7 +36,7 @@ class Summary:
 
     def add(self, rows: Rows) -> None:
         """Count some more rows."""
-        for index, reason in sorted(rows.refused.items())[: MOST_REASONS - len(self.reasons)]:
+        for index, reason in sorted(rows.refused.items())[: MAX_REASONS - len(self.reasons)]:
             self.reasons.append((self.rows + index + 1, reason))
         self.rows += len(rows)
         self.refused += len(rows.refused)

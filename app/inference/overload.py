@@ -3,17 +3,17 @@
 from fastapi import HTTPException, Response
 
 from app.api.errors import error_response
-from app.http.openapi_errors import Documented, inference_error, refusal
+from app.http.openapi_errors import ErrorDocs, error_docs, v2_error_docs
 
 RETRY_LATER = {"Retry-After": "1"}  # second
 BUSY = "The service must have time for a request, however others take all of it now."
 
 DESCRIPTION = "More requests have come than can be answered; this one can be sent again."
-BUSY_DOCUMENTED: Documented = refusal(503, DESCRIPTION, BUSY)
-BUSY_INFERENCE: Documented = inference_error(503, DESCRIPTION, BUSY)
+BUSY_DOCUMENTED: ErrorDocs = error_docs(503, DESCRIPTION, BUSY)
+BUSY_INFERENCE: ErrorDocs = v2_error_docs(503, DESCRIPTION, BUSY)
 
 
-class Places:
+class ConcurrencyLimit:
     """So many may be there at a time; whoever comes then is told to come again, by a 503."""
 
     def __init__(self, number: int) -> None:

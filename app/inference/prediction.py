@@ -12,10 +12,10 @@ def answer(
     row: Sequence[float], chosen: NamedModel, level: float = DEFAULT_LEVEL
 ) -> dict[str, Any]:
     """The answer to a row of the eight features, at a calibrated level, as in `Prediction`."""
-    return answer_json(chosen.saved.model.answer_row(row, level), level, chosen.identity)
+    return prediction_json(chosen.saved.model.answer_row(row, level), level, chosen.identity)
 
 
-def answer_json(answer: RowAnswer, level: float, model: str) -> dict[str, Any]:
+def prediction_json(answer: RowAnswer, level: float, model: str) -> dict[str, Any]:
     """What a model answered, under its identity, as in the schema `Prediction`."""
     return {
         "prediction": answer.prediction,

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.inference.batch_size import Pace
+from app.inference.batch_size import AdaptiveBatchSize
 from models import DEFAULT_MODELS
 from models.saved_model.storage import MANIFEST, SavedModel, SavedModelError, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MOST_NAMES = 10  # of an error's list; keeps it short
+MAX_NAMES = 10  # of an error's list; keeps it short
 
 
 class UnknownModelError(Exception):
@@ -22,7 +22,7 @@ class NamedModel:
 
     name: str
     saved: SavedModel
-    pace: Pace = field(default_factory=Pace, compare=False, repr=False)
+    pace: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, compare=False, repr=False)
     """What the batches that it estimated have learned, for those to come."""
 
     @property
@@ -125,7 +125,7 @@ def _name(directory: Path) -> str:
 
 
 def _list(names: dict[str, NamedModel]) -> str:
-    shown = [*names][:MOST_NAMES]
-    if len(names) > MOST_NAMES:
-        return f"one of {', '.join(shown)} and {len(names) - MOST_NAMES} more"
+    shown = [*names][:MAX_NAMES]
+    if len(names) > MAX_NAMES:
+        return f"one of {', '.join(shown)} and {len(names) - MAX_NAMES} more"
     return " or ".join(shown)

@@ -9,9 +9,9 @@ from app.api.schemas import RefusedField
 from app.http.strict_json import NotJSON, Repeated
 from models.features import FEATURES
 
-MOST_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
-CLOSE_ENOUGH = 0.6  # difflib's ratio between a name that came and a known one
-LONGEST_LIKELY_NAME = 40  # a longer one is no slip of the finger, and costs time to compare
+MAX_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
+MIN_SIMILARITY = 0.6  # difflib's ratio between a name that came and a known one
+MAX_TYPO_LENGTH = 40  # a longer one is no slip of the finger, and costs time to compare
 
 feature_by_name = {feature.name: feature for feature in FEATURES}
 feature_by_folded_name = {feature.name.lower(): feature for feature in FEATURES}
@@ -25,7 +25,7 @@ what_came = {
 }
 """By the type of Pydantic's error, where it says enough."""
 
-type_in_words = {
+json_type_names = {
     str: "a string",
     bool: "true or false",
     type(None): "null",
@@ -37,14 +37,14 @@ type_in_words = {
 """JSON's types, by those that a parser makes of them."""
 
 
-def explain_all(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[RefusedField]]:
+def describe_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[RefusedField]]:
     """Pydantic's errors in one sentence, and each of them (up to a limit) in words."""
     found = _distinct(errors)
-    refused = [explain(error) for error in found[:MOST_ERRORS]]
+    refused = [explain(error) for error in found[:MAX_ERRORS]]
     return refused[0].msg + _and_more(found), refused
 
 
-def explain_first(errors: Sequence[Mapping[str, Any]]) -> tuple[str, RefusedField]:
+def describe_first_error(errors: Sequence[Mapping[str, Any]]) -> tuple[str, RefusedField]:
     """Pydantic's errors in one sentence, and the first of them in words."""
     found = _distinct(errors)
     first = explain(found[0])
@@ -118,12 +118,12 @@ def unknown_feature(name: str) -> str:
 
 @lru_cache(maxsize=1024)  # a batch has one slip in each of its rows
 def _likely_name(name: str) -> str | None:
-    if len(name) > LONGEST_LIKELY_NAME:
+    if len(name) > MAX_TYPO_LENGTH:
         return None
     folded = name.lower().replace("_", "")
-    close = difflib.get_close_matches(folded, feature_by_folded_name, 1, CLOSE_ENOUGH)
+    close = difflib.get_close_matches(folded, feature_by_folded_name, 1, MIN_SIMILARITY)
     return feature_by_folded_name[close[0]].name if close else None
 
 
 def _came(value: object) -> str:
-    return type_in_words.get(type(value), "something else")
+    return json_type_names.get(type(value), "something else")

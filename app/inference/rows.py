@@ -8,15 +8,15 @@ import numpy as np
 from pydantic import ValidationError
 
 from app.api.schemas import HouseFeatures, to_row
-from app.inference.row_errors import explain_first
+from app.inference.row_errors import describe_first_error
 from models.arrays import FloatArray, Indices
 from models.features import FEATURE_NAMES, within_bounds
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """Of a batch that is taken as a whole; what is streamed has no limit."""
 
 
-class Refusal(str):
+class RowError(str):
     """Why a row is refused: one sentence, which also knows of what kind its mistake is."""
 
     __slots__ = ("kind",)
@@ -29,9 +29,9 @@ class Refusal(str):
         return refusal
 
 
-MOST_MEMBERS = 64
-TOO_MANY_MEMBERS = Refusal(
-    f"The row must be a JSON object of the eight features, however it has more than {MOST_MEMBERS} "
+MAX_MEMBERS = 64
+TOO_MANY_MEMBERS = RowError(
+    f"The row must be a JSON object of the eight features, however it has more than {MAX_MEMBERS} "
     "members.",
     "unknown_feature",
 )
@@ -44,7 +44,7 @@ class Rows:
 
     values: FloatArray  # (n, 8), in the order and units of FEATURES; anything where refused.
     # Best column by column in memory, along which all that is done to many rows goes.
-    refused: dict[int, Refusal] = field(default_factory=dict)
+    refused: dict[int, RowError] = field(default_factory=dict)
     """Why a row is refused, by its place among them, from 0."""
 
     def __len__(self) -> int:
@@ -75,26 +75,26 @@ def of_json(objects: Sequence[Any]) -> Rows:
     """Rows of parsed JSON values, each of which should be an object of the eight features."""
     values, refused = np.zeros((len(objects), len(FEATURE_NAMES))), {}
     for index, value in enumerate(objects):
-        if isinstance(value, dict) and len(value) > MOST_MEMBERS:
+        if isinstance(value, dict) and len(value) > MAX_MEMBERS:
             refused[index] = TOO_MANY_MEMBERS
             continue
         try:
             values[index] = to_row(HouseFeatures.model_validate(value))
         except ValidationError as error:
-            refused[index] = refusal_of(error)
+            refused[index] = row_error(error)
     return Rows(values, refused)
 
 
-def refusal_of(error: ValidationError) -> Refusal:
+def row_error(error: ValidationError) -> RowError:
     """Why a row is refused, in the sentence that `/predict` would refuse it with."""
     errors = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
-    sentence, first = explain_first(errors)
-    return Refusal(sentence.replace("The body", "The row"), first.type)
+    sentence, first = describe_first_error(errors)
+    return RowError(sentence.replace("The body", "The row"), first.type)
 
 
-def _refusal(numbers: list[float]) -> Refusal:
+def _refusal(numbers: list[float]) -> RowError:
     try:
         HouseFeatures.model_validate(dict(zip(FEATURE_NAMES, numbers, strict=True)))
     except ValidationError as error:
-        return refusal_of(error)
+        return row_error(error)
     raise AssertionError("the schema and the bounds are of the same features")

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from app.inference.batch_size import Pace
+from app.inference.batch_size import AdaptiveBatchSize
 from app.inference.overload import busy_error
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
@@ -18,10 +18,10 @@ from models.interval import Estimate
 
 T = TypeVar("T")
 
-MOST_AT_WORK = 64  # slices in a round, in which each batch has one: a fifth of a second
+MAX_ACTIVE_SLICES = 64  # slices in a round, in which each batch has one: a fifth of a second
 
 
-class Slices:
+class BatchScheduler:
     """One slice at a time, however many batches an event loop has; they take turns."""
 
     def __init__(self) -> None:
@@ -41,26 +41,26 @@ class Slices:
             self.batches -= 1
 
 
-_slices: WeakKeyDictionary[asyncio.AbstractEventLoop, Slices] = WeakKeyDictionary()
+_slices: WeakKeyDictionary[asyncio.AbstractEventLoop, BatchScheduler] = WeakKeyDictionary()
 
 
-def slices() -> Slices:
+def slices() -> BatchScheduler:
     """Those of the running event loop."""
-    return _slices.setdefault(asyncio.get_running_loop(), Slices())
+    return _slices.setdefault(asyncio.get_running_loop(), BatchScheduler())
 
 
-def is_crowded(coming: int = 0) -> bool:
+def is_saturated(coming: int = 0) -> bool:
     """Whether so many batches are at work that another would starve.
 
     Those that are coming are taken for as large as those at work.
     """
     shared = slices()
-    return shared.at_work * (1.0 + coming / max(shared.batches, 1)) >= MOST_AT_WORK
+    return shared.at_work * (1.0 + coming / max(shared.batches, 1)) >= MAX_ACTIVE_SLICES
 
 
-def require_time() -> None:
+def reject_if_saturated() -> None:
     """Raise an HTTPException, 503, where it is crowded."""
-    if is_crowded():
+    if is_saturated():
         raise busy_error()
 
 
@@ -68,7 +68,7 @@ async def answer_many(
     model: HousePriceModel,
     rows: FloatArray,
     level: float,
-    pace: Pace,
+    pace: AdaptiveBatchSize,
 ) -> tuple[Estimate, list[list[str]]]:
     """What `model.answer` gives for rows (n, 8), without keeping the event loop for long.
 
@@ -85,14 +85,16 @@ async def estimate_many(
     model: HousePriceModel,
     rows: FloatArray,
     level: float,
-    pace: Pace,
+    pace: AdaptiveBatchSize,
 ) -> Estimate:
     """What `model.estimate` gives for rows (n, 8), without keeping the event loop for long."""
     estimates = await _by_slices(lambda some: model.estimate(some, level), rows, pace)
     return _join(estimates, len(rows))
 
 
-async def _by_slices(score: Callable[[FloatArray], T], rows: FloatArray, pace: Pace) -> list[T]:
+async def _by_slices(
+    score: Callable[[FloatArray], T], rows: FloatArray, pace: AdaptiveBatchSize
+) -> list[T]:
     """What a function gives for each slice of rows (n, 8), of which there is at least one.
 
     The last of them may be of more rows than there are, to have the pace's multiple.

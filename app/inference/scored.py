@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.inference.batch_size import Pace
-from app.inference.prediction import answer_json
+from app.inference.batch_size import AdaptiveBatchSize
+from app.inference.prediction import prediction_json
 from app.inference.registry import NamedModel
 from app.inference.rows import Rows
 from app.inference.scheduler import answer_many, estimate_many
@@ -22,9 +22,9 @@ class Scorer:
 
     model: NamedModel
     level: float = DEFAULT_LEVEL
-    pace: Pace | None = None
+    pace: AdaptiveBatchSize | None = None
     """For all that it scores, in place of the two that it has otherwise."""
-    _pace_with_warnings: Pace = field(default_factory=Pace, init=False)
+    _pace_with_warnings: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, init=False)
 
     async def score(self, rows: Rows, *, warns: bool = True) -> "Scored":
         """Answer the rows that are accepted, without keeping the event loop for long.
@@ -64,7 +64,7 @@ class Scored:
         return [
             {"error": refused[index]}
             if index in refused
-            else answer_json(_row_answer(numbers, self.warnings[index]), scorer.level, identity)
+            else prediction_json(_row_answer(numbers, self.warnings[index]), scorer.level, identity)
             for index, numbers in enumerate(self.numbers.tolist())
         ]
 

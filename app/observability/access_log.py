@@ -20,12 +20,12 @@ import orjson
 
 from app.http.headers import Headers
 from app.http.request_id import traceparent
-from app.observability.stderr import tell
+from app.observability.stderr import log_to_stderr
 
-SECONDS_KEPT = 0.2
-MOST_LINES_KEPT = 100_000  # some 40 MB; then the oldest are lost
+FLUSH_SECONDS = 0.2
+MAX_BUFFERED_LINES = 100_000  # some 40 MB; then the oldest are lost
 LAST_SECONDS = 1  # for whoever reads, when the service ends
-LONGEST_PATH = 100  # characters
+MAX_PATH_LENGTH = 100  # characters
 
 UNPRINTABLE = re.compile(rb"[^!-~]")
 
@@ -86,7 +86,7 @@ class AccessLog:
 
     def __init__(self, form: str) -> None:
         self._format = FORMATS[form]
-        self._lines: deque[bytes] = deque(maxlen=MOST_LINES_KEPT)
+        self._lines: deque[bytes] = deque(maxlen=MAX_BUFFERED_LINES)
         self._end = Event()
 
     def add(self, line: Line) -> None:
@@ -107,13 +107,13 @@ class AccessLog:
     def _write(self, file: int) -> None:
         ended = has_told = False
         while not ended:
-            ended = self._end.wait(SECONDS_KEPT)
+            ended = self._end.wait(FLUSH_SECONDS)
             try:
                 while self._lines:
                     os.write(file, self._next_lines())
             except OSError as error:  # a full disk, a reader that has gone; the service stays
                 if not has_told:
-                    tell(f"The access log must be writable, however: {error.strerror}")
+                    log_to_stderr(f"The access log must be writable, however: {error.strerror}")
                 has_told = True
 
     def _next_lines(self) -> bytes:
@@ -139,4 +139,4 @@ def _second(since_1970: int) -> str:
 
 def _shown(path: bytes) -> str:
     """The beginning of an address, percent-encoded as it came."""
-    return UNPRINTABLE.sub(b"?", path[:LONGEST_PATH]).decode()
+    return UNPRINTABLE.sub(b"?", path[:MAX_PATH_LENGTH]).decode()

@@ -4,7 +4,7 @@ import contextlib
 import sys
 
 
-def tell(sentence: str) -> None:
+def log_to_stderr(sentence: str) -> None:
     """Write a sentence to standard error; whoever reads it may have gone, and the service stays."""
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)

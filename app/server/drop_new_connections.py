@@ -22,7 +22,7 @@ INSTRUCTIONS = (  # code, jump if true, jump if false, number
 )
 
 
-def admit_no_more(listener: socket.socket) -> None:
+def drop_new_connections(listener: socket.socket) -> None:
     """Drop all that asks a TCP listener for a connection; nothing elsewhere than on Linux."""
     instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in INSTRUCTIONS)
     buffer = ctypes.create_string_buffer(instructions)

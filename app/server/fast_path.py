@@ -25,15 +25,15 @@ from pydantic_core import to_json
 from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import State
 
-from app.access.authenticator import Gate
+from app.access.authenticator import Authenticator
 from app.api.dependencies import Chosen
 from app.api.schemas import HouseFeatures, to_numbers
-from app.http.bodies import LONGEST_CONTENT_TYPE, require_media_type
+from app.http.bodies import MAX_CONTENT_TYPE_LENGTH, require_media_type
 from app.http.headers import Headers
 from app.http.media_types import JSON
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
-from app.inference.prediction import answer_json
+from app.inference.prediction import prediction_json
 from app.inference.registry import LoadedModels
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import RowsAnswered
@@ -44,7 +44,7 @@ from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
 MEMBERS = len(FEATURES)
-MOST_TOGETHER = 32  # questions; with more, a model is no faster, and others wait
+MAX_MICRO_BATCH = 32  # questions; with more, a model is no faster, and others wait
 READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
 
 @dataclass(slots=True)
-class Question:
+class PendingPrediction:
     """A request that is right."""
 
     target: Target
@@ -72,16 +72,16 @@ class Question:
     reply: Callable[[bytes | None], None]
 
 
-class Prompt:
+class FastPath:
     """Answers requests from their bytes, with the models that are loaded at that moment."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._gate: Gate = state.gate
+        self._gate: Authenticator = state.gate
         self._log: AccessLog | None = state.access_log
         self._models: LoadedModels | None = None
         self._targets: dict[bytes, Target] = {}
-        self._waiting: list[Question] = []
+        self._waiting: list[PendingPrediction] = []
         self._answered = RowsAnswered("POST", PATH)
 
     def knows(self, target: bytes) -> bool:
@@ -98,7 +98,7 @@ class Prompt:
         body: bytes,
         client: str | None,
         reply: Callable[[bytes | None], None],
-    ) -> Question | None:
+    ) -> PendingPrediction | None:
         """The question that a request puts; None where FastAPI is to answer.
 
         The target is one that is known. The reply takes the rest of an answer of status 200, after
@@ -115,21 +115,21 @@ class Prompt:
         except ValidationError:
             return None
         asked = self._targets[target]
-        return Question(asked, row, headers, client, visitor.key_name, since, reply)
+        return PendingPrediction(asked, row, headers, client, visitor.key_name, since, reply)
 
-    def answer(self, question: Question) -> None:
+    def answer(self, question: PendingPrediction) -> None:
         """Reply, by the end of this turn of the event loop."""
         if not question.target.together:
             self._reply([question])
             return
         self._waiting.append(question)
-        if len(self._waiting) == MOST_TOGETHER:
+        if len(self._waiting) == MAX_MICRO_BATCH:
             self.settle()
 
     def settle(self) -> None:
         """Reply to all who wait."""
         waiting, self._waiting = self._waiting, []
-        alike: defaultdict[tuple[str, float], list[Question]] = defaultdict(list)
+        alike: defaultdict[tuple[str, float], list[PendingPrediction]] = defaultdict(list)
         for question in waiting:
             chosen = question.target.chosen
             alike[chosen.model.identity, chosen.level].append(question)
@@ -141,7 +141,7 @@ class Prompt:
         self.settle()
         self._answered.count()
 
-    def _reply(self, questions: list[Question]) -> None:
+    def _reply(self, questions: list[PendingPrediction]) -> None:
         """Reply to some that ask the same model for the same level."""
         chosen = questions[0].target.chosen
         rows = [question.row for question in questions]
@@ -154,13 +154,13 @@ class Prompt:
         for question, rest in zip(questions, rests, strict=True):
             question.reply(rest)
 
-    def _rest(self, question: Question, answer: RowAnswer) -> bytes | None:
+    def _rest(self, question: PendingPrediction, answer: RowAnswer) -> bytes | None:
         """The rest of an answer, which is counted and told the log; None of one that is none."""
         if not isfinite(answer.prediction):
             return None
         chosen, headers = question.target.chosen, question.headers
         model = chosen.model.identity
-        content = to_json(answer_json(answer, chosen.level, model))
+        content = to_json(prediction_json(answer, chosen.level, model))
         seconds = perf_counter() - question.since
         self._answered.add(chosen.model, question.row, answer, seconds)
         name = request_id(headers)
@@ -182,7 +182,7 @@ def _is_plain(headers: Headers) -> bool:
     is_json = False
     for name, value in headers:
         if name == b"content-type":
-            if is_json or len(value) > LONGEST_CONTENT_TYPE or not _is_json(value):
+            if is_json or len(value) > MAX_CONTENT_TYPE_LENGTH or not _is_json(value):
                 return False
             is_json = True
         elif name in READ_BY_FASTAPI:
@@ -207,7 +207,7 @@ def _targets(models: LoadedModels) -> dict[bytes, Target]:
         lines = b"content-type: %b\r\n%b: %b\r\n" % tuple(
             text.encode() for text in (JSON, MODEL_HEADER.lower(), model.identity)
         )
-        together = model.saved.model.answers_alike_in_company
+        together = model.saved.model.is_batch_invariant
         for level in (None, *model.saved.model.interval.levels.tolist()):
             asked = {"model": name, "level": None if level is None else f"{level:g}"}
             query = urlencode({key: value for key, value in asked.items() if value is not None})

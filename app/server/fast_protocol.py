@@ -13,22 +13,22 @@ from app.http.request_id import request_id
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import count_request
 from app.observability.middleware import UNMATCHED
-from app.server.fast_path import Prompt
+from app.server.fast_path import FastPath
 from app.server.protocol import StrictProtocol
-from app.server.protocol_errors import Refusal
+from app.server.protocol_errors import ProtocolError
 from app.server.response_bytes import FixedHeaders, busy, rest_of_answer
 
-MOST_DROPPED_BYTES = 64 * 1024  # of a body that is not answered; a longer one the app cuts short
+MAX_DISCARDED_BYTES = 64 * 1024  # of a body that is not answered; a longer one the app cuts short
 
 
-class PromptProtocol(StrictProtocol):
+class FastPathProtocol(StrictProtocol):
     """One connection."""
 
     _fixed: ClassVar = FixedHeaders([])  # of all connections, as they were last
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._prompt: Prompt = self.app.state.prompt
+        self._prompt: FastPath = self.app.state.prompt
         self._body: bytes | None = None  # of a request that may be answered promptly
         self._waits = False  # for the answer to it, as it is whole
         # When the head came of a request that is turned away as soon as its body has come; else 0.
@@ -43,7 +43,7 @@ class PromptProtocol(StrictProtocol):
 
     def begin(self) -> None:
         """Choose who answers a request whose head has come."""
-        if self._is_unusual() or self.body_left > MOST_DROPPED_BYTES:
+        if self._is_unusual() or self.body_left > MAX_DISCARDED_BYTES:
             super().begin()
         elif self._prompt.knows(self.url):
             if self.turn.is_over():
@@ -160,7 +160,7 @@ class PromptProtocol(StrictProtocol):
     def _fixed_headers(self) -> FixedHeaders:
         headers = self.server_state.default_headers
         if self._fixed.headers is not headers:  # they tell the time
-            PromptProtocol._fixed = FixedHeaders(headers)
+            FastPathProtocol._fixed = FixedHeaders(headers)
         return self._fixed
 
     # The end
@@ -170,7 +170,7 @@ class PromptProtocol(StrictProtocol):
             self._turn_away()
         super().shutdown()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: ProtocolError) -> None:
         if self._waits:
             self._prompt.settle()
         self._body, self._late_since = None, 0.0

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Callable
 from time import perf_counter, thread_time
 
-TURN_SECONDS = 0.2
-FEWEST = 32  # requests to a turn that took too long; a single large one may take long
+MAX_ITERATION_SECONDS = 0.2
+MIN_REQUESTS = 32  # requests to a turn that took too long; a single large one may take long
 
 
-class Turn:
+class LoadShedder:
     """How long it has taken since requests last had their turn.
 
     A turn of the event loop goes from what it has to go on with, which the requests of the turn
@@ -46,9 +46,9 @@ class Turn:
 
     def _took_too_long(self) -> bool:
         return (
-            perf_counter() - self._began > TURN_SECONDS
-            and self.taken + self._taken_before >= FEWEST
-            and thread_time() - self._began_at > TURN_SECONDS
+            perf_counter() - self._began > MAX_ITERATION_SECONDS
+            and self.taken + self._taken_before >= MIN_REQUESTS
+            and thread_time() - self._began_at > MAX_ITERATION_SECONDS
         )
 
     def _begin(self) -> None:

@@ -21,33 +21,33 @@ from app.api.errors import error_response
 from app.http.head import HeadAsGet
 from app.http.headers import Headers
 from app.inference.overload import busy_response
-from app.inference.scheduler import is_crowded
+from app.inference.scheduler import is_saturated
 from app.observability.middleware import ABANDONED, RecordRequests
 from app.server.closing import LingeringTransport
-from app.server.load_shedding import Turn
+from app.server.load_shedding import LoadShedder
 from app.server.protocol_errors import (
     LARGE_HEADERS,
     LONG_TARGET,
     MALFORMED,
-    MOST_HEADER_BYTES,
-    MOST_HEADERS,
-    MOST_LINE_BYTES,
-    MOST_TARGET_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    MAX_LINE_BYTES,
+    MAX_TARGET_BYTES,
     NO_HOST,
-    Refusal,
-    RefusedError,
+    ProtocolError,
+    ProtocolViolationError,
 )
-from app.server.read_flow_control import Intake
-from app.server.timeouts import Patience
+from app.server.read_flow_control import ReadFlowControl
+from app.server.timeouts import ConnectionTimeouts
 
 # Parsed at a time between requests, a few dozens of the smallest; and within one. Of a body whose
 # length is known, all that was read, of which the event loop reads 256 KB at most.
 REQUESTS_BYTES, PART_BYTES = 1024, 4096
-OF_BATCHES = ("/batch", "/infer")  # ends of addresses
-ALWAYS_ANSWERED = PROBES | {METRICS}  # also when requests are turned away
-MOST_UNFINISHED_BYTES = MOST_LINE_BYTES + MOST_HEADER_BYTES + PART_BYTES
+BATCH_SUFFIXES = ("/batch", "/infer")  # ends of addresses
+NEVER_SHED = PROBES | {METRICS}  # also when requests are turned away
+MAX_UNPARSED_BYTES = MAX_LINE_BYTES + MAX_HEADER_BYTES + PART_BYTES
 
-MOST_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
+MAX_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
 
 
@@ -58,9 +58,9 @@ class StrictProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.set_write_buffer_limits(MOST_UNREAD_BYTES)
+        transport.set_write_buffer_limits(MAX_UNREAD_BYTES)
         self.transport = LingeringTransport(transport, self._is_cut_short)
-        self.flow = Intake(transport, self)
+        self.flow = ReadFlowControl(transport, self)
         self.url = b""
         self.headers = []
         self.held = memoryview(b"")  # what was read and is not yet to be parsed
@@ -75,8 +75,8 @@ class StrictProtocol(HttpToolsProtocol):
         self.received = 0  # bytes
         self.begun = self.answered = 0  # requests
         self.is_quiet = False  # since an answer
-        self.patience = Patience(self)
-        self.turn: Turn = self.app.state.turn
+        self.patience = ConnectionTimeouts(self)
+        self.turn: LoadShedder = self.app.state.turn
         self.has_answered = False  # without the app, since it began to parse
         self.is_half_closed = False  # by the client, who still reads
 
@@ -160,7 +160,7 @@ class StrictProtocol(HttpToolsProtocol):
             upgraded_at = upgrade.args[0]
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self.refuse(cause.refusal if isinstance(cause, RefusedError) else MALFORMED)
+            self.refuse(cause.refusal if isinstance(cause, ProtocolViolationError) else MALFORMED)
             return
         if upgraded_at is not None:
             self._read_without_upgrade(bytes(part[upgraded_at:]))
@@ -168,15 +168,15 @@ class StrictProtocol(HttpToolsProtocol):
         if (self.unfinished or self.headers) and (excess := self._excess()):
             self.refuse(excess)
 
-    def _excess(self) -> Refusal | None:
+    def _excess(self) -> ProtocolError | None:
         """The refusal of a head or of trailers that are too large already; they may never end."""
-        if len(self.url) > MOST_TARGET_BYTES:
+        if len(self.url) > MAX_TARGET_BYTES:
             return LONG_TARGET
-        if len(self.headers) > MOST_HEADERS or self.unfinished > MOST_UNFINISHED_BYTES:
+        if len(self.headers) > MAX_HEADERS or self.unfinished > MAX_UNPARSED_BYTES:
             return LARGE_HEADERS
-        if self.unfinished > MOST_HEADER_BYTES - PART_BYTES:  # may be too large: add up
+        if self.unfinished > MAX_HEADER_BYTES - PART_BYTES:  # may be too large: add up
             size = sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
-            return LARGE_HEADERS if size > MOST_HEADER_BYTES else None
+            return LARGE_HEADERS if size > MAX_HEADER_BYTES else None
         return None
 
     def _read_without_upgrade(self, rest: bytes) -> None:
@@ -203,10 +203,10 @@ class StrictProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                raise RefusedError(MALFORMED)
+                raise ProtocolViolationError(MALFORMED)
             return  # it is read again
         if refusal := self._excess() or self._misframed():
-            raise RefusedError(refusal)
+            raise ProtocolViolationError(refusal)
         self.begin()
 
     def begin(self) -> None:
@@ -217,7 +217,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.headers = []  # for trailers, which are not to be taken for headers
         self.unfinished = 0
 
-    def _misframed(self) -> Refusal | None:
+    def _misframed(self) -> ProtocolError | None:
         """The refusal of a head that another server on the way may have read otherwise."""
         hosts, codings = [], []
         self.body_left = 0
@@ -239,7 +239,7 @@ class StrictProtocol(HttpToolsProtocol):
             return None if self.is_old and not hosts else NO_HOST
         return self._misnamed(hosts[0])
 
-    def _misnamed(self, host: bytes) -> Refusal | None:
+    def _misnamed(self, host: bytes) -> ProtocolError | None:
         if host != self._host:  # it is the same in every request, as a rule
             if not HOST.fullmatch(host):
                 return NO_HOST
@@ -279,15 +279,17 @@ class StrictProtocol(HttpToolsProtocol):
                 app = self._recorded(busy_response(path))
             else:
                 self.turn.take()
-                self.turn.batches += path.endswith(OF_BATCHES)
+                self.turn.batches += path.endswith(BATCH_SUFFIXES)
         super()._start_asgi_task(cycle, app)
 
     def is_too_late(self, path: str) -> bool:
         """Whether a request is to be turned away."""
-        if path in ALWAYS_ANSWERED:
+        if path in NEVER_SHED:
             return False
         # The routes ask when a batch is read, as many come together; not to read it is cheaper.
-        return self.turn.is_over() or (path.endswith(OF_BATCHES) and is_crowded(self.turn.batches))
+        return self.turn.is_over() or (
+            path.endswith(BATCH_SUFFIXES) and is_saturated(self.turn.batches)
+        )
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
@@ -312,7 +314,7 @@ class StrictProtocol(HttpToolsProtocol):
         if self.answers() or self.begun == self.answered:
             super().shutdown()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: ProtocolError) -> None:
         """Read no more, and answer in its turn what cannot be read any further."""
         self.is_refused = True
         self.held = memoryview(b"")

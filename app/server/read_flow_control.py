@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from app.server.protocol import StrictProtocol
 
 
-class Intake(FlowControl):
+class ReadFlowControl(FlowControl):
     """Reads on only when all requests that have come are answered or being answered.
 
     uvicorn reads on after each answer and whenever the app waits for its client, however many

@@ -8,7 +8,7 @@ from starlette.datastructures import State
 
 from app.access.api_keys import APIKeys, KeysFileError, read_keys
 from app.inference.registry import LoadedModels, reload_models
-from app.observability.stderr import tell
+from app.observability.stderr import log_to_stderr
 from models.saved_model.storage import SavedModelError
 
 Reload = Callable[[str | None], LoadedModels]
@@ -60,13 +60,13 @@ def reload_all(reload: Reload, reload_keys: Callable[[], APIKeys] | None) -> Non
         try:
             keys = reload_keys()
         except KeysFileError as error:
-            tell(f"python -m app: {error}; the loaded keys go on")
+            log_to_stderr(f"python -m app: {error}; the loaded keys go on")
         else:
-            tell(f"Reloaded the API keys: {len(keys.name_by_digest)}")
+            log_to_stderr(f"Reloaded the API keys: {len(keys.name_by_digest)}")
     try:
         models = reload(None)
     except SavedModelError as error:
-        tell(f"python -m app: {error}; the loaded models go on")
+        log_to_stderr(f"python -m app: {error}; the loaded models go on")
     else:
         identities = ", ".join(model.identity for model in models.by_name.values())
-        tell(f"Reloaded {identities}")
+        log_to_stderr(f"Reloaded {identities}")

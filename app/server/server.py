@@ -15,11 +15,11 @@ from fastapi import FastAPI
 
 from app.http.headers import FIXED_HEADERS
 from app.observability.access_log import AccessLog
-from app.observability.stderr import tell
-from app.server.drop_new_connections import admit_no_more
-from app.server.fast_protocol import PromptProtocol
+from app.observability.stderr import log_to_stderr
+from app.server.drop_new_connections import drop_new_connections
+from app.server.fast_protocol import FastPathProtocol
 from app.server.reload import reload_all
-from app.server.timeouts import watch
+from app.server.timeouts import start_sweeping
 
 KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
@@ -49,7 +49,7 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        watch(self.server_state)
+        start_sweeping(self.server_state)
         self.app.state.in_flight = self._in_flight
         self.on_start()
 
@@ -60,14 +60,14 @@ class DrainingServer(uvicorn.Server):
         await asyncio.sleep(DRAIN_SECONDS)
         if self.last:
             for listener in sockets or []:
-                admit_no_more(listener)
+                drop_new_connections(listener)
         await asyncio.sleep(SETTLE_SECONDS)
         asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_who_still_sends)
         await super().shutdown(sockets)
 
     @property
-    def _connections(self) -> list[PromptProtocol]:
-        return [*cast("set[PromptProtocol]", self.server_state.connections)]
+    def _connections(self) -> list[FastPathProtocol]:
+        return [*cast("set[FastPathProtocol]", self.server_state.connections)]
 
     def _in_flight(self) -> int:
         return sum(connection.begun - connection.answered for connection in self._connections)
@@ -75,7 +75,9 @@ class DrainingServer(uvicorn.Server):
     def _hang_up_on_who_still_sends(self) -> None:
         slow = [connection for connection in self._connections if connection.awaits_client()]
         if cut_off := sum(connection.begun > connection.answered for connection in slow):
-            tell(f"Requests cut off that were still being sent {TIME_TO_FINISH}: {cut_off}")
+            log_to_stderr(
+                f"Requests cut off that were still being sent {TIME_TO_FINISH}: {cut_off}"
+            )
         for connection in slow:
             connection.transport.close()
 
@@ -104,16 +106,16 @@ def greet(app: FastAPI, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     model = app.state.models.default.identity
-    tell(f"Serving {model} on http://{address}, documented at /docs")
+    log_to_stderr(f"Serving {model} on http://{address}, documented at /docs")
     if app.state.api_keys is None and not ipaddress.ip_address(host).is_loopback:
-        tell(f"Whoever reaches {address} gets in, because there is no --api-keys-file")
+        log_to_stderr(f"Whoever reaches {address} gets in, because there is no --api-keys-file")
 
 
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=PromptProtocol,
+        http=FastPathProtocol,
         ws="none",
         lifespan="off",
         log_level="error",

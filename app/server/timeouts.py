@@ -13,18 +13,18 @@ from app.server.protocol_errors import TOO_LATE
 if TYPE_CHECKING:
     from app.server.protocol import StrictProtocol
 
-LOOK_SECONDS = 0.5
-DEADLINE_LOOKS = 16  # 8 seconds, or more where the process itself was held up
-LINGER_LOOKS = 4
-LEAST_BODY_BYTES = 512  # in 8 seconds: two lines of CSV a second are enough, ten bytes are not
+SWEEP_SECONDS = 0.5
+DEADLINE_SWEEPS = 16  # 8 seconds, or more where the process itself was held up
+LINGER_SWEEPS = 4
+MIN_BODY_BYTES = 512  # in 8 seconds: two lines of CSV a second are enough, ten bytes are not
 
 
-class Patience:
+class ConnectionTimeouts:
     """What the client of a connection kept it waiting for, and for how many looks."""
 
     def __init__(self, connection: "StrictProtocol") -> None:
         self._connection = connection
-        self._idle_looks = connection.timeout_keep_alive / LOOK_SECONDS
+        self._idle_looks = connection.timeout_keep_alive / SWEEP_SECONDS
         self._received_well = 0  # when enough of a body had come
         self._wait: object = None
         self._looks = 0
@@ -44,9 +44,9 @@ class Patience:
             if self._looks >= self._idle_looks:
                 transport.close()
         elif kind == "end":
-            if self._looks >= LINGER_LOOKS:
+            if self._looks >= LINGER_SWEEPS:
                 transport.abort()
-        elif self._looks >= DEADLINE_LOOKS:
+        elif self._looks >= DEADLINE_SWEEPS:
             if kind == "read":
                 transport.abort()  # closing would wait for what the client does not read
             else:
@@ -60,7 +60,7 @@ class Patience:
         if connection.transport.lingers:
             return "end", None
         if connection.takes_body():
-            if connection.received - self._received_well >= LEAST_BODY_BYTES:
+            if connection.received - self._received_well >= MIN_BODY_BYTES:
                 self._received_well = connection.received
             return "body", (connection.begun, self._received_well)
         if connection.answers():
@@ -69,8 +69,8 @@ class Patience:
         return "idle" if is_idle else "head", connection.begun
 
 
-def watch(state: ServerState) -> None:
+def start_sweeping(state: ServerState) -> None:
     """Look at every connection, from now on."""
-    asyncio.get_running_loop().call_later(LOOK_SECONDS, watch, state)
+    asyncio.get_running_loop().call_later(SWEEP_SECONDS, start_sweeping, state)
     for connection in list(state.connections):
         cast("StrictProtocol", connection).patience.look()

@@ -31,7 +31,7 @@ from fastapi import FastAPI, HTTPException
 from app.access.api_keys import APIKeys
 from app.inference.overload import RETRY_LATER
 from app.inference.registry import LoadedModels
-from app.observability.stderr import tell
+from app.observability.stderr import log_to_stderr
 from app.server.reload import Reload, ReloadKeys, reload_all
 from app.server.server import DrainingServer, greet
 from models.saved_model.storage import SavedModelError
@@ -172,14 +172,14 @@ class Supervisor:
             try:
                 return Worker(self._app, self._listener, self._workers)
             except WorkerError as error:
-                tell(f"python -m app: {error}; it is tried again")
+                log_to_stderr(f"python -m app: {error}; it is tried again")
                 time.sleep(PAUSE_SECONDS)
         return None
 
     def _clear_away(self, worker: Worker) -> None:
         """Whatever is kept for each process is given up here."""
         status, pid = worker.process.exitcode, worker.process.pid
-        tell(f"Worker {pid} ended with {status}; another takes its place")
+        log_to_stderr(f"Worker {pid} ended with {status}; another takes its place")
         worker.dismiss()
 
     def _reload(self, name: str | None) -> LoadedModels:

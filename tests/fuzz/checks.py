@@ -21,7 +21,7 @@ from tests.fuzz.case import Case
 from tests.fuzz.client import Answer
 from tests.fuzz.reference import MalformedError, Row
 
-MOST_BYTES = {"predict": 65_536, "explain": 65_536, "array": 2**22, "columns": 2**22, "v2": 2**23}
+MAX_BYTES = {"predict": 65_536, "explain": 65_536, "array": 2**22, "columns": 2**22, "v2": 2**23}
 MOST_REFUSAL_BYTES = 4_096
 NOT_HTTP = b"Invalid HTTP request received."
 OF_THE_WIRE = (400, 408, 431)  # what the server refuses before it looks for an address
@@ -75,7 +75,7 @@ class Checker:
 
     def _check_decision(self, case: Case, answer: Answer) -> None:
         """Accepted is exactly what the reference accepts, and answered as the model does."""
-        if len(case.body) > MOST_BYTES.get(case.kind, math.inf):
+        if len(case.body) > MAX_BYTES.get(case.kind, math.inf):
             _require(answer.status == 413, f"status {answer.status} for too many bytes")
             return
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from models.features import FEATURES
 
 NAMES = [feature.name for feature in FEATURES]
-MOST_LINE_BYTES = 65_536
+MAX_LINE_BYTES = 65_536
 
 
 class MalformedError(Exception):
@@ -91,11 +91,11 @@ def rows_of_ndjson(body: bytes) -> list[Row]:
 
 def _records(text: bytes) -> list[bytes]:
     """All lines but the blank ones; one that is too long is not passed over."""
-    return [line for line in text.split(b"\n") if line.strip() or len(line) > MOST_LINE_BYTES]
+    return [line for line in text.split(b"\n") if line.strip() or len(line) > MAX_LINE_BYTES]
 
 
 def _row_of_line(line: bytes) -> Row:
-    if len(line) > MOST_LINE_BYTES:
+    if len(line) > MAX_LINE_BYTES:
         return REFUSED
     try:
         return row_of_object(strict_json(line))
@@ -109,7 +109,7 @@ def rows_of_csv(body: bytes) -> list[Row]:
         header = [cell.strip() for cell in _cells(header_line.decode("utf-8-sig"))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise MalformedError from error
-    if len(header_line) > MOST_LINE_BYTES or any(header.count(name) != 1 for name in NAMES):
+    if len(header_line) > MAX_LINE_BYTES or any(header.count(name) != 1 for name in NAMES):
         raise MalformedError
     positions = [header.index(name) for name in NAMES]
     lines = [line.removesuffix(b"\r") for line in rest.split(b"\n")]
@@ -121,7 +121,7 @@ def _row_of_csv(line: bytes, width: int, positions: list[int]) -> Row:
         cells = _cells(line.decode())
     except (UnicodeDecodeError, csv.Error):
         return REFUSED
-    if len(line) > MOST_LINE_BYTES or len(cells) != width:
+    if len(line) > MAX_LINE_BYTES or len(cells) != width:
         return REFUSED
     return row_of_cells([_number(cells[position]) for position in positions])
 

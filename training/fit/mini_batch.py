@@ -11,7 +11,7 @@ from models.layers import Mask
 from models.network import Network
 from training.checkpoint import Checkpoint
 from training.fit.full_batch import DivergedError
-from training.history import Moment
+from training.history import EpochRecord
 from training.optimizer import AdamW
 
 Loss = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
@@ -19,7 +19,7 @@ Loss = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingConfig:
     """How long, how fast and how noisily to train."""
 
     epochs: int
@@ -58,11 +58,11 @@ def fit_epochs(
     targets: FloatArray,
     *,
     loss: Loss,
-    plan: Plan,
+    plan: TrainingConfig,
     seed: int,
     checkpoint: Checkpoint,
     validate: Callable[[], float] | None = None,
-) -> Iterator[Moment]:
+) -> Iterator[EpochRecord]:
     """Train the network's parameters in place; yields what each epoch came to, also past ones.
 
     The network ends in a layer of its own that training leaves out (the mean over members), so that
@@ -83,13 +83,13 @@ def fit_epochs(
             )
         if not np.isfinite(total):
             raise DivergedError(f"the loss must stay finite, however not in epoch {epoch}")
-        moments.append(Moment(epoch, total / len(batches), validate() if validate else None))
+        moments.append(EpochRecord(epoch, total / len(batches), validate() if validate else None))
         _keep(checkpoint, network, optimizer, rng, moments)
         yield moments[-1]
 
 
 def _batches(
-    views: Views, targets: FloatArray, plan: Plan, rng: np.random.Generator
+    views: Views, targets: FloatArray, plan: TrainingConfig, rng: np.random.Generator
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """One epoch in random order; what does not fill a batch waits for another epoch."""
     rows = len(targets)
@@ -108,7 +108,7 @@ def _step(
     targets: FloatArray,
     loss: Loss,
     optimizer: AdamW,
-    plan: Plan,
+    plan: TrainingConfig,
     rate: float,
     rng: np.random.Generator,
 ) -> float:
@@ -127,7 +127,7 @@ def _keep(
     network: Network,
     optimizer: AdamW,
     rng: np.random.Generator,
-    moments: list[Moment],
+    moments: list[EpochRecord],
 ) -> None:
     arrays = {f"values.{i}": values for i, values in enumerate(_values(network))}
     arrays |= {f"first.{i}": moment for i, moment in enumerate(optimizer.first_moments)}
@@ -142,7 +142,7 @@ def _keep(
 
 def _resume(
     checkpoint: Checkpoint, network: Network, optimizer: AdamW, rng: np.random.Generator
-) -> list[Moment]:
+) -> list[EpochRecord]:
     """Put everything back to where the checkpoint was; the epochs until then."""
     values = _values(network)
     saved = checkpoint.load()
@@ -155,7 +155,7 @@ def _resume(
     optimizer.second_moments = [arrays[f"second.{index}"] for index in range(len(values))]
     optimizer.steps = progress["steps"]
     rng.bit_generator.state = progress["rng"]
-    return [Moment(*moment) for moment in progress["moments"]]
+    return [EpochRecord(*moment) for moment in progress["moments"]]
 
 
 def _fits(arrays: Mapping[str, FloatArray], values: list[FloatArray]) -> bool:

@@ -18,15 +18,15 @@ from models.arrays import FloatArray
 from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.house_price import HousePriceModel
 from models.layers import Dense, ReLU, Standardise
-from models.neighbour_encoder import AROUND, FEWEST, POWERS, NeighbourEncoder
+from models.neighbour_encoder import AROUND, MIN_REQUESTS, POWERS, NeighbourEncoder
 from models.network import Network
 from models.shapley import Background
 from models.training_ranges import TrainingRanges
 from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, quantile_interval
 from training.checkpoint import Checkpoint, Checkpoints
 from training.data import DataError, Dataset
-from training.fit.mini_batch import Plan, Views, fit_epochs
-from training.history import History, Moment
+from training.fit.mini_batch import TrainingConfig, Views, fit_epochs
+from training.history import EpochRecord, History
 from training.loss import (
     mean_squared_error,
     mean_squared_error_gradient,
@@ -34,7 +34,7 @@ from training.loss import (
     pinball_loss_gradient,
 )
 from training.progress import Progress
-from training.recipes.recipe import Recipe, Trained, Tried
+from training.recipes.recipe import Ablation, Recipe, Trained
 
 LIKENESS = (2.0, 0.3, 0.5, 0.3, 0.1, 1.0, 0.1, 1.0)
 """How much unlikeness counts, for each of neighbour_encoder.columns_of."""
@@ -49,7 +49,7 @@ INPUT_LIMIT = 5.0  # standard deviations
 MINIMUM_ROWS = 100  # each fold of the calibration has its neighbours, each group its scores
 BACKGROUND_ROWS = 5  # of the training part, which the split has shuffled
 QUANTILE_WEIGHT = 2.0  # of each quantile's loss, beside the squared error
-PLAN = Plan(
+CONFIG = TrainingConfig(
     epochs=24,
     batch_size=256,
     learning_rate=1e-3,
@@ -116,7 +116,7 @@ def build_views(encoder: NeighbourEncoder, *, rng: np.random.Generator) -> Float
         view = np.empty_like(views[0])
         for index in range(BLOCK_FOLDS):
             here, others = fold == index, np.flatnonzero(fold != index)
-            if len(others) < FEWEST:  # a handful of blocks, all in one fold
+            if len(others) < MIN_REQUESTS:  # a handful of blocks, all in one fold
                 view[here] = views[0][here]
             else:
                 view[here] = encoder.among(others).transform(rows[here])
@@ -131,7 +131,7 @@ class Fit:
     encoder: NeighbourEncoder
     standardise: Standardise
     training_network: Network  # in float32, on standardised inputs
-    moments: Iterator[Moment]
+    moments: Iterator[EpochRecord]
 
     def network(self) -> Network:
         """The network on the encoder's inputs, in the precision that it was trained in."""
@@ -169,7 +169,7 @@ def start(
         Views(standardise.forward(views).astype(np.float32), shares),
         targets.astype(np.float32),
         loss=loss,
-        plan=PLAN,
+        plan=CONFIG,
         seed=seed,
         checkpoint=checkpoint,
         validate=validate,
@@ -196,14 +196,14 @@ def train(dataset: Dataset, seed: int, progress: Progress, checkpoints: Checkpoi
         held_out = fold.held_out_rows, fold.held_out_targets
         checkpoint = checkpoints.of(f"fold-{fold.number}")
         fit = start(fold.rows, fold.targets, seed, checkpoint, held_out)
-        progress.run(fit.moments, PLAN.epochs, counted_in=f"{label}, epoch", label=label)
+        progress.run(fit.moments, CONFIG.epochs, counted_in=f"{label}, epoch", label=label)
         return fit.network().predict(fit.encoder.transform(fold.held_out_rows))
 
     interval = quantile_interval(cross_fit(fit_fold, rows, targets, seed=seed), targets)
 
     fit = start(rows, targets, seed, checkpoints.of("all"))
     started = time.perf_counter()
-    moments = progress.run(fit.moments, PLAN.epochs, counted_in="epoch")
+    moments = progress.run(fit.moments, CONFIG.epochs, counted_in="epoch")
     fit_seconds = time.perf_counter() - started
     model = HousePriceModel(
         fit.encoder,
@@ -216,38 +216,46 @@ def train(dataset: Dataset, seed: int, progress: Progress, checkpoints: Checkpoi
     return Trained(model, fit_seconds, history)
 
 
-TRIED = (
-    Tried("the place itself (rotated coordinates) as inputs", "blocked .006 better to .013 worse"),
-    Tried("no masked views", "blocked .599, against .532 with three in ten of them"),
-    Tried("masked views for half of the presentations", "random .003 worse, blocked no better"),
-    Tried("dropout in every hidden layer", "random .05 worse: it scales badly with neighbours"),
-    Tried("dropout of a half in the last layer", "RMSE alike, intervals 17 % wider"),
-    Tried("local ridge regression among the neighbours", "-.001 to +.0015"),
-    Tried(
+ABLATIONS = (
+    Ablation(
+        "the place itself (rotated coordinates) as inputs", "blocked .006 better to .013 worse"
+    ),
+    Ablation("no masked views", "blocked .599, against .532 with three in ten of them"),
+    Ablation("masked views for half of the presentations", "random .003 worse, blocked no better"),
+    Ablation("dropout in every hidden layer", "random .05 worse: it scales badly with neighbours"),
+    Ablation("dropout of a half in the last layer", "RMSE alike, intervals 17 % wider"),
+    Ablation("local ridge regression among the neighbours", "-.001 to +.0015"),
+    Ablation(
         "means of the nearest 1, 2, 4, ... 32 neighbours beside the weighted ones, 215 inputs",
         "random alike, blocked .005 worse, half as long again for a row",
     ),
-    Tried("five powers, up to 1 / distance^16", "random alike, blocked .006 better to .006 worse"),
-    Tried("three powers, without 1 / distance", "random alike, intervals 1 % wider"),
-    Tried("differences told by one or two of the four powers", "alike; intervals 1 to 2 % wider"),
-    Tried("half or twice as close a distance at which nearer counts no more", "alike"),
-    Tried("columns held within 5 standard deviations", "random .002 worse, blocked alike"),
-    Tried("piecewise-linear bins of the columns", "-.003 to +.001"),
-    Tried("neighbours by the map alone, 128 of them", ".0016 worse"),
-    Tried("the 256 rows around", "alike"),
-    Tried("the 64 rows around", "random alike, blocked .006 worse"),
-    Tried(
+    Ablation(
+        "five powers, up to 1 / distance^16", "random alike, blocked .006 better to .006 worse"
+    ),
+    Ablation("three powers, without 1 / distance", "random alike, intervals 1 % wider"),
+    Ablation(
+        "differences told by one or two of the four powers", "alike; intervals 1 to 2 % wider"
+    ),
+    Ablation("half or twice as close a distance at which nearer counts no more", "alike"),
+    Ablation("columns held within 5 standard deviations", "random .002 worse, blocked alike"),
+    Ablation("piecewise-linear bins of the columns", "-.003 to +.001"),
+    Ablation("neighbours by the map alone, 128 of them", ".0016 worse"),
+    Ablation("the 256 rows around", "alike"),
+    Ablation("the 64 rows around", "random alike, blocked .006 worse"),
+    Ablation(
         "hidden layers of 128, 160 or 256 units",
         "alike; intervals 4 and 2 % wider, 1 to 2 % narrower",
     ),
-    Tried("hidden layers of 192, 128 and 128 units", ".0005 worse, intervals 2 % wider"),
-    Tried("one member, two members", ".015 and .005 worse"),
-    Tried("two hidden layers", ".0011 worse, intervals 2 % wider"),
-    Tried("8 or 16 members, twice the learning rate", "no better"),
-    Tried("16 epochs, 32 epochs", "random .0014 and .0009 worse; blocked .008 worse, .005 better"),
-    Tried("half the dropout, twice the dropout", "random .0012 and .0011 worse"),
-    Tried("a fourth reach", "RMSE alike, blocked .005 worse, intervals 1 % narrower"),
-    Tried("half mean, half median as the prediction", "RMSE .0008 worse, MAE .0022 better"),
+    Ablation("hidden layers of 192, 128 and 128 units", ".0005 worse, intervals 2 % wider"),
+    Ablation("one member, two members", ".015 and .005 worse"),
+    Ablation("two hidden layers", ".0011 worse, intervals 2 % wider"),
+    Ablation("8 or 16 members, twice the learning rate", "no better"),
+    Ablation(
+        "16 epochs, 32 epochs", "random .0014 and .0009 worse; blocked .008 worse, .005 better"
+    ),
+    Ablation("half the dropout, twice the dropout", "random .0012 and .0011 worse"),
+    Ablation("a fourth reach", "RMSE alike, blocked .005 worse, intervals 1 % narrower"),
+    Ablation("half mean, half median as the prediction", "RMSE .0008 worse, MAE .0022 better"),
 )
 """Judged by the RMSE (100,000 USD) on three random and four blocked splits inside the training part
 of split 10; single runs, in which .002 is noise."""
@@ -267,11 +275,11 @@ CHAMPION = Recipe(
         "hidden_units": list(HIDDEN_UNITS),
         "input_limit": INPUT_LIMIT,
         "quantile_weight": QUANTILE_WEIGHT,
-        **asdict(PLAN),
+        **asdict(CONFIG),
         "interval_levels": list(LEVELS),
         "interval_folds": FOLDS,
         "background_rows": BACKGROUND_ROWS,
     },
     train=train,
-    tried=TRIED,
+    tried=ABLATIONS,
 )

@@ -24,7 +24,7 @@ from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, residual_interval
 from training.checkpoint import Checkpoints
 from training.data import Dataset
 from training.fit.full_batch import fit
-from training.history import History, moments_of
+from training.history import History, epoch_records
 from training.optimizer import GradientDescent
 from training.progress import Progress
 from training.recipes.recipe import Recipe, Trained
@@ -64,7 +64,7 @@ def train(
     scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
     started = time.perf_counter()
     moments = progress.run(
-        moments_of(losses),
+        epoch_records(losses),
         STEPS,
         line_every=LINE_EVERY,
     )

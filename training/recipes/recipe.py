@@ -20,7 +20,7 @@ class Trained:
     history: History
 
 
-class Tried(NamedTuple):
+class Ablation(NamedTuple):
     """What was tried and did not help."""
 
     what: str
@@ -34,4 +34,4 @@ class Recipe:
     name: str
     hyperparameters: Mapping[str, Any]
     train: Callable[[Dataset, int, Progress, Checkpoints], Trained]
-    tried: Sequence[Tried] = ()
+    tried: Sequence[Ablation] = ()

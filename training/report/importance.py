@@ -9,7 +9,7 @@ from models.arrays import FloatArray
 Predict = Callable[[FloatArray], FloatArray]
 """Rows (n, 8) to predictions (n,)."""
 
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 SHUFFLES = 5
 
 
@@ -18,11 +18,11 @@ def permutation_importance(
 ) -> FloatArray:
     """The increase of the RMSE, in 100,000 USD, when a column is shuffled: (features, shuffles).
 
-    Breiman, "Random Forests", Machine Learning 45, 2001, section 10. Of more than MOST_ROWS rows
+    Breiman, "Random Forests", Machine Learning 45, 2001, section 10. Of more than MAX_ROWS rows
     (n, features) that many are drawn.
     """
-    if len(rows) > MOST_ROWS:
-        drawn = rng.choice(len(rows), MOST_ROWS, replace=False)
+    if len(rows) > MAX_ROWS:
+        drawn = rng.choice(len(rows), MAX_ROWS, replace=False)
         rows, targets = rows[drawn], targets[drawn]
     unshuffled = _rmse(predict(rows), targets)
     increases = np.empty((rows.shape[1], SHUFFLES))

@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 
 from app.http.bodies import read_at_most, too_large
 
-MOST_BYTES = 4 * 1024 * 1024  # 10,000 rows of JSON have about 1.6 MB
-TOO_LARGE = f"The body must have at most {MOST_BYTES:,} bytes, however it has more."
+MAX_BYTES = 4 * 1024 * 1024  # 10,000 rows of JSON have about 1.6 MB
+TOO_LARGE = f"The body must have at most {MAX_BYTES:,} bytes, however it has more."
 
 window_bits = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """What tells zlib the format of a Content-Encoding."""
@@ -25,7 +25,7 @@ async def read_body(request: Request) -> bytes:
         raise HTTPException(
             415, "The Content-Encoding must be gzip or deflate, however another one came."
         )
-    received = await read_at_most(request, MOST_BYTES, TOO_LARGE)
+    received = await read_at_most(request, MAX_BYTES, TOO_LARGE)
     return received if encoding == "identity" else _decompress(received, window_bits[encoding])
 
 
@@ -50,10 +50,10 @@ def _decompress(received: bytes, bits: int) -> bytes:
     """Never more than the limit and a byte are unpacked, whatever they were packed into."""
     decompressor = zlib.decompressobj(bits)
     try:
-        content = decompressor.decompress(received, MOST_BYTES + 1)
+        content = decompressor.decompress(received, MAX_BYTES + 1)
     except zlib.error as error:
         raise _broken_compression() from error
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise too_large(TOO_LARGE)
     if not decompressor.eof or decompressor.unused_data:
         raise _broken_compression()

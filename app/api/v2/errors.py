@@ -20,6 +20,6 @@ def v2_error(status: int, detail: str, headers: Mapping[str, str] | None = None)
     return Response(content, status, headers, media_type=JSON)
 
 
-def refuse(sentence: str) -> Never:
+def raise_bad_request(sentence: str) -> Never:
     """Answer the request with 400 and a sentence."""
     raise HTTPException(400, sentence)

@@ -10,14 +10,14 @@ from fastapi import Response
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from app.api.v2.errors import refuse
+from app.api.v2.errors import raise_bad_request
 from app.api.v2.inputs import read_raw_rows, read_rows
-from app.api.v2.schemas import MOST_SIZE, InferenceRequest
+from app.api.v2.schemas import MAX_SIZE, InferenceRequest
 from app.api.v2.tensors import dtype_by_datatype
 from app.http.media_types import BYTES, JSON
 from app.http.model_header import model_header
 from app.inference.registry import NamedModel
-from app.inference.row_errors import type_in_words
+from app.inference.row_errors import json_type_names
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 
@@ -38,7 +38,7 @@ what_is_required = {
 
 what_is_required_of_an_item = {
     "inputs": "an object",
-    "shape": f"a whole number from 0 to {MOST_SIZE:,}",
+    "shape": f"a whole number from 0 to {MAX_SIZE:,}",
     "outputs": "an object",
 }
 """By the member that is an array of such items."""
@@ -100,13 +100,13 @@ def answer(model: NamedModel, request_id: str, count: int, numbers: dict[str, An
 
 def _parse(text: bytes) -> InferenceRequest:
     if not text:
-        refuse("The request must be JSON in UTF-8, however it is empty.")
+        raise_bad_request("The request must be JSON in UTF-8, however it is empty.")
     try:
         return InferenceRequest.model_validate(from_json(text))
     except ValidationError as error:
-        refuse(_explain(error.errors()[0]))
+        raise_bad_request(_explain(error.errors()[0]))
     except ValueError as error:
-        refuse(f"The request must be JSON in UTF-8, however: {error}.")
+        raise_bad_request(f"The request must be JSON in UTF-8, however: {error}.")
 
 
 def _explain(error: Mapping[str, Any]) -> str:
@@ -123,7 +123,7 @@ def _explain(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         came = "it is missing"
     elif error["type"].endswith("_type"):
-        came = f"{type_in_words.get(type(error['input']), 'something else')} came"
+        came = f"{json_type_names.get(type(error['input']), 'something else')} came"
     return f"`{where[1:]}` must be {required}, however {came}."
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from fastapi import HTTPException
 
 from app.api.v2 import tensors
-from app.api.v2.errors import refuse
+from app.api.v2.errors import raise_bad_request
 from app.api.v2.schemas import InputTensor
 from app.inference.row_errors import explain
-from app.inference.rows import MOST_ROWS, Refusal, of_numbers, rows_outside
+from app.inference.rows import MAX_ROWS, RowError, of_numbers, rows_outside
 from app.observability.metrics import count_refused
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
@@ -29,13 +29,15 @@ def read_rows(inputs: Sequence[InputTensor], buffers: memoryview) -> FloatArray:
     for tensor in inputs:
         size = _size_of_buffer(tensor)
         if size > len(buffers):
-            refuse(
+            raise_bad_request(
                 "The bytes behind the JSON must be those of the inputs, however some are missing."
             )
         values.append(_read_tensor(tensor, buffers[:size]))
         buffers = buffers[size:]
     if buffers:
-        refuse("The bytes behind the JSON must be those of the inputs, however there are more.")
+        raise_bad_request(
+            "The bytes behind the JSON must be those of the inputs, however there are more."
+        )
     if len(values) == 1:
         return _require_answerable(values[0])
     by_name = {tensor.name: column for tensor, column in zip(inputs, values, strict=True)}
@@ -49,7 +51,9 @@ def read_raw_rows(buffer: memoryview) -> FloatArray:
     """
     count, rest = divmod(len(buffer), ROW_BYTES)
     if rest:
-        refuse(f"A body without JSON must be rows of {ROW_BYTES} bytes, however it is not.")
+        raise_bad_request(
+            f"A body without JSON must be rows of {ROW_BYTES} bytes, however it is not."
+        )
     return _require_answerable(tensors.from_bytes(buffer, (count, len(FEATURE_NAMES)), "FP64"))
 
 
@@ -57,13 +61,15 @@ def _require_shapes(inputs: Sequence[InputTensor]) -> None:
     names = [tensor.name for tensor in inputs]
     if len(names) == 1 and names[0] in ALL_FEATURES:
         if inputs[0].shape[1:] != [len(FEATURE_NAMES)]:
-            refuse(f"The shape must be [N, {len(FEATURE_NAMES)}], however it is not.")
+            raise_bad_request(f"The shape must be [N, {len(FEATURE_NAMES)}], however it is not.")
     elif sorted(names) == sorted(FEATURE_NAMES):
         count = inputs[0].shape[:1] or [1]
         if any(tensor.shape not in (count, [*count, 1]) for tensor in inputs):
-            refuse("Each shape must be [N] or [N, 1] with the same N, however one is not.")
+            raise_bad_request(
+                "Each shape must be [N] or [N, 1] with the same N, however one is not."
+            )
     else:
-        refuse(
+        raise_bad_request(
             f"The inputs must be one named features, or {', '.join(FEATURE_NAMES)}, "
             "however others came."
         )
@@ -74,7 +80,9 @@ def _size_of_buffer(tensor: InputTensor) -> int:
     size = tensor.parameters and tensor.parameters.binary_data_size
     if (size is None) == (tensor.data is None):
         came = "it has neither" if size is None else "it has both"
-        refuse(f"{tensor.name} must have either data or binary_data_size, however {came}.")
+        raise_bad_request(
+            f"{tensor.name} must have either data or binary_data_size, however {came}."
+        )
     return size or 0
 
 
@@ -84,21 +92,21 @@ def _read_tensor(tensor: InputTensor, buffer: memoryview) -> FloatArray:
             return tensors.from_bytes(buffer, tensor.shape, tensor.datatype)
         return tensors.from_json(tensor.data, tensor.shape, tensor.datatype)
     except tensors.TensorError as error:
-        refuse(f"{tensor.name} {error}.")
+        raise_bad_request(f"{tensor.name} {error}.")
     except tensors.NotANumberError as error:
         row, feature = error.position, tensor.name
         if feature in ALL_FEATURES:
             row, column = divmod(error.position, len(FEATURE_NAMES))
             feature = FEATURE_NAMES[column]
         refused = {"loc": ("body", feature), "type": "float_type", "input": error.value}
-        _refuse_row(row, Refusal(explain(refused).msg, "float_type"))
+        _refuse_row(row, RowError(explain(refused).msg, "float_type"))
 
 
 def _require_answerable(rows: FloatArray) -> FloatArray:
     """The rows (n, 8), if they are not too many and all numbers are within their bounds."""
-    if len(rows) > MOST_ROWS:
+    if len(rows) > MAX_ROWS:
         raise HTTPException(
-            413, f"The request must have at most {MOST_ROWS:,} rows, however it has more."
+            413, f"The request must have at most {MAX_ROWS:,} rows, however it has more."
         )
     rows = np.asfortranarray(rows)  # a copy that pays: all that follows goes along the columns
     outside = rows_outside(rows)
@@ -107,6 +115,6 @@ def _require_answerable(rows: FloatArray) -> FloatArray:
     return rows
 
 
-def _refuse_row(row: int, refusal: Refusal) -> Never:
+def _refuse_row(row: int, refusal: RowError) -> Never:
     count_refused(refusal.kind)
-    refuse(f"Row {row}: {refusal}")
+    raise_bad_request(f"Row {row}: {refusal}")

@@ -24,11 +24,11 @@ from app.api.v2.schemas import (
 from app.api.v2.statistics import StatisticsByModel, counting
 from app.http import media_types
 from app.http.model_header import MODEL_HEADER_TOLD
-from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, Documented, inference_error
+from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, ErrorDocs, v2_error_docs
 from app.inference.batch_size import FIRST_SLICE
 from app.inference.overload import BUSY_INFERENCE
 from app.inference.registry import NamedModel
-from app.inference.scheduler import estimate_many, require_time
+from app.inference.scheduler import estimate_many, reject_if_saturated
 from app.observability.metrics import count_answers
 from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
@@ -51,16 +51,16 @@ OUTPUT = TensorMetadata(
 )
 
 
-NOT_READY = inference_error(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
-REFUSALS: Documented = {
-    **inference_error(
+NOT_READY = v2_error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
+REFUSALS: ErrorDocs = {
+    **v2_error_docs(
         400,
         "The request is malformed, or a number is out of bounds.",
         "Row 0: HouseAge must be a number from 0 to 200 (years), however one that is too large "
         "came.",
     ),
-    **inference_error(413, "The body is too large, or has too many rows.", TOO_LARGE),
-    **inference_error(
+    **v2_error_docs(413, "The body is too large, or has too many rows.", TOO_LARGE),
+    **v2_error_docs(
         415,
         "The body is compressed by something else than gzip or deflate.",
         "The Content-Encoding must be gzip or deflate, however another one came.",
@@ -117,10 +117,10 @@ StatisticsDep = Annotated[StatisticsByModel, Depends(get_statistics)]
 """What each model has answered."""
 
 TAGS: list[str | Enum] = ["Open Inference Protocol V2"]
-FAILED = inference_error(
+FAILED = v2_error_docs(
     500, "The service failed.", "The service failed, and it is not the request's fault."
 )
-UNKNOWN = inference_error(
+UNKNOWN = v2_error_docs(
     404,
     "No such model or version.",
     "The model must be champion or notebook, however another name came.",
@@ -133,7 +133,7 @@ def _of_model(
     method: str,
     path: str,
     *,
-    responses: Documented | None = None,
+    responses: ErrorDocs | None = None,
     dependencies: Sequence[Any] = (),
     **told: Any,
 ) -> Callable[[Endpoint], Endpoint]:
@@ -217,7 +217,7 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
         body = await read_body(request)
         inference = read_inference(body, length_of_json(request.headers, len(body)))
         if len(inference.rows) > FIRST_SLICE:
-            require_time()
+            reject_if_saturated()
         estimate = await estimate_many(model.saved.model, inference.rows, DEFAULT_LEVEL, model.pace)
         response = respond(inference, estimate.predictions, model)
         count_answers(model, inference.rows, estimate.predictions)

@@ -10,8 +10,8 @@ from models.features import FEATURE_NAMES, TARGET_UNIT
 Datatype = Literal[
     "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"
 ]
-MOST_SIZE = 2**31 - 1
-Size = Annotated[int, Field(ge=0, lt=MOST_SIZE + 1)]
+MAX_SIZE = 2**31 - 1
+Size = Annotated[int, Field(ge=0, lt=MAX_SIZE + 1)]
 
 
 class _Requested(BaseModel):

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.inference.formats.arrow_messages import FrameBuffer
-from app.inference.rows import Refusal, Rows, of_numbers
+from app.inference.rows import RowError, Rows, of_numbers
 from app.inference.scored import Scored, Scorer
 from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns
@@ -77,12 +77,12 @@ def rows_of(batch: pa.RecordBatch) -> Iterator[Rows]:
 
 def _rows(columns: pa.RecordBatch) -> Rows:
     values: FloatArray = np.empty((len(columns), len(FEATURES)), order="F")
-    refused: dict[int, Refusal] = {}
+    refused: dict[int, RowError] = {}
     for index, (feature, column) in enumerate(zip(FEATURES, columns.columns, strict=True)):
         values[:, index] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         if column.null_count:
             sentence = f"{feature.name} must be a number {feature.bounds}, however null came."
-            refusal = Refusal(sentence, "float_type")
+            refusal = RowError(sentence, "float_type")
             absent = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist()
             refused = dict.fromkeys(absent, refusal) | refused
     checked = of_numbers(values)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from models.csv_table import TableError
 
-MOST_METADATA_BYTES = 64 * 1024
-MOST_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
+MAX_METADATA_BYTES = 64 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
 CONTINUATION = b"\xff\xff\xff\xff"  # stands before the metadata's length since Arrow 0.15
 LENGTH_BYTES = 4
 HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of the table Message
@@ -53,9 +53,9 @@ class FrameBuffer:
         if len(self._rest) < self._needed:
             return
         (size,) = struct.unpack_from("<i", self._rest, length_at)
-        if not (is_marked or 0 <= size <= MOST_METADATA_BYTES):
+        if not (is_marked or 0 <= size <= MAX_METADATA_BYTES):
             raise _not_arrow()
-        _require_size(size, MOST_METADATA_BYTES)
+        _require_size(size, MAX_METADATA_BYTES)
         self._metadata_size = size
         self._needed += size
         self._has_ended = size == 0
@@ -63,7 +63,7 @@ class FrameBuffer:
     def _read_metadata(self) -> None:
         metadata_at = self._needed - self._metadata_size
         body_size = _body_size(bytes(self._rest[metadata_at : self._needed]))
-        _require_size(body_size, MOST_BODY_BYTES)
+        _require_size(body_size, MAX_BODY_BYTES)
         self._needed += body_size
         self._is_sized = True
 

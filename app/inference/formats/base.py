@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.http.model_header import model_header
-from app.inference.rows import Refusal, Rows
+from app.inference.rows import RowError, Rows
 from app.inference.scored import Scored, Scorer
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
@@ -60,7 +60,7 @@ async def read_parts(pieces: AsyncIterator[bytes], reader: Reader) -> AsyncItera
         if not started:
             raise
         yield Rows(
-            np.full((1, len(FEATURE_NAMES)), np.nan), {0: Refusal(as_sentence(error), "malformed")}
+            np.full((1, len(FEATURE_NAMES)), np.nan), {0: RowError(as_sentence(error), "malformed")}
         )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 
 from app.inference.formats.floats import to_floats
-from app.inference.formats.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
-from app.inference.rows import Refusal, Rows, of_numbers
+from app.inference.formats.lines import MAX_LINE_BYTES, OVERLONG, LineBuffer
+from app.inference.rows import RowError, Rows, of_numbers
 from app.inference.scored import Scored
 from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns, to_number
@@ -53,7 +53,7 @@ class CSVReader:
     def _read_header(self, line: bytes) -> None:
         if line == OVERLONG:
             raise TableError(
-                f"{self._name}, line 1: the header must have at most {MOST_LINE_BYTES:,} bytes, "
+                f"{self._name}, line 1: the header must have at most {MAX_LINE_BYTES:,} bytes, "
                 "however it has more"
             )
         try:
@@ -100,7 +100,7 @@ class CSVReader:
         """The features of one line; raises _RefusedLineError."""
         if line == OVERLONG:
             raise _RefusedLineError(
-                f"The line must have at most {MOST_LINE_BYTES:,} bytes, however it has more."
+                f"The line must have at most {MAX_LINE_BYTES:,} bytes, however it has more."
             )
         try:
             cells = _cells(line)
@@ -119,7 +119,7 @@ class CSVReader:
 class _RefusedLineError(Exception):
     def __init__(self, sentence: str, kind: str = "malformed") -> None:
         super().__init__(sentence)
-        self.refusal = Refusal(sentence, kind)
+        self.refusal = RowError(sentence, kind)
 
 
 class _NotCSVError(Exception):
@@ -172,7 +172,7 @@ class CSVWriter:
         """Nothing more."""
         return b""
 
-    def _with_errors(self, lines: bytes, refused: dict[int, Refusal]) -> bytes:
+    def _with_errors(self, lines: bytes, refused: dict[int, RowError]) -> bytes:
         return b"".join(
             b"%b,%b\n" % (line, _quoted(refused.get(index, "")))
             for index, line in enumerate(lines.splitlines())

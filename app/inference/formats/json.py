@@ -12,20 +12,20 @@ from app.http.strict_json import Repeated, parse_strict_json
 from app.inference.formats.floats import to_floats
 from app.inference.formats.json_objects import QUOTES, all_numbers, has_numbers_only, one_by_one
 from app.inference.row_errors import unknown_feature
-from app.inference.rows import MOST_ROWS, Rows, of_numbers
+from app.inference.rows import MAX_ROWS, Rows, of_numbers
 from app.inference.scored import Scored, Scorer
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 
-MOST_BYTES = 4 * 1024 * 1024  # 10,000 rows with all their digits have half of it
+MAX_BYTES = 4 * 1024 * 1024  # 10,000 rows with all their digits have half of it
 TOO_LARGE = (
-    f"A JSON batch must have at most {MOST_ROWS:,} rows and {MOST_BYTES:,} bytes, however it has "
+    f"A JSON batch must have at most {MAX_ROWS:,} rows and {MAX_BYTES:,} bytes, however it has "
     f"more; {CSV}, {NDJSON} and {ARROW} have no limit."
 )
 
 
 class TooManyRowsError(Exception):
-    """A body has more than MOST_ROWS."""
+    """A body has more than MAX_ROWS."""
 
 
 class JSONBatch(NamedTuple):
@@ -109,7 +109,7 @@ def _require_columns(columns: dict[str, Any]) -> None:
 
 
 def _require_few(rows: int) -> None:
-    if rows > MOST_ROWS:
+    if rows > MAX_ROWS:
         raise TooManyRowsError
 
 

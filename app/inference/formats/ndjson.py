@@ -8,7 +8,7 @@ import orjson
 
 from app.http.strict_json import NotJSON, parse_strict_json
 from app.inference.formats.json_objects import all_numbers, one_by_one
-from app.inference.formats.lines import MOST_LINE_BYTES, OVERLONG, LineBuffer
+from app.inference.formats.lines import MAX_LINE_BYTES, OVERLONG, LineBuffer
 from app.inference.rows import Rows
 from app.inference.scored import Scored, Scorer
 
@@ -47,7 +47,7 @@ class NDJSONReader:
 def _parse(line: bytes) -> Any:
     """The value of a line; what is not JSON becomes a value that says so when it is refused."""
     if line == OVERLONG:
-        return NotJSON(f"longer than {MOST_LINE_BYTES:,} bytes")
+        return NotJSON(f"longer than {MAX_LINE_BYTES:,} bytes")
     try:
         return parse_strict_json(line)
     except json.JSONDecodeError as error:
