@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import __version__
+from app.access.control import AccessControl
 from app.access.install import install
 from app.access.openapi_security import document_keys
 from app.access.policy import AccessPolicy
@@ -16,15 +17,12 @@ from app.api.docs import add_docs
 from app.api.errors import add_error_handlers
 from app.api.openapi import build_openapi
 from app.api.v2 import routes as v2
-from app.api.v2.statistics import StatisticsByModel
 from app.http.head import HeadAsGet
 from app.http.openapi_errors import FAILED
 from app.inference.registry import LoadedModels, load_models
 from app.observability.access_log import AccessLog
 from app.observability.middleware import RecordRequests
-from app.server.fast_path import FastPath
-from app.server.load_shedding import LoadShedder
-from app.server.reload import ReloadInPlace
+from app.state import AppState
 from models import SAVED_MODELS
 
 DESCRIPTION = """\
@@ -58,21 +56,19 @@ def create_app(
         generate_unique_id_function=_operation_id,
         responses=FAILED,
     )
-    app.state.models = load_models(models_directory, default)
-    app.state.models_directory = models_directory.absolute()
-    app.state.reload = ReloadInPlace(app.state, app.state.models_directory, default)
-    app.state.admin_token = admin_token
-    app.state.api_keys = app.state.reload_keys = None
-    app.state.draining = False
-    app.state.in_flight = lambda: 1
-    app.state.inference_statistics = StatisticsByModel()
+    state = AppState(
+        models=load_models(models_directory, default),
+        models_directory=models_directory.absolute(),
+        default_model=default,
+        access=AccessControl(access),
+        access_log=log,
+        admin_token=admin_token,
+    )
+    app.state = state  # type: ignore[assignment]  # typed, in place of Starlette's State
     for family in (predict, predict_batch, explain, v2, metrics, models, pages, reload, health):
         app.include_router(family.router)
     add_docs(app)
-    install(app, access)
-    app.state.access_log = log
-    app.state.prompt = prompt = FastPath(app.state)
-    app.state.turn = LoadShedder(at_end=prompt.end_turn)
+    install(app, state.access)
     app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
     app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
     add_error_handlers(app)
@@ -85,7 +81,7 @@ def create_app(
         return document
 
     # FastAPI's own way to extend the document
-    app.openapi = lambda: openapi(app.state.models)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi(state.models)  # type: ignore[method-assign]
     return app
 
 

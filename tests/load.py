@@ -6,9 +6,9 @@ import time
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from app.api.schemas import HouseFeatures, to_numbers
 from app.inference.prediction import answer
 from app.inference.registry import NamedModel
+from app.inference.row_schema import HouseFeatures, to_numbers
 from models.saved_model.storage import load_model
 from tests.conftest import ROW
 

@@ -14,7 +14,8 @@ from kubernetes_validate.utils import latest_version
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import __version__
-from app.server.server import DRAIN_SECONDS, GIVE_UP_SECONDS, SETTLE_SECONDS
+from app.server.config import GIVE_UP_SECONDS
+from app.server.server import DRAIN_SECONDS, SETTLE_SECONDS
 from app.server.workers import STOP_SECONDS
 from tests.conftest import PROJECT, ROW, run, serving
 from tests.kustomize import key_of, read, render

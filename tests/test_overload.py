@@ -51,7 +51,7 @@ def test_a_request_is_turned_away_with_503_and_told_when_to_come_again(too_late)
             assert response.status_code == 503
             assert response.headers["retry-after"] == "1"
             assert response.headers["content-type"] == "application/problem+json"
-            assert response.json()["detail"].startswith("The service must have time for a request")
+            assert response.json()["detail"].startswith("The service is overloaded")
         counts = client.get("/metrics", headers={"accept": "text/plain"})
     (count,) = re.findall(r'requests_total{code="503",.*route="unmatched"} (\S+)', counts.text)
     assert float(count) >= 3

@@ -75,7 +75,7 @@ def test_a_damaged_model_is_refused_and_the_loaded_one_goes_on(workers, saved_mo
 
     assert sentence == (
         f"python -m app: {saved_models}/notebook: model.json must match its seal, however it was "
-        "changed or damaged; the loaded models go on\n"
+        "changed or damaged; the loaded models stay in use\n"
     )
     assert (damaged.status_code, gone.status_code) == (409, 409)
     assert damaged.headers["content-type"] == "application/problem+json"

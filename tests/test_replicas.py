@@ -18,7 +18,8 @@ from itertools import cycle
 import httpx
 import pytest
 
-from app.server.server import DRAIN_SECONDS, KEEP_ALIVE_SECONDS
+from app.server.config import KEEP_ALIVE_SECONDS
+from app.server.server import DRAIN_SECONDS
 from models import SAVED_MODELS
 from models.saved_model.storage import save_model
 from tests.conftest import PROJECT, ROW, counterpart, serving

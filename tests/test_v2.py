@@ -328,31 +328,6 @@ def test_ten_thousand_rows_are_answered_and_not_one_more(client, triton_client, 
     assert error.value.status() == "413"
 
 
-def test_statistics_count_requests_and_rows(client, triton_client, saved, rows):
-    def statistics():
-        (found,) = triton_client.get_inference_statistics("notebook")["model_stats"]
-        return found
-
-    before = statistics()
-    triton_client.infer("notebook", whole(rows))
-    triton_client.infer("notebook", whole(rows[:1]))
-    client.post(INFER, content="{")
-    client.post("/v2/models/notebook/versions/1/infer", content="{")
-    after = statistics()
-
-    assert (after["name"], after["version"]) == ("notebook", saved.version)
-    assert after["inference_count"] - before["inference_count"] == 101
-    assert after["execution_count"] - before["execution_count"] == 2
-    for outcome, count in (("success", 2), ("fail", 1)):
-        was, has = before["inference_stats"][outcome], after["inference_stats"][outcome]
-        assert has["count"] - was["count"] == count
-        assert has["ns"] > was["ns"]
-    assert after["last_inference"] > 1.7e12
-    every = triton_client.get_inference_statistics()["model_stats"]
-    assert [model["name"] for model in every] == ["champion", "notebook"]
-    assert every[1] == triton_client.get_inference_statistics("notebook", saved.version)["model_stats"][0]  # fmt: skip
-
-
 def test_requests_and_rows_are_counted_for_prometheus(client, triton_client, saved, rows):
     def counts():
         text = client.get("/metrics", headers={"accept": "text/plain"}).text
@@ -368,7 +343,7 @@ def test_requests_and_rows_are_counted_for_prometheus(client, triton_client, sav
     triton_client.infer("notebook", whole(rows))
     client.post(f"/v2/models/notebook/versions/{saved.version}/infer", json=one_input(rows))
     client.post(INFER, content=json.dumps(one_input(rows)).replace("[[", "[[null,", 1))
-    for address in ("", "/ready", f"/versions/{saved.version}/stats"):
+    for address in ("", "/ready", f"/versions/{saved.version}"):
         client.get(f"/v2/models/notebook{address}")
     after = counts()
 
@@ -379,7 +354,7 @@ def test_requests_and_rows_are_counted_for_prometheus(client, triton_client, sav
         (400, "POST", f"{model}/infer"),
         (200, "GET", model),
         (200, "GET", f"{model}/ready"),
-        (200, "GET", f"{version}/stats"),
+        (200, "GET", version),
     ):
         labels = f'{{code="{code}",method="{method}",route="{route}"}}'
         assert grown(f"housing_http_requests_total{labels}") == 1, labels

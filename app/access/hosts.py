@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.public_paths import PROBES
-from app.api.errors import error_response
 from app.http.headers import Headers
+from app.http.problems import error_response
 
 REFUSAL = "The Host must be a name that this service is known by, however it is not."
 

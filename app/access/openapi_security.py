@@ -4,8 +4,8 @@ from typing import Any
 
 from app.access.public_paths import needs_key
 from app.access.require_key import REFUSAL
-from app.api.v2.errors import is_v2
 from app.http.openapi_errors import error_docs, v2_error_docs
+from app.http.problems import is_v2
 
 SCHEMES = {
     "APIKey": {

@@ -1,14 +1,15 @@
 """What a route asks for: the loaded models, and the one that the query names."""
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE
-from app.inference.overload import RETRY_LATER
-from app.inference.registry import LoadedModels, NamedModel
+from app.http.problems import RETRY_LATER
+from app.inference.registry import Chosen, LoadedModels, NamedModel
+from app.state import state_of
 from models.interval import DEFAULT_LEVEL
 
 
@@ -28,12 +29,12 @@ class IntervalQuery(ModelQuery):
 
 async def get_models(request: Request) -> LoadedModels:
     """The models that are loaded at this moment."""
-    return cast("LoadedModels", request.app.state.models)
+    return state_of(request.app).models
 
 
 async def require_ready(request: Request) -> None:
     """A 503 while the service is shutting down."""
-    if request.app.state.draining:
+    if state_of(request.app).draining:
         raise HTTPException(
             503,
             SHUTTING_DOWN_SENTENCE,
@@ -64,14 +65,6 @@ async def get_chosen_model(
 
 ChosenModelDep = Annotated[NamedModel, Depends(get_chosen_model)]
 """The model that `?model=NAME` asks for, or the default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The model and the level that a query asks for."""
-
-    model: NamedModel
-    level: float
 
 
 def choose_level(request: Request, models: LoadedModels, query: IntervalQuery) -> Chosen:

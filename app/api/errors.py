@@ -3,7 +3,6 @@
 Below /v2 it is the shape of that protocol.
 """
 
-from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -11,10 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.api.schemas import Problem, RefusedField
-from app.api.v2.errors import is_v2, v2_error
 from app.http.headers import complete
-from app.http.media_types import PROBLEM
+from app.http.problems import RefusedField, error_response, overloaded_response
+from app.inference.overload import OverloadedError
 from app.inference.registry import UnknownModelError
 from app.inference.row_errors import describe_errors
 from app.observability.metrics import count_refused
@@ -25,38 +23,10 @@ def add_error_handlers(app: FastAPI) -> None:
     """Answer every refused or failed request of an app in the shape that its address has."""
     app.add_exception_handler(RequestValidationError, _refused_input)
     app.add_exception_handler(UnknownModelError, _unknown_model)
+    app.add_exception_handler(OverloadedError, _overloaded)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _nobody_there)
     app.add_exception_handler(Exception, _unexpected)
-
-
-def problem(
-    status: int,
-    detail: str,
-    errors: Sequence[RefusedField] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """The response that says what was required and what came."""
-    content = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        errors=errors and list(errors),
-    )
-    return Response(content.model_dump_json(exclude_none=True), status, headers, media_type=PROBLEM)
-
-
-def error_response(
-    path: str,
-    status: int,
-    detail: str,
-    errors: Sequence[RefusedField] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """The one place where the shape of an error is chosen, by the address."""
-    if is_v2(path):
-        return v2_error(status, detail, headers)
-    return problem(status, detail, errors, headers)
 
 
 async def _refused_input(request: Request, error: Exception) -> Response:
@@ -65,11 +35,16 @@ async def _refused_input(request: Request, error: Exception) -> Response:
     of_row = [field.type for field in errors if field.loc[0] == "body"]
     if of_row:
         count_refused(of_row[0])
-    return error_response(request.scope["path"], 422, detail, errors)
+    fields = [RefusedField(**error._asdict()) for error in errors]
+    return error_response(request.scope["path"], 422, detail, fields)
 
 
 async def _unknown_model(request: Request, error: Exception) -> Response:
     return error_response(request.scope["path"], 404, str(error))
+
+
+async def _overloaded(request: Request, error: Exception) -> Response:
+    return overloaded_response(request.scope["path"])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -5,10 +5,11 @@ from fastapi import APIRouter, Response
 
 from app.api.dependencies import ChosenModelDep
 from app.api.predict import RESPONSES
-from app.api.schemas import Explanation, HouseFeatures, to_row
+from app.api.schemas import Explanation
 from app.http.model_header import model_header
-from app.http.strict_json import StrictJSONRoute
+from app.http.strict_json_route import StrictJSONRoute
 from app.inference.overload import ConcurrencyLimit
+from app.inference.row_schema import HouseFeatures, to_row
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns
@@ -24,7 +25,7 @@ async def explain(house: HouseFeatures, chosen: ChosenModelDep, response: Respon
     The baseline is the mean prediction for a few training rows; with the contributions it adds up
     to the prediction.
     """
-    response.headers.update(model_header(chosen))
+    response.headers.update(model_header(chosen.identity))
     model = chosen.saved.model
     # In a thread: 256 coalitions take long enough for other requests to notice.
     with PLACES:

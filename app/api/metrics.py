@@ -11,6 +11,7 @@ from app.http.media_types import JSON
 from app.inference.registry import NamedModel
 from app.observability.prometheus import expose
 from app.observability.prometheus_accept import prometheus_accept
+from app.state import state_of
 
 router = APIRouter(tags=["models"])
 
@@ -48,7 +49,7 @@ async def metrics(request: Request, response: Response, models: ModelsDep) -> Me
     response.headers["Vary"] = "Accept"
     accept = prometheus_accept(request.headers.getlist("accept"))
     if accept:
-        state = request.app.state
+        state = state_of(request.app)
         return expose(models, accept, state.in_flight(), ready=not state.draining)
     each = {name: model_metrics(model) for name, model in models.by_name.items()}
     return Metrics(**each[models.default.name].model_dump(), models=each)

@@ -9,11 +9,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json
 
-from app.api.schemas import HouseColumns, PredictedColumns, Problem, RefusedRow
+from app.api.schemas import HouseColumns, PredictedColumns, RefusedRow
 from app.api.v2 import inference
-from app.api.v2.schemas import InferenceError, InferenceRequest
+from app.api.v2.schemas import InferenceRequest
 from app.http.media_types import CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER
+from app.http.problems import InferenceError, Problem
 from app.inference.formats.base import Writer
 from app.inference.formats.csv import CSVWriter
 from app.inference.formats.json import ColumnsWriter

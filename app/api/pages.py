@@ -4,12 +4,12 @@ GET /models/NAME/card and /models/NAME/report/FILE: what training wrote beside t
 """
 
 from pathlib import Path
-from typing import cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.api.dependencies import ModelsDep
 from app.api.static_files import STATIC, file_response
+from app.state import state_of
 
 # A picture that was fetched with an API key is shown from the browser's memory: a blob
 PAGE_POLICY = (
@@ -54,4 +54,4 @@ async def picture(request: Request, name: str, file: str, models: ModelsDep) -> 
 
 def _directory_of(request: Request, name: str) -> Path:
     """Where a loaded model is saved."""
-    return cast("Path", request.app.state.models_directory) / name
+    return state_of(request.app).models_directory / name

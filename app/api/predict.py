@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ChosenDep
-from app.api.schemas import HouseFeatures, Prediction, RefusedField, to_numbers
+from app.api.schemas import Prediction
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
-from app.http.strict_json import TOO_LARGE, StrictJSONRoute
-from app.inference.overload import BUSY_DOCUMENTED
+from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.problems import RefusedField
+from app.http.strict_json_route import TOO_LARGE, StrictJSONRoute
 from app.inference.prediction import prediction_json
+from app.inference.row_schema import HouseFeatures, to_numbers
 from app.observability.metrics import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
@@ -30,14 +31,14 @@ RESPONSES: ErrorDocs = {
         TOO_OLD,
         errors=[RefusedField(loc=["body", "HouseAge"], msg=TOO_OLD, type="less_than_equal")],
     ),
-    **BUSY_DOCUMENTED,
+    **OVERLOADED_DOCS,
 }
 
 
 @router.post("/predict", summary="Predict the value of one row", responses=RESPONSES)
 async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
-    response.headers.update(model_header(chosen.model))
+    response.headers.update(model_header(chosen.model.identity))
     # async, because a forward pass is shorter than a switch to a thread
     row = to_numbers(house)
     answer = chosen.model.saved.model.answer_row(row, chosen.level)

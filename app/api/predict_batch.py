@@ -6,11 +6,12 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.api.dependencies import BatchChosen, BatchChosenDep
+from app.api.streaming import StreamedAnswers
 from app.http.bodies import read_at_most, require_media_type
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
-from app.inference.formats.base import Reader, StreamedAnswers, Writer, as_sentence, read_parts
+from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.inference.formats.base import Reader, Writer, as_sentence, read_parts
 from app.inference.formats.csv import CSVReader, CSVWriter
 from app.inference.formats.json import (
     MAX_BYTES,
@@ -21,7 +22,6 @@ from app.inference.formats.json import (
     read_json,
 )
 from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
-from app.inference.overload import BUSY_DOCUMENTED
 from app.inference.rows import Rows
 from app.inference.scheduler import reject_if_saturated
 from app.inference.scored import Scored, Scorer
@@ -91,7 +91,7 @@ RESPONSES: ErrorDocs = {
         "The body as a whole is malformed, or the query is.",
         "The body must have a header, however it is empty.",
     ),
-    **BUSY_DOCUMENTED,
+    **OVERLOADED_DOCS,
 }
 
 
@@ -142,7 +142,9 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
     reject_if_saturated()
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
     scored = [await scorer.score(rows, warns=writer.warns) for rows in batch.parts]
-    return Response(writer.write(scored), headers=model_header(scorer.model), media_type=JSON)
+    return Response(
+        writer.write(scored), headers=model_header(scorer.model.identity), media_type=JSON
+    )
 
 
 def _of(media_type: str, scorer: Scorer, chosen: BatchChosen) -> tuple[Reader, Writer]:

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from app.access.admin import require_admin
 from app.api.models import describe
 from app.api.schemas import ModelDescription
-from app.http.openapi_errors import UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.openapi_errors import (
+    SHUTTING_DOWN,
+    SHUTTING_DOWN_SENTENCE,
+    UNKNOWN_MODEL,
+    ErrorDocs,
+    error_docs,
+)
+from app.http.problems import RETRY_LATER
+from app.state import ShuttingDownError, state_of
 from models.saved_model.storage import SavedModelError
 
 AT_ONCE = CapacityLimiter(1)  # the others wait their turn
@@ -33,11 +41,7 @@ RESPONSES: ErrorDocs = {
         "The saved model must be whole, however: notebook: the manifest must be JSON, however it "
         "is not; the loaded one goes on.",
     ),
-    **error_docs(
-        503,
-        "The service is shutting down.",
-        "The service must not be reloaded, because it is shutting down.",
-    ),
+    **SHUTTING_DOWN,
 }
 
 
@@ -48,9 +52,11 @@ async def reload_model(name: str, request: Request) -> ModelDescription:
     A new one is added. One that is no longer saved is dropped, and answered with 404; the default
     one is kept. Requests that came before are answered by the model they began with.
     """
-    state = request.app.state
+    state = state_of(request.app)
     try:
-        models = await to_thread.run_sync(state.reload, name, limiter=AT_ONCE)
+        models = await to_thread.run_sync(state.reload_models, name, limiter=AT_ONCE)
+    except ShuttingDownError as error:
+        raise HTTPException(503, SHUTTING_DOWN_SENTENCE, headers=RETRY_LATER) from error
     except SavedModelError as error:
         reason = _without_path(str(error), state.models_directory)
         raise HTTPException(

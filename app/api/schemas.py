@@ -2,33 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from models.arrays import FloatArray
-from models.features import FEATURES, TARGET_UNIT, Column
-
-
-def _field(feature: Column) -> Any:
-    return Field(
-        gt=feature.minimum if feature.above_minimum else None,
-        ge=None if feature.above_minimum else feature.minimum,
-        le=feature.maximum,
-        title=feature.name,
-        description=f"{feature.description.capitalize()} ({feature.unit}).",
-        json_schema_extra={"x-unit": feature.unit},
-    )
-
-
-_fields: dict[str, Any] = {feature.name: (float, _field(feature)) for feature in FEATURES}
-
-HouseFeatures = create_model(
-    "HouseFeatures",
-    __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
-    __doc__="The eight features of one census block group.",
-    **_fields,
-)
-
+from models.features import FEATURES, TARGET_UNIT
 
 _columns: dict[str, Any] = {feature.name: (list[float], ...) for feature in FEATURES}
 
@@ -38,16 +14,6 @@ HouseColumns = create_model(
     __doc__="The eight features of many census block groups: arrays of equal length.",
     **_columns,
 )
-
-
-def to_numbers(house: BaseModel) -> list[float]:
-    """HouseFeatures as eight numbers, in the order of FEATURES, which is that of its fields."""
-    return [*house.__dict__.values()]
-
-
-def to_row(house: BaseModel) -> FloatArray:
-    """HouseFeatures as a row (8,), in the order of FEATURES."""
-    return np.array(to_numbers(house))
 
 
 class FiniteSchema(BaseModel):
@@ -168,21 +134,3 @@ class Health(BaseModel):
     """Whether the service lives, or is ready to answer."""
 
     status: str
-
-
-class RefusedField(BaseModel):
-    """One thing that is wrong with a request."""
-
-    loc: list[str | int] = Field(description="Where: `body` or `query`, then the feature.")
-    msg: str = Field(description="What was required and what came, in one sentence.")
-    type: str = Field(description="The kind of mistake, for programs.")
-
-
-class Problem(BaseModel):
-    """A refused request (RFC 9457)."""
-
-    type: str = Field("about:blank", description="The title says all there is to know of the type.")
-    title: str = Field(description="The status in words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What was required and what came, in one sentence.")
-    errors: list[RefusedField] | None = Field(None, description="For a refused row: each mistake.")

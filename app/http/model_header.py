@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from app.inference.registry import NamedModel
-
 MODEL_HEADER = "X-Model"
 
 MODEL_HEADER_TOLD: dict[str, Any] = {
@@ -17,6 +15,6 @@ MODEL_HEADER_TOLD: dict[str, Any] = {
 """What OpenAPI says of an answer with the header."""
 
 
-def model_header(model: NamedModel) -> dict[str, str]:
-    """The header of an answer that this model gave."""
-    return {MODEL_HEADER: model.identity}
+def model_header(identity: str) -> dict[str, str]:
+    """Return the header of a response by the model of that identity, as `notebook@1f2e3d4c`."""
+    return {MODEL_HEADER: identity}

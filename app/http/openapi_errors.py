@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
-from app.api.schemas import Problem, RefusedField
 from app.http.media_types import JSON, PROBLEM
+from app.http.problems import OVERLOADED, Problem, RefusedField
 
 ErrorDocs = dict[int | str, dict[str, Any]]
 """What FastAPI takes as the `responses` of a route, by status."""
@@ -42,3 +42,6 @@ UNKNOWN_MODEL = error_docs(
 )
 SHUTTING_DOWN_SENTENCE = "The service must not be sent new requests, because it is shutting down."
 SHUTTING_DOWN = error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
+_OVERLOADED = "The service sheds load; the same request can be sent again."
+OVERLOADED_DOCS = error_docs(503, _OVERLOADED, OVERLOADED)
+V2_OVERLOADED_DOCS = v2_error_docs(503, _OVERLOADED, OVERLOADED)

@@ -6,18 +6,8 @@ an exception that is not its own. The media type is checked before the body is l
 
 import codecs
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
-
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-
-from app.http.bodies import at_most, require_announced_size, require_media_type
-from app.http.media_types import JSON
-
-MAX_BYTES = 64 * 1024  # a row has about 150
-TOO_LARGE = f"The body must have at most {MAX_BYTES:,} bytes, however it has more."
 
 
 class Repeated:
@@ -29,31 +19,6 @@ class NotJSON:
     """Stands for a line of a batch that is not JSON; no schema takes it."""
 
     reason: str
-
-
-class StrictJSONRequest(Request):
-    """A request whose body must be JSON in UTF-8, a key at most once in each object."""
-
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        async for piece in at_most(super().stream(), MAX_BYTES, TOO_LARGE):
-            yield piece
-
-    async def json(self) -> Any:
-        return parse_strict_json(await self.body())
-
-
-class StrictJSONRoute(APIRoute):
-    """A route with a body of strict JSON."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def handle_strictly(request: Request) -> Response:
-            require_media_type(request.headers, JSON)
-            require_announced_size(request.headers, MAX_BYTES, TOO_LARGE)
-            return await handle(StrictJSONRequest(request.scope, request.receive))
-
-        return handle_strictly
 
 
 def parse_strict_json(body: bytes) -> Any:

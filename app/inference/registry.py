@@ -31,6 +31,14 @@ class NamedModel:
         return f"{self.name}@{self.saved.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The model and the interval level that a request asks for."""
+
+    model: NamedModel
+    level: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModels:
     """All models of a directory, one of which answers when none is asked for.

@@ -3,11 +3,19 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.api.schemas import RefusedField
 from app.http.strict_json import NotJSON, Repeated
 from models.features import FEATURES
+
+
+class FieldError(NamedTuple):
+    """One error in a request, in words."""
+
+    loc: list[str | int]  # `body` or `query`, then the feature
+    msg: str
+    type: str
+
 
 MAX_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
 MIN_SIMILARITY = 0.6  # difflib's ratio between a name that came and a known one
@@ -37,14 +45,14 @@ json_type_names = {
 """JSON's types, by those that a parser makes of them."""
 
 
-def describe_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[RefusedField]]:
+def describe_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[FieldError]]:
     """Pydantic's errors in one sentence, and each of them (up to a limit) in words."""
     found = _distinct(errors)
     refused = [explain(error) for error in found[:MAX_ERRORS]]
     return refused[0].msg + _and_more(found), refused
 
 
-def describe_first_error(errors: Sequence[Mapping[str, Any]]) -> tuple[str, RefusedField]:
+def describe_first_error(errors: Sequence[Mapping[str, Any]]) -> tuple[str, FieldError]:
     """Pydantic's errors in one sentence, and the first of them in words."""
     found = _distinct(errors)
     first = explain(found[0])
@@ -61,20 +69,20 @@ def _and_more(found: Sequence[Mapping[str, Any]]) -> str:
     return f" And {len(found) - 1} more." if len(found) > 1 else ""
 
 
-def explain(error: Mapping[str, Any]) -> RefusedField:
+def explain(error: Mapping[str, Any]) -> FieldError:
     """One of Pydantic's errors in words, without the input that it carries."""
     place, *path = error["loc"]
     if error["type"] == "json_invalid":
-        return RefusedField(loc=[place], msg=_not_json(error, path), type="json_invalid")
+        return FieldError(loc=[place], msg=_not_json(error, path), type="json_invalid")
     if error["type"] == "string_unicode":  # a key with half of a surrogate pair
-        return RefusedField(loc=[place], msg=unknown_feature(""), type="unknown_feature")
+        return FieldError(loc=[place], msg=unknown_feature(""), type="unknown_feature")
     if place == "body" and not path:
-        return RefusedField(loc=[place], msg=_not_an_object(error), type=error["type"])
+        return FieldError(loc=[place], msg=_not_an_object(error), type=error["type"])
     if place == "body" and path[0] in feature_by_name:
         return _refused_feature(path[0], error)
     if place == "body":
-        return RefusedField(loc=[place], msg=unknown_feature(path[0]), type="unknown_feature")
-    return RefusedField(
+        return FieldError(loc=[place], msg=unknown_feature(path[0]), type="unknown_feature")
+    return FieldError(
         loc=[place],
         msg=_refused_query(error, path),
         type="unknown_parameter" if error["type"] == "extra_forbidden" else error["type"],
@@ -100,13 +108,13 @@ def _not_an_object(error: Mapping[str, Any]) -> str:
     return f"The body must be a JSON object of the eight features, however {came}."
 
 
-def _refused_feature(name: str, error: Mapping[str, Any]) -> RefusedField:
+def _refused_feature(name: str, error: Mapping[str, Any]) -> FieldError:
     feature, kind = feature_by_name[name], error["type"]
     came = what_came.get(kind) or f"{_came(error['input'])} came"
     if isinstance(error["input"], Repeated):
         kind, came = "repeated", "it came more than once"
     required = f"{name} must be a number {feature.bounds}"
-    return RefusedField(loc=["body", name], msg=f"{required}, however {came}.", type=kind)
+    return FieldError(loc=["body", name], msg=f"{required}, however {came}.", type=kind)
 
 
 def unknown_feature(name: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 from pydantic import ValidationError
 
-from app.api.schemas import HouseFeatures, to_row
 from app.inference.row_errors import describe_first_error
+from app.inference.row_schema import HouseFeatures, to_row
 from models.arrays import FloatArray, Indices
 from models.features import FEATURE_NAMES, within_bounds
 

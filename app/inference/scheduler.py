@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from app.inference.batch_size import AdaptiveBatchSize
-from app.inference.overload import busy_error
+from app.inference.overload import OverloadedError
 from models.arrays import FloatArray
 from models.house_price import HousePriceModel
 from models.interval import Estimate
@@ -59,9 +59,9 @@ def is_saturated(coming: int = 0) -> bool:
 
 
 def reject_if_saturated() -> None:
-    """Raise an HTTPException, 503, where it is crowded."""
+    """Raise OverloadedError when is_saturated."""
     if is_saturated():
-        raise busy_error()
+        raise OverloadedError
 
 
 async def answer_many(

@@ -23,21 +23,19 @@ from fastapi import HTTPException
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.datastructures import Headers as RequestHeaders
-from starlette.datastructures import State
 
-from app.access.authenticator import Authenticator
-from app.api.dependencies import Chosen
-from app.api.schemas import HouseFeatures, to_numbers
 from app.http.bodies import MAX_CONTENT_TYPE_LENGTH, require_media_type
 from app.http.headers import Headers
 from app.http.media_types import JSON
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
 from app.inference.prediction import prediction_json
-from app.inference.registry import LoadedModels
-from app.observability.access_log import AccessLog, Line
+from app.inference.registry import Chosen, LoadedModels
+from app.inference.row_schema import HouseFeatures, to_numbers
+from app.observability.access_log import Line
 from app.observability.metrics import RowsAnswered
 from app.server.response_bytes import rest_of_answer
+from app.state import AppState
 from models.features import FEATURES
 from models.house_price import RowAnswer
 from models.interval import DEFAULT_LEVEL
@@ -75,10 +73,9 @@ class PendingPrediction:
 class FastPath:
     """Answers requests from their bytes, with the models that are loaded at that moment."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: AppState) -> None:
         self._state = state
-        self._gate: Authenticator = state.gate
-        self._log: AccessLog | None = state.access_log
+        self._log = state.access_log
         self._models: LoadedModels | None = None
         self._targets: dict[bytes, Target] = {}
         self._waiting: list[PendingPrediction] = []
@@ -107,7 +104,7 @@ class FastPath:
         since = perf_counter()
         if body.count(b":") != MEMBERS:  # with more than the eight, one came twice
             return None
-        visitor = self._gate.admit(headers)
+        visitor = self._state.access.authenticate(headers)
         if visitor is None or not _is_plain(headers):
             return None
         try:

@@ -6,17 +6,19 @@ connection, the app sees to it.
 
 from asyncio import Transport
 from time import perf_counter
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from app.api.v2.errors import is_v2
+from app.http.problems import is_v2
 from app.http.request_id import request_id
-from app.observability.access_log import AccessLog, Line
+from app.observability.access_log import Line
 from app.observability.metrics import count_request
 from app.observability.middleware import UNMATCHED
-from app.server.fast_path import FastPath
 from app.server.protocol import StrictProtocol
 from app.server.protocol_errors import ProtocolError
 from app.server.response_bytes import FixedHeaders, busy, rest_of_answer
+
+if TYPE_CHECKING:
+    from app.server.config import ServerConfig
 
 MAX_DISCARDED_BYTES = 64 * 1024  # of a body that is not answered; a longer one the app cuts short
 
@@ -28,7 +30,7 @@ class FastPathProtocol(StrictProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._prompt: FastPath = self.app.state.prompt
+        self._prompt = cast("ServerConfig", self.config).fast_path
         self._body: bytes | None = None  # of a request that may be answered promptly
         self._waits = False  # for the answer to it, as it is whole
         # When the head came of a request that is turned away as soon as its body has come; else 0.
@@ -132,7 +134,7 @@ class FastPathProtocol(StrictProtocol):
         count_request("POST", UNMATCHED, 503, seconds)  # no route has heard of it
         path, name = self._path(), request_id(self.headers)
         lines, content = busy(v2=is_v2(path.decode()))
-        log: AccessLog | None = self.app.state.access_log
+        log = self.state.access_log
         if log is not None:
             told = self._client(), "POST", self.headers, name, 503, seconds, len(content)
             log.add(Line(*told, path=path))

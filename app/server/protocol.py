@@ -8,7 +8,7 @@ the next request would begin.
 import asyncio
 import re
 from asyncio import Transport
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 from fastapi import Response
@@ -17,14 +17,12 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.access.public_paths import METRICS, PROBES
-from app.api.errors import error_response
 from app.http.head import HeadAsGet
 from app.http.headers import Headers
-from app.inference.overload import busy_response
+from app.http.problems import error_response, overloaded_response
 from app.inference.scheduler import is_saturated
 from app.observability.middleware import ABANDONED, RecordRequests
 from app.server.closing import LingeringTransport
-from app.server.load_shedding import LoadShedder
 from app.server.protocol_errors import (
     LARGE_HEADERS,
     LONG_TARGET,
@@ -39,6 +37,9 @@ from app.server.protocol_errors import (
 )
 from app.server.read_flow_control import ReadFlowControl
 from app.server.timeouts import ConnectionTimeouts
+
+if TYPE_CHECKING:
+    from app.server.config import ServerConfig
 
 # Parsed at a time between requests, a few dozens of the smallest; and within one. Of a body whose
 # length is known, all that was read, of which the event loop reads 256 KB at most.
@@ -76,7 +77,9 @@ class StrictProtocol(HttpToolsProtocol):
         self.begun = self.answered = 0  # requests
         self.is_quiet = False  # since an answer
         self.patience = ConnectionTimeouts(self)
-        self.turn: LoadShedder = self.app.state.turn
+        config = cast("ServerConfig", self.config)
+        self.state = config.state
+        self.turn = config.load_shedder
         self.has_answered = False  # without the app, since it began to parse
         self.is_half_closed = False  # by the client, who still reads
 
@@ -276,7 +279,7 @@ class StrictProtocol(HttpToolsProtocol):
         path = cycle.scope["path"]
         if app is self.app:
             if self.is_too_late(path):
-                app = self._recorded(busy_response(path))
+                app = self._recorded(overloaded_response(path))
             else:
                 self.turn.take()
                 self.turn.batches += path.endswith(BATCH_SUFFIXES)
@@ -293,7 +296,7 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
-        recorded = RecordRequests(answer, self.app.state.access_log)
+        recorded = RecordRequests(answer, self.state.access_log)
         return cast("ASGI3Application", HeadAsGet(recorded))
 
     def on_response_complete(self) -> None:

@@ -7,7 +7,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.http.headers import NO_PAGE, Headers
-from app.inference.overload import busy_response
+from app.http.problems import overloaded_response
 
 POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
 
@@ -32,7 +32,7 @@ def rest_of_answer(lines: bytes, content: bytes, request_id: bytes) -> bytes:
 @cache
 def busy(*, v2: bool) -> tuple[bytes, bytes]:
     """The lines and the content of an answer by which a request is turned away."""
-    answer = busy_response("/v2" if v2 else "/")
+    answer = overloaded_response("/v2" if v2 else "/")
     return _lines(answer.raw_headers), bytes(answer.body)
 
 

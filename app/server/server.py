@@ -13,19 +13,17 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.headers import FIXED_HEADERS
-from app.observability.access_log import AccessLog
 from app.observability.stderr import log_to_stderr
+from app.server.config import ServerConfig
 from app.server.drop_new_connections import drop_new_connections
 from app.server.fast_protocol import FastPathProtocol
 from app.server.reload import reload_all
 from app.server.timeouts import start_sweeping
+from app.state import state_of
 
-KEEP_ALIVE_SECONDS = 75  # longer than a proxy in front holds its connections
 DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
 SETTLE_SECONDS = 1.0  # for the first requests of the connections that came last
 FINISH_SECONDS = 4.3  # for requests that are still being sent; orchestrators kill after 10
-GIVE_UP_SECONDS = 6  # on requests that are still being answered
 TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after the signal"
 
 
@@ -36,25 +34,25 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, on_start: Callable[[], None], *, last: bool) -> None:
-        super().__init__(_config(app))
-        self.app = app
+        super().__init__(ServerConfig(app))
+        self.state = state_of(app)
         self.on_start = on_start
         self.last = last
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         _allow_many_connections()
-        log: AccessLog | None = self.app.state.access_log
+        log = self.state.access_log
         with log.writing() if log else contextlib.nullcontext():
             super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         start_sweeping(self.server_state)
-        self.app.state.in_flight = self._in_flight
+        self.state.in_flight = self._in_flight
         self.on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.app.state.draining = True
+        self.state.draining = True
         headers = self.server_state.default_headers
         self.server_state.default_headers = [*headers, (b"connection", b"close")]
         await asyncio.sleep(DRAIN_SECONDS)
@@ -87,7 +85,8 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
 
     SIGHUP reloads the API keys and the models.
     """
-    reloads = (app.state.reload, app.state.reload_keys)
+    state = state_of(app)
+    reloads = (state.reload_models, state.access.reload_keys)
     signal.signal(
         signal.SIGHUP, lambda *_: threading.Thread(target=reload_all, args=reloads).start()
     )
@@ -105,27 +104,11 @@ def greet(app: FastAPI, listener: socket.socket) -> None:
     """Say on standard error what is served, and where."""
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    model = app.state.models.default.identity
+    state = state_of(app)
+    model = state.models.default.identity
     log_to_stderr(f"Serving {model} on http://{address}, documented at /docs")
-    if app.state.api_keys is None and not ipaddress.ip_address(host).is_loopback:
+    if state.access.api_keys is None and not ipaddress.ip_address(host).is_loopback:
         log_to_stderr(f"Whoever reaches {address} gets in, because there is no --api-keys-file")
-
-
-def _config(app: FastAPI) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=FastPathProtocol,
-        ws="none",
-        lifespan="off",
-        log_level="error",
-        access_log=False,  # costs as much as half of all requests; app/record/ has another
-        headers=FIXED_HEADERS,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GIVE_UP_SECONDS,
-    )
 
 
 def _allow_many_connections() -> None:

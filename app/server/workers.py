@@ -26,14 +26,14 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 
 from app.access.api_keys import APIKeys
-from app.inference.overload import RETRY_LATER
 from app.inference.registry import LoadedModels
 from app.observability.stderr import log_to_stderr
-from app.server.reload import Reload, ReloadKeys, reload_all
+from app.server.reload import reload_all
 from app.server.server import DrainingServer, greet
+from app.state import AppState, ShuttingDownError, state_of
 from models.saved_model.storage import SavedModelError
 
 STOP_SECONDS = 9  # then workers are killed; orchestrators kill after 10
@@ -86,10 +86,10 @@ class Worker:
         orders.close()
         requests.close()
 
-    def send(self, name: str, value: LoadedModels | APIKeys) -> None:
+    def send(self, value: LoadedModels | APIKeys) -> None:
         """Have it serve these models or keys from now on; it is ended where it does not."""
         try:
-            self.orders.send((name, value))
+            self.orders.send(value)
         except OSError:  # of patience, or it has ended already
             self.kill()
         self._owed += 1
@@ -127,8 +127,7 @@ class Supervisor:
         self._app = app
         self._listener = listener
         self._workers: list[Worker] = []
-        self._reload_here: Reload = app.state.reload
-        self._reload_keys_here: ReloadKeys | None = app.state.reload_keys
+        self._state = state_of(app)
 
     def start(self, count: int) -> None:
         """Start so many workers, and wait until all of them answer."""
@@ -142,7 +141,7 @@ class Supervisor:
         if number == signal.SIGCHLD:
             self._replace_dead()
         elif number == signal.SIGHUP:
-            reload_all(self._reload, self._reload_keys_here and self._reload_keys)
+            reload_all(self._reload, self._reload_keys)
         elif number == signal.SIGUSR1:
             self._answer_workers()
 
@@ -184,20 +183,20 @@ class Supervisor:
 
     def _reload(self, name: str | None) -> LoadedModels:
         """Verify once, then have every worker take the models."""
-        models = self._reload_here(name)
-        self._share("models", models)
+        models = self._state.reload_models_here(name)
+        self._share(models)
         return models
 
-    def _reload_keys(self) -> APIKeys:
-        assert self._reload_keys_here is not None
-        keys = self._reload_keys_here()
-        self._share("api_keys", keys)
+    def _reload_keys(self) -> APIKeys | None:
+        keys = self._state.access.reload_keys()
+        if keys is not None:
+            self._share(keys)
         return keys
 
-    def _share(self, name: str, value: LoadedModels | APIKeys) -> None:
+    def _share(self, value: LoadedModels | APIKeys) -> None:
         """Have every worker serve what this process would; one that does not is replaced."""
         for worker in self._workers:
-            worker.send(name, value)
+            worker.send(value)
         for worker in self._workers:
             if not worker.has_followed():
                 worker.kill()
@@ -219,8 +218,8 @@ class Supervisor:
 class ReloadEverywhere:
     """A worker's reload: asks the supervisor, which answers when every worker has followed."""
 
-    def __init__(self, app: FastAPI, requests: Connection, supervisor: int) -> None:
-        self._app = app
+    def __init__(self, state: AppState, requests: Connection, supervisor: int) -> None:
+        self._state = state
         self._requests = requests
         self._supervisor = supervisor
         self._one_at_a_time = threading.Lock()
@@ -229,7 +228,7 @@ class ReloadEverywhere:
         """Reload, as `Reload` says."""
         with self._one_at_a_time:
             refusal = self._ask(name)
-            models: LoadedModels = self._app.state.models
+            models = self._state.models
         if refusal is not None:
             raise refusal
         return models
@@ -240,11 +239,7 @@ class ReloadEverywhere:
             os.kill(self._supervisor, signal.SIGUSR1)
             refusal: SavedModelError | None = self._requests.recv()
         except (EOFError, OSError):  # the supervisor is ending
-            return HTTPException(
-                503,
-                "The service must not be reloaded, because it is shutting down.",
-                headers=RETRY_LATER,
-            )
+            return ShuttingDownError()
         return refusal
 
 
@@ -259,7 +254,8 @@ def _work(
     """What a worker does, from the fork to its end."""
     for end in supervisors_ends:  # so that the supervisor alone holds them, and its end is noticed
         end.close()
-    app.state.reload = ReloadEverywhere(app, requests, supervisor)
+    state = state_of(app)
+    state.reload_models = ReloadEverywhere(state, requests, supervisor)
     server = DrainingServer(app, lambda: orders.send(None), last=False)
     threading.Thread(target=_follow, args=(orders, server), daemon=True).start()
     # The supervisor alone hears SIGHUP, and the Ctrl-C that a terminal sends to all of them.
@@ -271,8 +267,11 @@ def _follow(orders: Connection, server: DrainingServer) -> None:
     """Serve what the supervisor sends; end when it is ending, or has ended."""
     with contextlib.suppress(EOFError, OSError):
         while True:
-            name, value = orders.recv()
-            setattr(server.app.state, name, value)
+            value = orders.recv()
+            if isinstance(value, APIKeys):
+                server.state.access.api_keys = value
+            else:
+                server.state.models = value
             orders.send(None)
     server.last = True  # all workers end now
     server.should_exit = True

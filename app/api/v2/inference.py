@@ -10,12 +10,12 @@ from fastapi import Response
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from app.api.v2.errors import raise_bad_request
 from app.api.v2.inputs import read_raw_rows, read_rows
 from app.api.v2.schemas import MAX_SIZE, InferenceRequest
 from app.api.v2.tensors import dtype_by_datatype
 from app.http.media_types import BYTES, JSON
 from app.http.model_header import model_header
+from app.http.problems import raise_bad_request
 from app.inference.registry import NamedModel
 from app.inference.row_errors import json_type_names
 from models.arrays import FloatArray
@@ -79,11 +79,11 @@ def respond(inference: Inference, predictions: FloatArray, model: NamedModel) ->
     if not inference.binary:
         numbers = {"data": predictions.tolist()}
         content = to_json(answer(model, inference.id, len(predictions), numbers))
-        return Response(content, headers=model_header(model), media_type=JSON)
+        return Response(content, headers=model_header(model.identity), media_type=JSON)
     buffer = predictions.astype("<f8", copy=False).tobytes()
     size = {"parameters": {"binary_data_size": len(buffer)}}
     content = to_json(answer(model, inference.id, len(predictions), size))
-    headers = {"Inference-Header-Content-Length": str(len(content)), **model_header(model)}
+    headers = {"Inference-Header-Content-Length": str(len(content)), **model_header(model.identity)}
     return Response(content + buffer, headers=headers, media_type=BYTES)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from fastapi import HTTPException
 
 from app.api.v2 import tensors
-from app.api.v2.errors import raise_bad_request
 from app.api.v2.schemas import InputTensor
+from app.http.problems import raise_bad_request
 from app.inference.row_errors import explain
 from app.inference.rows import MAX_ROWS, RowError, of_numbers, rows_outside
 from app.observability.metrics import count_refused

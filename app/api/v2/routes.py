@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
@@ -18,15 +18,17 @@ from app.api.v2.schemas import (
     ServerLive,
     ServerMetadata,
     ServerReady,
-    Statistics,
     TensorMetadata,
 )
-from app.api.v2.statistics import StatisticsByModel, counting
 from app.http import media_types
 from app.http.model_header import MODEL_HEADER_TOLD
-from app.http.openapi_errors import SHUTTING_DOWN_SENTENCE, ErrorDocs, v2_error_docs
+from app.http.openapi_errors import (
+    SHUTTING_DOWN_SENTENCE,
+    V2_OVERLOADED_DOCS,
+    ErrorDocs,
+    v2_error_docs,
+)
 from app.inference.batch_size import FIRST_SLICE
-from app.inference.overload import BUSY_INFERENCE
 from app.inference.registry import NamedModel
 from app.inference.scheduler import estimate_many, reject_if_saturated
 from app.observability.metrics import count_answers
@@ -65,7 +67,7 @@ REFUSALS: ErrorDocs = {
         "The body is compressed by something else than gzip or deflate.",
         "The Content-Encoding must be gzip or deflate, however another one came.",
     ),
-    **BUSY_INFERENCE,
+    **V2_OVERLOADED_DOCS,
 }
 BYTES = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
 ANSWER: dict[int | str, dict[str, Any]] = {
@@ -107,14 +109,6 @@ async def require_version(model: ModelDep, version: str) -> None:
             404, f"The version must be {model.saved.version}, however another one came."
         )
 
-
-async def get_statistics(request: Request) -> StatisticsByModel:
-    """The statistics that the app counts."""
-    return cast("StatisticsByModel", request.app.state.inference_statistics)
-
-
-StatisticsDep = Annotated[StatisticsByModel, Depends(get_statistics)]
-"""What each model has answered."""
 
 TAGS: list[str | Enum] = ["Open Inference Protocol V2"]
 FAILED = v2_error_docs(
@@ -189,12 +183,6 @@ async def model_names(models: ModelsDep) -> ModelNames:
     return ModelNames(models=[*models.by_name])
 
 
-@router.get("/models/stats", summary="What each model has answered")
-async def all_statistics(models: ModelsDep, statistics: StatisticsDep) -> Statistics:
-    """Requests of `infer` and their rows, counted since this process started."""
-    return Statistics(model_stats=[statistics.of(model) for model in models.by_name.values()])
-
-
 @_of_model(
     "POST",
     "/infer",
@@ -204,7 +192,7 @@ async def all_statistics(models: ModelsDep, statistics: StatisticsDep) -> Statis
     responses=ANSWER | REFUSALS,
     openapi_extra=REQUEST,
 )
-async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) -> Response:
+async def infer(request: Request, model: ModelDep) -> Response:
     """Predict the median house values of up to 10,000 rows, in 100,000 USD of 1990.
 
     Send one input `features` of shape [N, 8], or eight inputs of shape [N] or [N, 1] that are named
@@ -212,17 +200,13 @@ async def infer(request: Request, model: ModelDep, statistics: StatisticsDep) ->
     is out of bounds refuses the request, by its row (counted from 0) and feature. A body may be
     compressed by gzip or deflate, and has at most 4 MiB without that.
     """
-    counted = statistics.of(model)
-    with counting(counted):
-        body = await read_body(request)
-        inference = read_inference(body, length_of_json(request.headers, len(body)))
-        if len(inference.rows) > FIRST_SLICE:
-            reject_if_saturated()
-        estimate = await estimate_many(model.saved.model, inference.rows, DEFAULT_LEVEL, model.pace)
-        response = respond(inference, estimate.predictions, model)
-        count_answers(model, inference.rows, estimate.predictions)
-        counted.execution_count += 1
-        counted.inference_count += len(inference.rows)
+    body = await read_body(request)
+    inference = read_inference(body, length_of_json(request.headers, len(body)))
+    if len(inference.rows) > FIRST_SLICE:
+        reject_if_saturated()
+    estimate = await estimate_many(model.saved.model, inference.rows, DEFAULT_LEVEL, model.pace)
+    response = respond(inference, estimate.predictions, model)
+    count_answers(model, inference.rows, estimate.predictions)
     return response
 
 
@@ -248,9 +232,3 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
 async def model_ready(model: ModelDep) -> ModelReady:
     """The model is loaded, and the service is not shutting down."""
     return ModelReady(name=model.name, ready=True)
-
-
-@_of_model("GET", "/stats", summary="What a model has answered")
-async def model_statistics(model: ModelDep, statistics: StatisticsDep) -> Statistics:
-    """Requests of `infer` and their rows, counted since this process started."""
-    return Statistics(model_stats=[statistics.of(model)])

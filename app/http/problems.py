@@ -1,0 +1,77 @@
+"""Error responses: problem+json (RFC 9457), and below /v2 the shape of that protocol.
+
+No response repeats the input.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Never
+
+from fastapi import HTTPException, Response
+from pydantic import BaseModel, Field
+
+from app.http.media_types import JSON, PROBLEM
+
+RETRY_LATER = {"Retry-After": "1"}  # seconds
+OVERLOADED = "The service is overloaded. Retry after 1 second."
+
+
+class RefusedField(BaseModel):
+    """One error in a request."""
+
+    loc: list[str | int] = Field(description="Where: `body` or `query`, then the feature.")
+    msg: str = Field(description="What was required and what was received, in one sentence.")
+    type: str = Field(description="The kind of error, for programs.")
+
+
+class Problem(BaseModel):
+    """A rejected request (RFC 9457)."""
+
+    type: str = Field("about:blank", description="The title says all there is to know of the type.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What was required and what was received, in one sentence.")
+    errors: list[RefusedField] | None = Field(None, description="For a rejected row: each error.")
+
+
+class InferenceError(BaseModel):
+    """A rejected request of the Open Inference Protocol."""
+
+    error: str = Field(description="What was required and what was received, in one sentence.")
+
+
+def is_v2(path: str) -> bool:
+    """Return whether an address belongs to the Open Inference Protocol."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def error_response(
+    path: str,
+    status: int,
+    detail: str,
+    errors: Sequence[RefusedField] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an error in the shape that its address has."""
+    if is_v2(path):
+        # Exactly application/json: V2 clients show the sentence of no other type.
+        return Response(
+            InferenceError(error=detail).model_dump_json(), status, headers, media_type=JSON
+        )
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=errors and list(errors),
+    )
+    return Response(problem.model_dump_json(exclude_none=True), status, headers, media_type=PROBLEM)
+
+
+def overloaded_response(path: str) -> Response:
+    """Return the 503 of a request that is shed, in the shape that its address has."""
+    return error_response(path, 503, OVERLOADED, headers=RETRY_LATER)
+
+
+def raise_bad_request(detail: str) -> Never:
+    """Reject the request with 400 and a sentence."""
+    raise HTTPException(400, detail)
