@@ -26,6 +26,7 @@ HOSTILE = {
     "UTF-16": TEXT.encode("utf-16"),
     "half of a surrogate pair as a key": TEXT.replace("MedInc", r"\ud800"),
     "half of a surrogate pair as a value": TEXT.replace("8.3252", r'"\ud800"'),
+    "33 levels": "[" * 32 + TEXT + "]" * 32,
     "960 levels": "[" * 960 + TEXT + "]" * 960,
     "1,000 levels of objects": '{"a":' * 1_000 + TEXT + "}" * 1_000,
     "32,000 levels": "[" * 32_000 + "]" * 32_000,

@@ -218,7 +218,7 @@ def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
         (b'"row"', "however a string came"),
         (b"{", "must be JSON in UTF-8, however: Expecting property name"),
         (b"{} {}", "must be JSON in UTF-8, however: Extra data"),
-        (b"[" * 60_000, "however: nested too deeply."),
+        (b"[" * 60_000, "however: nested too deeply, more than 32 levels."),
         (b'{"a":' * 10_000, "nested too deeply"),
         (b"\xff\xfe{}", "not UTF-8"),
         ("{}".encode("utf-16"), "not UTF-8"),

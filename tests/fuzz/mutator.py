@@ -53,7 +53,7 @@ SNIPPETS = (
     b"null",
     b"e9",
 )
-DEPTHS = (50, 900, 1_000, 3_000, 20_000)
+DEPTHS = (25, 31, 32, 33, 50, 900, 1_000, 3_000, 20_000)
 MISSPELT = (
     "MedIncome",
     "medinc",

@@ -6,6 +6,7 @@ It shares only the bounds with the service.
 import csv
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from models.features import FEATURES
 
 NAMES = [feature.name for feature in FEATURES]
 MAX_LINE_BYTES = 65_536
+MOST_LEVELS = 32  # of arrays and objects
 
 
 class MalformedError(Exception):
@@ -38,9 +40,21 @@ def strict_json(text: bytes) -> Any:
     if text.startswith(b"\xef\xbb\xbf"):
         raise MalformedError
     try:
-        return json.loads(text.decode("utf-8"), parse_int=float, object_pairs_hook=_once)
+        value = json.loads(text.decode("utf-8"), parse_int=float, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise MalformedError from error
+    if _levels(text.decode()) > MOST_LEVELS:
+        raise MalformedError
+    return value
+
+
+def _levels(text: str) -> int:
+    """Of arrays and objects in a JSON text."""
+    level = deepest = 0
+    for token in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{}\]]', text):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token, 0)
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From the body of a request to what it asks for, and from the predictions to the response."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from app.api.v2.tensors import dtype_by_datatype
 from app.http.media_types import BYTES, JSON
 from app.http.model_header import model_header
 from app.http.problems import raise_bad_request
+from app.http.strict_json import require_depth
 from app.inference.registry import NamedModel
 from app.inference.row_errors import json_type_names
 from models.arrays import FloatArray
@@ -102,9 +104,12 @@ def _parse(text: bytes) -> InferenceRequest:
     if not text:
         raise_bad_request("The request must be JSON in UTF-8, however it is empty.")
     try:
+        require_depth(text)
         return InferenceRequest.model_validate(from_json(text))
     except ValidationError as error:
         raise_bad_request(_explain(error.errors()[0]))
+    except json.JSONDecodeError as error:
+        raise_bad_request(f"The request must be JSON in UTF-8, however: {error.msg}.")
     except ValueError as error:
         raise_bad_request(f"The request must be JSON in UTF-8, however: {error}.")
 
