@@ -1,12 +1,15 @@
 import asyncio
+import json
 from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
 
+from app.http.problems import error_response
 from app.inference.registry import LoadedModels, NamedModel
 from app.main import create_app
+from app.server.protocol import STATUS_LINE
 from models.network import Network
 
 
@@ -48,3 +51,18 @@ def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
     app.state.models = LoadedModels({"broken": broken}, broken)
 
     assert ask(app, "POST", "/predict", json=row).status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (413, "Content Too Large"),
+        (414, "URI Too Long"),
+        (416, "Range Not Satisfiable"),
+        (422, "Unprocessable Content"),
+        (503, "Service Unavailable"),
+    ],
+)
+def test_titles_and_status_lines_have_the_phrases_of_rfc_9110_on_every_python(status, phrase):
+    assert json.loads(error_response("/", status, "x").body)["title"] == phrase
+    assert STATUS_LINE[status] == f"HTTP/1.1 {status} {phrase}\r\n".encode()

@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
-from app.media_types import JSON, NDJSON
-from app.strict_json import MAX_DEPTH, parse_strict_json, require_depth
 
+from app.http.media_types import JSON, NDJSON
+from app.http.strict_json import MAX_DEPTH, parse_strict_json, require_depth
 from tests.conftest import ROW
 
 V2 = "/v2/models/notebook/infer"

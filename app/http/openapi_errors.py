@@ -1,10 +1,10 @@
 """How errors are documented: each with an example that is a true answer."""
 
-from http import HTTPStatus
 from typing import Any
 
 from app.http.media_types import JSON, PROBLEM
 from app.http.problems import OVERLOADED, Problem, RefusedField
+from app.http.reason_phrases import reason_phrase
 
 ErrorDocs = dict[int | str, dict[str, Any]]
 """What FastAPI takes as the `responses` of a route, by status."""
@@ -14,7 +14,7 @@ def error_docs(
     status: int, description: str, example: str, *, errors: list[RefusedField] | None = None
 ) -> ErrorDocs:
     """A status that is answered with a Problem; the example is its detail."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=example, errors=errors)
+    problem = Problem(title=reason_phrase(status), status=status, detail=example, errors=errors)
     return _response(status, description, PROBLEM, problem.model_dump(exclude_none=True))
 
 

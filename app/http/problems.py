@@ -4,13 +4,13 @@ No response repeats the input.
 """
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Never
 
 from fastapi import HTTPException, Response
 from pydantic import BaseModel, Field
 
 from app.http.media_types import JSON, PROBLEM
+from app.http.reason_phrases import reason_phrase
 
 RETRY_LATER = {"Retry-After": "1"}  # seconds
 OVERLOADED = "The service is overloaded. Retry after 1 second."
@@ -59,7 +59,7 @@ def error_response(
             InferenceError(error=detail).model_dump_json(), status, headers, media_type=JSON
         )
     problem = Problem(
-        title=HTTPStatus(status).phrase,
+        title=reason_phrase(status),
         status=status,
         detail=detail,
         errors=errors and list(errors),

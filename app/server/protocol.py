@@ -14,12 +14,17 @@ import httptools
 from fastapi import Response
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER, HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from app.access.public_paths import METRICS, PROBES
 from app.http.head import HeadAsGet
 from app.http.headers import Headers
 from app.http.problems import error_response, overloaded_response
+from app.http.reason_phrases import RENAMED
 from app.inference.scheduler import is_saturated
 from app.observability.middleware import ABANDONED, RecordRequests
 from app.server.closing import LingeringTransport
@@ -50,6 +55,11 @@ MAX_UNPARSED_BYTES = MAX_LINE_BYTES + MAX_HEADER_BYTES + PART_BYTES
 
 MAX_UNREAD_BYTES = 16 * 1024  # of answers; beyond it, the app waits for the client to read
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # what a URL can hold
+
+# uvicorn takes its reason phrases from the Python version.
+STATUS_LINE |= {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, RENAMED[status].encode()) for status in RENAMED
+}
 
 
 class StrictProtocol(HttpToolsProtocol):
