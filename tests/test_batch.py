@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.inference.formats.arrow import ArrowReader
 from app.inference.formats.csv import CSVReader
 from app.inference.formats.ndjson import NDJSONReader
+from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 from tests.conftest import ROW, serving
 
@@ -353,6 +354,33 @@ def test_an_arrow_stream_that_is_damaged_further_on_says_so_after_the_answers(cl
     assert (
         table["error"].to_pylist()[-1] == "The body must be an Arrow IPC stream, however it is not."
     )
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_bytes_after_the_end_of_an_arrow_stream_are_refused_however_they_come(legacy):
+    options = pa.ipc.IpcWriteOptions(use_legacy_format=legacy)
+    stream = as_arrow(pa.table(columns_of([ROW])), options=options)
+
+    for size in (1, 7, 4096):
+        reader = ArrowReader()
+        pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+        assert sum(len(rows) for piece in pieces for rows in reader.feed(piece)) == 1
+        assert [*reader.feed(b"")] == [*reader.close()] == []
+        with pytest.raises(TableError, match="but more bytes follow it"):
+            [*reader.feed(b"\0")]
+    with pytest.raises(TableError, match="but more bytes follow it"):
+        [*ArrowReader().feed(stream + stream)]
+
+
+def test_a_second_arrow_stream_behind_the_first_is_told_after_the_answers(client):
+    stream = as_arrow(pa.table(columns_of([ROW] * 3)))
+
+    table = pa.ipc.open_stream(post(client, stream + stream, ARROW).content).read_all()
+
+    assert table["error"].to_pylist() == [
+        *[None] * 3,
+        "The Arrow stream must end at its end-of-stream mark, but more bytes follow it.",
+    ]
 
 
 def test_arrays_of_one_number_are_no_numbers(client):

@@ -19,7 +19,7 @@ SCHEMA = 1  # a HeaderType
 
 
 class FrameBuffer:
-    """Holds back the message that is not yet whole; what follows the stream's end is left out."""
+    """Holds back the message that is not yet whole; nothing may follow the end-of-stream mark."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -29,17 +29,31 @@ class FrameBuffer:
         self._has_ended = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages that are whole now; raises TableError where they are none, or too large."""
+        """The messages that are whole now.
+
+        Raises TableError where they are none or too large, or where bytes follow the end.
+        """
         self._rest += data
-        while not self._has_ended and len(self._rest) >= self._needed:
+        while len(self._rest) >= self._needed:
+            if self._has_ended:
+                self._end()
+                return
             if self._is_sized:
                 yield self._take()
             elif self._metadata_size:
                 self._read_metadata()
             else:
                 self._read_prefix()
-        if self._has_ended:
-            self._rest.clear()
+
+    def _end(self) -> None:
+        """Drop the end-of-stream mark; raises TableError where bytes follow it."""
+        has_more = len(self._rest) > self._needed
+        self._rest.clear()
+        self._needed = 0
+        if has_more:
+            raise TableError(
+                "the Arrow stream must end at its end-of-stream mark, but more bytes follow it"
+            )
 
     def close(self) -> None:
         """Raise TableError where the stream ended within a message."""
