@@ -32,8 +32,12 @@ def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> 
     """
     try:
         return _parse(name, content.decode("utf-8-sig"), alternatives)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{name} must be CSV in UTF-8, however: {error}") from error
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{name} must be CSV in UTF-8, however it is not at byte {error.start}"
+        ) from error
+    except csv.Error as error:  # its message depends on the Python version
+        raise TableError(f"{name} must be CSV in UTF-8, however it is malformed") from error
 
 
 def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table:

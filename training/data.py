@@ -69,7 +69,8 @@ def _load_embedded() -> Dataset:
     try:
         content = gzip.decompress(EMBEDDED.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{EMBEDDED} must be a readable .gz file, however: {error}") from error
+        reason = getattr(error, "strerror", None) or "it is damaged"
+        raise DataError(f"{EMBEDDED} must be a readable .gz file, however: {reason}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != EMBEDDED_SHA256:
         raise DataError(f"{EMBEDDED} must have the SHA-256 {EMBEDDED_SHA256}, however: {digest}")

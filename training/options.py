@@ -11,6 +11,8 @@ class Parser(argparse.ArgumentParser):
     """A parser that refuses bad arguments in one sentence, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
+        head, mark, choices = message.partition("(choose from ")
+        message = head + mark + choices.replace("'", "")  # only some Python versions quote them
         self.exit(2, f"{self.prog}: {message}\n")
 
 

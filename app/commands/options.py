@@ -16,6 +16,8 @@ MAX_WORKERS = 256
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        head, mark, choices = message.partition("(choose from ")
+        message = head + mark + choices.replace("'", "")  # only some Python versions quote them
         self.exit(BAD_ARGUMENTS, f"{self.prog}: {message}\n")
 
 

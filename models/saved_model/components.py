@@ -15,7 +15,7 @@ from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.interval import QuantileInterval, ResidualInterval
 from models.layers import Dense, ReLU, Sigmoid, SiLU, Standardise
 from models.neighbour_encoder import NeighbourEncoder
-from models.saved_model.errors import SavedModelError
+from models.saved_model.errors import SavedModelError, reason
 from models.scaler import StandardScaler
 from models.shapley import Background
 
@@ -81,4 +81,4 @@ def build(description: Description, arrays: Mapping[str, FloatArray], prefix: st
             **settings, **{field: arrays[f"{prefix}.{field}"] for field in shapes}
         )
     except (TypeError, ValueError) as error:
-        raise SavedModelError(f"{prefix}: {error}") from error
+        raise SavedModelError(f"{prefix}: {reason(error)}") from error

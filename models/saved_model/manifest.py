@@ -32,13 +32,14 @@ def unseal(manifest: bytes) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(manifest)
         found = content.pop("format")
         del content["seal"]
+        is_sealed = seal(content) == manifest
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SavedModelError(
-            f"model.json must be a JSON object with a format and a seal, however: {error}"
+            "model.json must be a JSON object with a format and a seal, however it is not"
         ) from error
     if found != FORMAT:
         raise SavedModelError(f"model.json must have the format {FORMAT}, however: {found!r:.40}")
-    if seal(content) != manifest:
+    if not is_sealed:
         raise SavedModelError("model.json must match its seal, however it was changed or damaged")
     return content
 
@@ -48,5 +49,5 @@ def _text(content: Mapping[str, Any]) -> bytes:
         return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
     except ValueError as error:
         raise SavedModelError(
-            f"every number of a model must be finite, however: {error}"
+            "every number of a model must be finite, however one is NaN or infinite"
         ) from error

@@ -53,7 +53,7 @@ def _read_npz(content: bytes) -> dict[str, FloatArray]:
             return dict(archive)
     except Exception as error:  # np.load raises whatever its zip and header parsers happen to raise
         raise SavedModelError(
-            f"the parameters must be an .npz file of plain arrays, however: {error}"
+            "the parameters must be an .npz file of plain arrays, however they are not"
         ) from error
 
 

@@ -23,7 +23,7 @@ from models.interval import Estimate
 from models.network import Network
 from models.saved_model.card import ModelCard
 from models.saved_model.components import Description, describe
-from models.saved_model.errors import SavedModelError
+from models.saved_model.errors import SavedModelError, reason
 from models.saved_model.manifest import seal, unseal
 from models.saved_model.parameters import Parts, pack, unpack
 from models.training_ranges import TrainingRanges
@@ -148,7 +148,8 @@ def _decode(content: Mapping[str, Any], parameters: bytes) -> SavedModel:
         _check_golden(model, golden_rows, golden_estimate)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise SavedModelError(
-            f"model.json must have every field of a model, and no other, however: {error!r:.200}"
+            "model.json must have every field of a model, and no other, "
+            f"however: {type(error).__name__}: {reason(error):.200}"
         ) from error
     return SavedModel(model, card, digest, golden_rows, golden_estimate)
 
