@@ -1,21 +1,33 @@
-# Everything is set up in .venv from the hash-locked files in locks/; nothing else is touched.
+# Everything is set up in $(VENV) from the hash-locked files in locks/; nothing else is touched.
 # The large libraries that the recipes are compared with stay apart from it, in .venv-compare, and so
 # does what looks for advisories, in .venv-audit. The model servers that this one is measured beside are
 # each in a .venv-NAME, from benchmarks/peers/NAME/requirements.txt.
 
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PEERS := mlserver bentoml litserve mlflow
-PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+
+# The supported versions are the classifiers in pyproject.toml. An interpreter counts only if it runs
+# and can make an environment: a shim of pyenv may not run, and Debian's python3 may lack ensurepip.
+VERSIONS := $(shell sed -n 's/.*"Programming Language :: Python :: \(3\.[0-9]*\)".*/\1/p' pyproject.toml)
+DESCRIBE := import ensurepip, sys, venv; version = "%d.%d" % sys.version_info[:2]; \
+	version in sys.argv[1:] or sys.exit(1); print(version, sys.executable)
+find = for name in $(1); do $$name -c '$(DESCRIBE)' $(2) 2>/dev/null && break; done
+named = python$(1) $(HOME)/.pyenv/versions/$(1)*/bin/python
+PYTHON ?= $(lastword $(shell $(call find,python3 $(foreach version,$(VERSIONS),$(call named,$(version))),$(VERSIONS))))
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
-.PHONY: serve test test-cluster fuzz soak overload audit train bench bench-peers compare format lock openapi screenshots
+.PHONY: pythons serve test test-cluster fuzz soak overload audit train bench bench-peers compare format lock openapi screenshots
 
-serve: .venv/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
+# Each supported version that is found, oldest first, with its interpreter; .ci/run reads it.
+pythons:
+	@$(foreach version,$(VERSIONS),$(call find,$(call named,$(version)) python3,$(version));) true
+
+serve: $(VENV)/service $(if $(wildcard models/saved/*/model.json),,models/saved/notebook)
 	$(BIN)/python -m app serve
 
-test: .venv/test
+test: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -23,24 +35,24 @@ test: .venv/test
 
 # Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else. Then
 # replicas are rolled ten times under load, and each time one is killed.
-test-cluster: .venv/test
+test-cluster: $(VENV)/test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
 	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
 
 # A million hostile requests, many of them over one connection, what schemathesis makes of
 # openapi.json, kills and flipped bits, restarts under load.
-fuzz: .venv/test
+fuzz: $(VENV)/test
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.streams
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
 	HOUSING_RESTARTS=100 $(BIN)/pytest tests/test_server.py -k sigterm_answers
 
-soak: .venv/test
+soak: $(VENV)/test
 	$(BIN)/python -m tests.soak
 
 # Ten times as many requests as can be answered; wants two cores that do nothing else.
-overload: .venv/test
+overload: $(VENV)/test
 	$(BIN)/python -m tests.overload
 
 # Writes build/sbom.json, then asks PyPI for the advisories of every locked version.
@@ -55,54 +67,54 @@ audit: .venv-audit/audit
 				"cannot be asked (the SBOM was made)." >&2; exit 1; }; \
 	done
 
-train: .venv/training
+train: $(VENV)/training
 	$(BIN)/python -m training.retrain
 	$(BIN)/python -m training.block_groups
 
-bench: .venv/bench
+bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks.fit
 	$(BIN)/python -m benchmarks.starting
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.batches
 
-bench-peers: .venv/bench $(foreach peer,$(PEERS),.venv-$(peer)/peer)
+bench-peers: $(VENV)/bench $(foreach peer,$(PEERS),.venv-$(peer)/peer)
 	$(BIN)/python -m benchmarks.peers
 
 compare: .venv-compare/compare
 	.venv-compare/bin/python -m training compare
 	.venv-compare/bin/python -m training compare --split blocked
 
-format: .venv/test
+format: $(VENV)/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # What a client can be generated from, without a server; a test compares it with the served one.
-openapi: .venv/service
+openapi: $(VENV)/service
 	$(BIN)/python -c 'import json; from app.main import create_app; \
 		print(json.dumps(create_app().openapi(), indent=2))' > openapi.json
 
 # The pictures of the page in the README.
-screenshots: .venv/test
+screenshots: $(VENV)/test
 	$(BIN)/python -m tests.screenshots
 
 # Newer versions within pyproject.toml's ranges; commit what it writes.
-lock: .venv/bin/python
+lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet uv
 	for extra in service arrow cluster training bench compare test audit; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		$(BIN)/uv pip compile --quiet --universal --python-version $(firstword $(VERSIONS)) --generate-hashes --upgrade \
 			--no-header --no-annotate $$([ $$extra = service ] || echo --extra $$extra) \
 			pyproject.toml --output-file locks/$$extra.txt || exit; \
 	done
 	for peer in $(PEERS); do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		$(BIN)/uv pip compile --quiet --universal --python-version $(firstword $(VERSIONS)) --generate-hashes --upgrade \
 			--no-header --no-annotate benchmarks/peers/$$peer/requirements.in \
 			--output-file benchmarks/peers/$$peer/requirements.txt || exit; \
 	done
 
-models/saved/notebook: .venv/training
+models/saved/notebook: $(VENV)/training
 	$(BIN)/python -m training notebook
 
-.venv/%: locks/%.txt .venv/bin/python
+$(VENV)/%: locks/%.txt $(VENV)/bin/python
 	$(INSTALL) --requirement $<
 	touch $@
 
@@ -118,6 +130,10 @@ models/saved/notebook: .venv/training
 	$(INSTALL) --requirement $<
 	touch $@
 
-.venv/bin/python .venv-compare/bin/python .venv-audit/bin/python $(PEERS:%=.venv-%/bin/python):
-	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer must be installed, however none was found." >&2; exit 1; }
-	$(PYTHON) -m venv $(@:/bin/python=)
+$(VENV)/bin/python .venv-compare/bin/python .venv-audit/bin/python $(PEERS:%=.venv-%/bin/python):
+	@python="$(PYTHON)"; "$${python:-false}" -c '$(DESCRIBE)' $(VERSIONS) >/dev/null 2>&1 || { \
+		version="$$("$${python:-false}" --version 2>&1 | head -n 1)"; \
+		echo "Python must be one of $$(echo $(VERSIONS) | sed 's/ /, /g') with the module venv," \
+			"got $${version:-none}; name one with PYTHON=/path/to/python." >&2; \
+		exit 1; }; \
+	"$$python" -m venv $(@:/bin/python=)
