@@ -29,7 +29,7 @@ from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 from models.house_price import HousePriceModel
 from models.saved_model.storage import load_model
-from tests.cluster import Cluster, cluster_of
+from tests.support.cluster import Cluster, cluster_of
 
 ROWS = int(os.environ.get("HOUSING_CLUSTER_ROWS", "20000000"))
 ROUNDS = 3

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.layers import Dense, Mask, ReLU, Standardise
 from models.network import Network
-from tests.complex_step import complex_step
+from tests.support.complex_step import complex_step
 from training.loss import mean_squared_error, mean_squared_error_gradient
 
 MEMBERS, BATCH = 3, 5

@@ -18,7 +18,7 @@ from app.server.config import GIVE_UP_SECONDS
 from app.server.server import DRAIN_SECONDS, SETTLE_SECONDS
 from app.server.workers import STOP_SECONDS
 from tests.conftest import PROJECT, ROW, run, serving
-from tests.kustomize import key_of, read, render
+from tests.support.kustomize import key_of, read, render
 from tests.test_batch_stream import MEBIBYTE, resident_bytes
 
 KUBERNETES = PROJECT / "deploy/kubernetes"

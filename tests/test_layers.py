@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.layers import Dense, ReLU, Sigmoid, SiLU
-from tests.complex_step import complex_step
+from tests.support.complex_step import complex_step
 from training.loss import mean_squared_error, mean_squared_error_gradient
 
 ACTIVATIONS = [Sigmoid(), ReLU(), SiLU()]

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.layers import Dense, ReLU
 from models.network import Network
-from tests.complex_step import complex_step
+from tests.support.complex_step import complex_step
 from training.checkpoint import Checkpoint
 from training.fit.full_batch import DivergedError
 from training.fit.mini_batch import TrainingConfig, Views, fit_epochs

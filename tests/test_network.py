@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.layers import Dense, ReLU, Sigmoid, SiLU
 from models.network import STACK, Network
-from tests.complex_step import complex_step
+from tests.support.complex_step import complex_step
 from training.loss import mean_squared_error, mean_squared_error_gradient
 
 

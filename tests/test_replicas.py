@@ -23,7 +23,7 @@ from app.server.server import DRAIN_SECONDS
 from models import SAVED_MODELS
 from models.saved_model.storage import save_model
 from tests.conftest import PROJECT, ROW, counterpart, serving
-from tests.load import answer_of, under_load
+from tests.support.load import answer_of, under_load
 
 CONFIG = (PROJECT / "deploy/haproxy.cfg").read_text()
 ROLLS = int(os.environ.get("HOUSING_ROLLS", "1"))

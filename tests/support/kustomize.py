@@ -16,7 +16,7 @@ def read(path):
 def render(directory):
     """The manifests of a directory with a kustomization.yaml, by kind and name."""
     (kustomization,) = read(directory / "kustomization.yaml")
-    assert kustomization.keys() <= KNOWN, "tests/kustomize.py knows no more than it needs"
+    assert kustomization.keys() <= KNOWN, "tests/support/kustomize.py knows no more than it needs"
     manifests = {}
     for resource in kustomization["resources"]:
         path = directory / resource
@@ -47,7 +47,7 @@ def merge(manifest, patch):
         if isinstance(ours, dict):
             merged[key] = merge(ours, value)
         elif isinstance(ours, list):
-            assert key == "containers", f"tests/kustomize.py merges no {key}"
+            assert key == "containers", f"tests/support/kustomize.py merges no {key}"
             by_name = {each["name"]: each for each in ours}
             for each in value:
                 by_name[each["name"]] = merge(by_name.get(each["name"], {}), each)
