@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
-from tests.conftest import ROW, counterpart, serving
-from tests.test_batch_stream import processor_seconds
-from tests.test_replicas import Replicas, proxy_of
+from tests.support.counterparts import counterpart
+from tests.support.processes import processor_seconds
+from tests.support.replicas import Replicas, proxy_of
+from tests.support.rows import ROW
+from tests.support.servers import serving
 from training.data import load_dataset
 
 SECONDS = 10

@@ -8,7 +8,6 @@ speed changes.
 """
 
 import asyncio
-import json
 import math
 import os
 import time
@@ -18,7 +17,9 @@ from statistics import mean, median, quantiles
 
 import uvloop
 
-from tests.conftest import ROW, serving
+from tests.support.raw_requests import PROBE, post
+from tests.support.rows import ROW
+from tests.support.servers import serving
 
 SECONDS = 5
 WARM_UP = 1.5  # seconds before them: what is answered first is not as many as are begun
@@ -27,16 +28,6 @@ TIMES = 10
 CONNECTIONS = 64  # where the capacity is measured
 MOST_CONNECTIONS = 800  # at once, of the open loop; what finds none free is not sent
 PROBE_SECONDS = 0.05
-PROBE = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-def post(path: str, content: object, *, close: bool = False) -> bytes:
-    body = json.dumps(content)
-    last = "Connection: close\r\n" if close else ""
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{last}"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
 
 
 def kinds() -> dict[str, tuple[str, object]]:

@@ -5,7 +5,8 @@ from io import BytesIO
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from tests.conftest import PROJECT, counterpart, serving
+from tests.support.counterparts import counterpart
+from tests.support.servers import PROJECT, serving
 
 DIRECTORY = PROJECT / "docs"
 SIZE = {"width": 1280, "height": 960}

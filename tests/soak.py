@@ -15,8 +15,9 @@ from pathlib import Path
 
 import uvloop
 
-from tests.conftest import ROW, Server, serving
 from tests.fuzz.client import read_answer
+from tests.support.rows import ROW
+from tests.support.servers import Server, serving
 
 CONNECTIONS, PIPELINED = 8, 32
 MOST_GROWTH = 5 * 2**20  # bytes

@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from app.access.api_keys import KeysFileError, key_line, read_keys
-from tests.conftest import KEY, ROW, run, serving
-from tests.test_workers import new_connections, wait_until
+from tests.support.headers import KEY, bearer
+from tests.support.rows import ROW
+from tests.support.servers import new_connections, run, serving
+from tests.support.waiting import wait_until
 
 OTHER_KEY = "housing_" + "o" * 43
 TOKEN = "a-token-of-nobody"
@@ -19,10 +21,6 @@ FIXED = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
-
-
-def bearer(key):
-    return {"authorization": f"Bearer {key}"}
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,15 @@ import pytest
 from app.access.api_keys import key_line
 from app.main import create_app
 from app.observability.access_log import FLUSH_SECONDS
-from tests.conftest import KEY, ROW, serving
-from tests.test_access import bearer
-from tests.test_workers import new_connections, wait_until
+from tests.support.headers import KEY, TRACE, bearer
+from tests.support.rows import ROW
+from tests.support.servers import new_connections, serving
+from tests.support.waiting import wait_until
 
 FIELDS = [
     *("time", "client", "method", "route", "path", "status", "duration_ms", "bytes"),
     *("model", "key", "request_id", "traceparent"),
 ]
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NEW_ID = "[0-9a-f]{32}"
 
 

@@ -14,7 +14,8 @@ from app.inference.formats.csv import CSVReader
 from app.inference.formats.ndjson import NDJSONReader
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
-from tests.conftest import ROW, serving
+from tests.support.rows import ROW
+from tests.support.servers import serving
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"

@@ -1,9 +1,6 @@
 """Batches that are larger than the memory they may take, sent by real clients."""
 
 import contextlib
-import json
-import os
-import re
 import socket
 import subprocess
 import threading
@@ -15,15 +12,14 @@ import pyarrow as pa
 import pytest
 
 from models.features import FEATURE_NAMES
-from tests.conftest import ROW, counterpart, serving
+from tests.support.counterparts import counterpart
+from tests.support.processes import MEBIBYTE, processor_seconds, resident_bytes
+from tests.support.raw_requests import chunk
+from tests.support.rows import ROW, csv_header, csv_line, ndjson_line
+from tests.support.servers import serving
 
 ROWS = 2_000_000
 AT_ONCE = 10_000
-MEBIBYTE = 1024 * 1024
-
-csv_header = ",".join(FEATURE_NAMES).encode() + b"\n"
-csv_line = ",".join(map(str, ROW.values())).encode() + b"\n"
-ndjson_line = json.dumps(ROW).encode() + b"\n"
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +29,11 @@ def server():
         yield server
 
 
-def resident_bytes(process, kind="VmRSS"):
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) * 1024
-
-
-def processor_seconds(process):
-    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 def request_head(media_type, path="/predict/batch"):
     return (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     ).encode()
-
-
-def chunk(data):
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def connect(server):

@@ -13,8 +13,8 @@ from models import SAVED_MODELS
 from models.interval import DEFAULT_LEVEL
 from models.neighbour_encoder import on_the_map
 from models.saved_model.storage import load_model
-from tests.conftest import PROJECT, run
 from tests.support.complex_step import complex_step
+from tests.support.servers import PROJECT, run
 from training.data import load_dataset
 from training.loss import mean_squared_error, pinball_loss
 from training.recipes.champion import CONFIG, QUANTILE_WEIGHT, QUANTILES, loss

@@ -23,8 +23,8 @@ from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import SavedModelError, load_model
-from tests.conftest import PROJECT, run
 from tests.support.cluster import cluster_of
+from tests.support.servers import PROJECT, run
 
 HEADER = ",".join(FEATURE_NAMES)
 CSV_ANSWERS = b"prediction,lower,upper\n"

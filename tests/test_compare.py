@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from models.features import FEATURE_NAMES
-from tests.conftest import run
+from tests.support.servers import run
 from training import competitors
 from training.__main__ import main as training_main
 from training.compare import compare, main, one_row_microseconds

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from models.features import FEATURE_NAMES
-from tests.conftest import run
+from tests.support.servers import run
 from training.data import CENSUS_COLUMNS, EMBEDDED, DataError, load_dataset
 
 CENSUS_HEADER = ",".join(CENSUS_COLUMNS)

@@ -11,7 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, ROW, counterpart, serving
+from tests.support.counterparts import counterpart
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT, serving
 
 DEPLOY = PROJECT / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/housing.json").read_text())

@@ -5,7 +5,8 @@ import httpx
 import pytest
 
 from models.features import FEATURES
-from tests.conftest import PROJECT, ROW, serving
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT, serving
 
 
 @pytest.fixture(scope="module")

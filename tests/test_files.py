@@ -23,7 +23,7 @@ from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model
-from tests.conftest import PROJECT, run
+from tests.support.servers import PROJECT, run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.http.media_types import ARROW, CSV, NDJSON
-from tests.conftest import ROW
+from tests.support.rows import ROW
 
 BODIES_AS_BYTES = dict.fromkeys((CSV, NDJSON, ARROW), "application/octet-stream")
 """The generator asks to be told how to send a media type that it does not know."""

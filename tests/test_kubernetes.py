@@ -17,9 +17,10 @@ from app import __version__
 from app.server.config import GIVE_UP_SECONDS
 from app.server.server import DRAIN_SECONDS, SETTLE_SECONDS
 from app.server.workers import STOP_SECONDS
-from tests.conftest import PROJECT, ROW, run, serving
 from tests.support.kustomize import key_of, read, render
-from tests.test_batch_stream import MEBIBYTE, resident_bytes
+from tests.support.processes import MEBIBYTE, resident_bytes
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT, run, serving
 
 KUBERNETES = PROJECT / "deploy/kubernetes"
 DIRECTORIES = {"base": KUBERNETES / "base", "production": KUBERNETES / "overlays/production"}

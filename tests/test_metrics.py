@@ -7,27 +7,15 @@ import httpx
 import numpy as np
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from app.inference.registry import NamedModel
 from app.main import create_app
 from app.observability.metrics import OTHER, REASONS, count_answers, count_refused, registry
 from models.features import FEATURE_NAMES
-from tests.conftest import counterpart
-from tests.test_models_and_metrics import MANIFEST
+from tests.support.counterparts import counterpart
+from tests.support.scraping import REQUESTS, scrape
 
 TEXT = {"accept": "text/plain"}
-REQUESTS = "housing_http_requests_total"
-
-
-def scrape(client, accept="text/plain", parse=parse_text):
-    """Every sample's value by its name and labels."""
-    text = client.get("/metrics", headers={"accept": accept}).text
-    return {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in parse(text)
-        for sample in family.samples
-    }
 
 
 class Counted:
@@ -249,7 +237,7 @@ def test_the_models_are_those_that_are_loaded_when_it_is_asked(saved):
     text = asyncio.run(ask())
 
     assert 'housing_predictions_total{model="newcomer"} 0.0' in text
-    assert f'housing_model_test_mae{{model="newcomer"}} {MANIFEST["metrics"]["mae"]}' in text
+    assert f'housing_model_test_mae{{model="newcomer"}} {saved.card.metrics.mae}' in text
 
 
 def test_text_and_openmetrics_tell_the_same(client):

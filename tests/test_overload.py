@@ -16,11 +16,12 @@ from app.access.public_paths import PROBES
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model
-from tests.conftest import ROW, serving
 from tests.fuzz.case import Case
 from tests.fuzz.client import Connection
-from tests.overload import PROBE, post
-from tests.test_fast_path import RIGHT, assert_alike, both_ways
+from tests.support.raw_requests import PROBE, post
+from tests.support.rows import ROW
+from tests.support.servers import serving
+from tests.support.two_paths import RIGHT, assert_alike, both_ways
 
 ALWAYS_TOO_LATE = """
 import sys

@@ -11,10 +11,12 @@ from playwright.sync_api import expect
 
 from app.access.api_keys import key_line
 from models.features import FEATURE_NAMES
-from tests.conftest import counterpart, serving
+from tests.support.browser import keep, open_page
+from tests.support.counterparts import counterpart
+from tests.support.headers import KEY
+from tests.support.servers import serving
 from training.data import load_dataset
 
-KEY = "housing_" + "k" * 43
 NETWORK = "Failed to load resource"  # what the browser itself notes of a refused or failed request
 MODELS = ("notebook", "champion")
 OTHERS = FEATURE_NAMES[:6]
@@ -36,12 +38,6 @@ def dollars(value):
 def in_hundreds(text):
     """What `dollars` wrote, read again."""
     return int(re.sub(r"[$+±,]", "", text).replace(MINUS, "-")) // 100
-
-
-def open_page(page, url):
-    page.goto(f"{url}/")
-    expect(page.locator(".card:not(.waiting)")).to_have_count(2)
-    return page
 
 
 @pytest.fixture
@@ -67,15 +63,6 @@ def expect_the_answers_of(page, client, row):
             f"90 % between {dollars(interval['lower'])} and {dollars(interval['upper'])}"
         )
     return answers
-
-
-def keep(those):
-    """A handler of playwright's that puts what it is given to the others, and does no more."""
-
-    def put(one):
-        those.append(one)
-
-    return put
 
 
 def number(page, name):

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 from playwright.sync_api import expect
 
 from models.features import FEATURE_NAMES
-from tests.conftest import ROW
-from tests.test_page import keep, open_page
+from tests.support.browser import keep, open_page
+from tests.support.rows import ROW
 
 ROWS = 21_000  # more than the page sends at once
 HEADER = ",".join(FEATURE_NAMES)

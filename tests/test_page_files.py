@@ -7,7 +7,8 @@ import pytest
 
 from app.access.api_keys import key_line
 from models import SAVED_MODELS
-from tests.conftest import PROJECT, ROW, run, serving
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT, run, serving
 
 STATIC = PROJECT / "app" / "static"
 KEY = "housing_" + "k" * 43

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.test_page import keep, open_page
+from tests.support.browser import keep, open_page
 
 VIEWS = ("Try it", "The models")
 MAX_BYTES = 300_000

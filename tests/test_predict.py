@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from models.features import FEATURE_NAMES, FEATURES
+from tests.support.problems import refused
 
 
 def numbers_within_bounds():
@@ -102,20 +103,6 @@ def test_a_feature_outside_its_training_range_is_answered_with_a_warning(client,
     answer = client.post("/predict", json={**row, "Population": 100_000}).json()
 
     assert answer["warnings"] == ["Population is outside its training range, 3 to 35682 (people)."]
-
-
-def refused(response, status):
-    """The problem that a response must be, after what every problem must be."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    assert len(response.content) <= 4096
-    problem = response.json()
-    assert {"type", "title", "status", "detail"} <= problem.keys() <= {
-        "type", "title", "status", "detail", "errors"
-    }  # fmt: skip
-    assert problem["status"] == status
-    assert problem["detail"].endswith(".")
-    return problem
 
 
 def post(client, body, **headers):

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from app.observability.prometheus_multiprocess import VARIABLE
-from tests.conftest import run, serving
-from tests.test_metrics import REQUESTS, scrape
+from tests.support.scraping import REQUESTS, scrape
+from tests.support.servers import run, serving
 
 TWO_WORKERS_THAT_END = """
 import json, os, pathlib, subprocess, sys

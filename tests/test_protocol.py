@@ -14,8 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROW, counterpart, serving
-from tests.test_batch_stream import MEBIBYTE, chunk, csv_header, csv_line, resident_bytes
+from tests.support.counterparts import counterpart
+from tests.support.processes import MEBIBYTE, resident_bytes
+from tests.support.raw_requests import chunk
+from tests.support.rows import ROW, csv_header, csv_line
+from tests.support.servers import serving
 
 GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
 POST = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"

@@ -10,7 +10,8 @@ import pytest
 from models import SAVED_MODELS
 from models.features import FEATURES
 from tests.capacity import BUSY, capacity
-from tests.conftest import PROJECT, counterpart, run, serving
+from tests.support.counterparts import counterpart
+from tests.support.servers import PROJECT, run, serving
 
 README = (PROJECT / "README.md").read_text()
 

@@ -7,8 +7,8 @@ import pytest
 
 from models import SAVED_MODELS
 from models.saved_model.storage import MANIFEST, load_model, save_model
-from tests.conftest import run, serving
 from tests.support.load import answer_of, under_load
+from tests.support.servers import run, serving
 
 TOKEN = "a-token-of-nobody"
 ADMIN = {"authorization": f"Bearer {TOKEN}"}

@@ -15,7 +15,8 @@ import pytest
 from app.server.drop_new_connections import drop_new_connections
 from app.server.server import listen
 from models import SAVED_MODELS
-from tests.conftest import PROJECT, ROW, run, serving
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT, run, serving
 from training.__main__ import main as train
 
 RESTARTS = int(os.environ.get("HOUSING_RESTARTS", "2"))  # `make fuzz` has more

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.saved_model.storage import load_model
-from tests.conftest import PROJECT, run
+from tests.support.servers import PROJECT, run
 from training.__main__ import main
 from training.report.pictures import PICTURES
 from training.report.write import ReportError

@@ -15,7 +15,8 @@ from app import __version__
 from app.main import create_app
 from models.features import FEATURE_NAMES, FEATURES
 from models.saved_model.storage import load_model
-from tests.conftest import PROJECT, ROW
+from tests.support.rows import ROW
+from tests.support.servers import PROJECT
 
 INFER = "/v2/models/notebook/infer"
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.main import create_app
 from models.features import FEATURE_NAMES, FEATURES
-from tests.conftest import ROW
+from tests.support.rows import ROW
 
 INFER = "/v2/models/notebook/infer"
 NUMBERS = [*ROW.values()]

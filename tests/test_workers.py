@@ -2,26 +2,15 @@ import os
 import re
 import shutil
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
 from models import SAVED_MODELS
-from tests.conftest import lives, run, serving
-
-
-def wait_until(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def new_connections(server):
-    """A client that makes a connection for each request, which any worker may take."""
-    return httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0))
+from tests.support.processes import is_alive
+from tests.support.servers import new_connections, run, serving
+from tests.support.waiting import wait_until
 
 
 def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
@@ -77,7 +66,7 @@ def test_no_worker_outlives_the_supervisor():
         server.process.kill()
 
         assert len(workers) == 2
-        wait_until(lambda: not any(lives(worker) for worker in workers))
+        wait_until(lambda: not any(is_alive(worker) for worker in workers))
 
 
 def test_a_worker_that_takes_no_models_is_replaced_by_one_that_has_them(tmp_path, row):

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import serving
 from tests.fuzz.requests import TOKEN
+from tests.support.servers import serving
 
 HOOKS = "tests.fuzz.schemathesis_hooks"
 UNSAYABLE = (

@@ -11,11 +11,11 @@ from dataclasses import replace
 import httpx
 import uvloop
 
-from tests.conftest import Server, serving
 from tests.fuzz.case import Case
 from tests.fuzz.checks import Checker, ViolationError
 from tests.fuzz.client import Answer, Connection
 from tests.fuzz.requests import TOKEN
+from tests.support.servers import Server, serving
 
 CONNECTIONS = 8
 RECENT = 2 * CONNECTIONS  # cases that may have made the server say something

@@ -14,12 +14,12 @@ from random import Random
 
 import uvloop
 
-from tests.conftest import Server
 from tests.fuzz.case import Case
 from tests.fuzz.checks import Checker, ViolationError
 from tests.fuzz.client import MOST_SECONDS, Answer, read_answer
 from tests.fuzz.requests import make_case
 from tests.fuzz.runner import CONNECTIONS, served
+from tests.support.servers import Server
 
 MOST_REQUESTS = 12
 ANSWERED_BEFORE = ("csv", "ndjson", "arrow", "reload")  # all of the body has come

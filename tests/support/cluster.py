@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distributed import Client
 
-from tests.conftest import PROJECT
+from tests.support.servers import PROJECT
 
 
 class Cluster:

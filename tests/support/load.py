@@ -10,7 +10,7 @@ from app.inference.prediction import answer
 from app.inference.registry import NamedModel
 from app.inference.row_schema import HouseFeatures, to_numbers
 from models.saved_model.storage import load_model
-from tests.conftest import ROW
+from tests.support.rows import ROW
 
 HEADERS = {"content-type": "application/json"}
 

@@ -1,0 +1,62 @@
+"""A real browser that can resolve no name, and pages that note what went wrong in them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.counterparts import counterpart
+
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Chromium; while it is open, asyncio.run fails in this thread."""
+    program = counterpart("chromium", "chromium-browser", "google-chrome", package="chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", OFFLINE]
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def new_page(browser: Browser) -> Iterator[Page]:
+    """A page whose `errors` are those of its console, its scripts and its requests.
+
+    Requests that it aborted itself are in `given_up` too.
+    """
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.errors, page.given_up = [], []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("requestfailed", lambda request: page.errors.append(request.url))
+        page.on(
+            "requestfailed",
+            lambda request: (
+                page.given_up.append(request.url) if request.failure == "net::ERR_ABORTED" else None
+            ),
+        )
+        page.on(
+            "console",
+            lambda message: page.errors.append(message.text) if message.type == "error" else None,
+        )
+        yield page
+
+
+def open_page(page: Page, url: str) -> Page:
+    """The page of the service, after the first answers of both models."""
+    page.goto(f"{url}/")
+    expect(page.locator(".card:not(.waiting)")).to_have_count(2)
+    return page
+
+
+def keep(those):
+    """A handler for playwright that appends what it is given to a list, and does no more."""
+
+    def put(one):
+        those.append(one)
+
+    return put

@@ -1,0 +1,42 @@
+"""Reads from a pipe or a terminal that fail after some seconds instead of blocking for ever.
+
+They take bytes from the file descriptor and buffer none, so a pipe can be read by these functions,
+by `select` and by `Popen.communicate` in turn.
+"""
+
+import os
+import select
+import time
+
+
+def read_some(pipe, size, deadline):
+    """Up to `size` bytes; none at the end. Raises TimeoutError at the deadline."""
+    seconds = max(deadline - time.monotonic(), 0)
+    if not select.select([pipe], [], [], seconds)[0]:
+        raise TimeoutError("the pipe has no data")
+    return os.read(pipe if isinstance(pipe, int) else pipe.fileno(), size)
+
+
+def read_line(pipe, seconds=30):
+    """The next line, with its end; empty at the end of the pipe."""
+    deadline = time.monotonic() + seconds
+    line = b""
+    while not line.endswith(b"\n") and (byte := read_some(pipe, 1, deadline)):
+        line += byte
+    return line.decode()
+
+
+def read_lines(pipe, seconds=60):
+    """Each line, until the end of the pipe."""
+    deadline = time.monotonic() + seconds
+    while line := read_line(pipe, deadline - time.monotonic()):
+        yield line
+
+
+def read_all(pipe, seconds=30):
+    """What is left in a pipe, until its end."""
+    deadline = time.monotonic() + seconds
+    pieces = []
+    while piece := read_some(pipe, 65_536, deadline):
+        pieces.append(piece)
+    return b"".join(pieces).decode()

@@ -1,0 +1,88 @@
+"""The real program in processes of its own: a command that ends, and a server on a free port."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+from tests.support.pipes import read_all, read_line
+from tests.support.processes import is_alive
+
+PROJECT = Path(__file__).parents[2]
+
+
+def run(*arguments, stdout_path=None, **options):
+    """Run this Python with arguments in the project's directory, to its end."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        stdout=os.open(stdout_path, os.O_WRONLY) if stdout_path else subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+class Server:
+    """A real server process on a free port of this machine."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+        self.port = int(url.rpartition(":")[2])
+
+    @property
+    def workers(self) -> list[int]:
+        """The live processes that it started."""
+        started = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [pid for pid in map(int, Path(started).read_text().split()) if is_alive(pid)]
+
+    def stop(self) -> int:
+        """Send SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+    def next_line(self) -> str:
+        """The next line of its standard error."""
+        return read_line(self.process.stderr)
+
+    def remaining_lines(self) -> str:
+        """The rest of its standard error; the server has ended, or is about to."""
+        return read_all(self.process.stderr)
+
+
+@contextmanager
+def serving(*arguments, stdout=None, program=("-m", "app")) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [sys.executable, *program, "serve", "--port", "0", *arguments],
+        cwd=PROJECT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = read_line(process.stderr, 60)  # a busy machine starts it slowly
+        url = re.search(r"http://\S+:\d+", line)
+        assert url, line + read_all(process.stderr)
+        yield Server(process, url[0])
+    finally:
+        if "--workers" in arguments:  # whose parent has a directory to remove
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=15)
+        process.kill()
+        process.wait(timeout=15)
+        process.stderr.close()
+
+
+def new_connections(server):
+    """A client that opens a connection for each request, which any worker may accept."""
+    return httpx.Client(base_url=server.url, limits=httpx.Limits(max_keepalive_connections=0))

@@ -1,0 +1,58 @@
+"""One request by both paths of POST /predict: the fast path, and the app's own route.
+
+A request with a chunked body never takes the fast path, so each request is sent twice.
+"""
+
+import json
+import re
+from dataclasses import replace
+
+from tests.fuzz.case import Case
+from tests.fuzz.client import Connection
+from tests.support.rows import ROW
+
+JSON = ("Content-Type", "application/json")
+REQUEST_ID = ("X-Request-ID", "test")
+DATE = re.compile(rb"date: [^\r]+\r\n")
+TEXT = json.dumps(ROW)
+
+
+def named(body, path="/predict", headers=(JSON,)):
+    return Case("predict", path, headers, body if isinstance(body, bytes) else body.encode())
+
+
+RIGHT = [
+    named(TEXT),
+    *(named(TEXT, f"/predict?{query}") for query in ("level=0.5", "model=champion", "model=notebook&level=0.95")),
+    *(named(TEXT, headers=((JSON[0], value),)) for value in ("application/json; charset=utf-8", "Application/JSON")),
+    named(TEXT, headers=(JSON, ("Accept", "*/*"), ("Origin", "http://a.example"), ("traceparent", "00"))),
+    *(named(TEXT.replace("8.3252", number)) for number in ("3", "-0", "0.0", "1e1", "1E+1", "99.99999999999999999999", "100", "5e-324")),
+    *(named(TEXT.replace("37.88", number)) for number in ("32", "43", "37.880000000000000000001")),
+    named(json.dumps(ROW, indent=4)),
+    named(json.dumps(dict(reversed(ROW.items())))),
+    named(TEXT.replace("MedInc", r"\u004dedInc")),
+]  # fmt: skip
+"""Answered with 200, and by the short way."""
+
+
+async def both_ways(port, cases):
+    """The answers to each case as a whole body, and as one that comes in chunks."""
+    whole, chunked = Connection(port), Connection(port)
+    pairs = []
+    for case in cases:
+        with_id = replace(case, headers=(*case.headers, REQUEST_ID))
+        pairs.append(
+            (
+                await whole.exchange(replace(with_id, framing="length").to_bytes()),
+                await chunked.exchange(replace(with_id, framing="chunked").to_bytes()),
+            )
+        )
+    whole.close()
+    chunked.close()
+    return pairs
+
+
+def assert_alike(cases, pairs):
+    for case, (whole, chunked) in zip(cases, pairs, strict=True):
+        assert whole.body == chunked.body, case
+        assert DATE.sub(b"", whole.head) == DATE.sub(b"", chunked.head), case
