@@ -15,6 +15,8 @@ DESCRIBE := import ensurepip, sys, venv; version = "%d.%d" % sys.version_info[:2
 find = for name in $(1); do $$name -c '$(DESCRIBE)' $(2) 2>/dev/null && break; done
 named = python$(1) $(HOME)/.pyenv/versions/$(1)*/bin/python
 PYTHON ?= $(lastword $(shell $(call find,python3 $(foreach version,$(VERSIONS),$(call named,$(version))),$(VERSIONS))))
+# For a test that repeats itself many times.
+NO_TIMEOUT := --timeout 0 --override-ini faulthandler_timeout=0
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:
@@ -31,13 +33,13 @@ test: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # with more, they hold up each other
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal  # with more, they hold up each other
 
 # Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else. Then
 # replicas are rolled ten times under load, and each time one is killed.
 test-cluster: $(VENV)/test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
-	HOUSING_ROLLS=10 $(BIN)/pytest tests/test_replicas.py
+	HOUSING_ROLLS=10 $(BIN)/pytest $(NO_TIMEOUT) tests/test_replicas.py
 
 # A million hostile requests, many of them over one connection, what schemathesis makes of
 # openapi.json, kills and flipped bits, restarts under load.
@@ -45,7 +47,7 @@ fuzz: $(VENV)/test
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.streams
 	$(BIN)/python -m tests.fuzz.openapi
-	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest tests/test_storage.py -k "kills or flips"
+	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest $(NO_TIMEOUT) tests/test_storage.py -k "kills or flips"
 	HOUSING_RESTARTS=100 $(BIN)/pytest tests/test_server.py -k sigterm_answers
 
 soak: $(VENV)/test

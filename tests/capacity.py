@@ -85,6 +85,7 @@ def ask(url, directory):
         ],
         capture_output=True,
         text=True,
+        timeout=60,
         check=True,
     ).stdout
     assert "Non-2xx" not in told, told
@@ -102,7 +103,7 @@ def score(url, streams, directory):
     started = time.monotonic()
     answers = [directory / f"answers-{number}.csv" for number in range(streams)]
     running = [subprocess.Popen([*curl, "--output", answer]) for answer in answers]
-    assert [process.wait() for process in running] == [0] * streams
+    assert [process.wait(timeout=600) for process in running] == [0] * streams
     seconds = time.monotonic() - started
     return sum(answer.read_bytes().count(b"\n") - 1 for answer in answers) / seconds
 

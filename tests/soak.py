@@ -113,7 +113,7 @@ def main() -> int:
             sizes.append(Size(server))
             print(f"{counts[200]:>12,} predictions: {sizes[-1]}", flush=True)
         seconds = time.monotonic() - began
-        silent = server.stop() == 0 and not server.process.stderr.read()
+        silent = server.stop() == 0 and not server.remaining_lines()
     print(f"{counts[200] / seconds:,.0f} predictions a second; statuses {dict(counts)}")
     flat = max(size.resident for size in sizes) - before.resident <= MOST_GROWTH
     kept = (sizes[-1].files, sizes[-1].threads) == (before.files, before.threads)

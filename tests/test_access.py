@@ -159,8 +159,8 @@ def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
 
         def reload():
             server.process.send_signal(signal.SIGHUP)
-            told = server.process.stderr.readline()
-            assert server.process.stderr.readline().startswith("Reloaded champion@")
+            told = server.next_line()
+            assert server.next_line().startswith("Reloaded champion@")
             return told
 
         processes = server.workers
@@ -350,7 +350,7 @@ def test_every_answer_tells_browsers_what_not_to_do_with_it(asking):
 
 
 def test_what_is_not_http_is_refused_with_the_same_headers(guarded):
-    with socket.create_connection(("127.0.0.1", guarded.port)) as connection:
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=15) as connection:
         connection.sendall(b"not HTTP\r\n\r\n")
         answer = connection.recv(4096).decode()
 
@@ -363,7 +363,7 @@ def test_what_is_not_http_is_refused_with_the_same_headers(guarded):
 def test_who_listens_to_everyone_without_keys_is_warned_once(workers):
     with serving("--host", "0.0.0.0", "--workers", workers) as server:
         server.stop()
-        warned = server.process.stderr.read()
+        warned = server.remaining_lines()
 
     assert re.fullmatch(
         r"Whoever reaches 0\.0\.0\.0:\d+ gets in, because there is no --api-keys-file\n", warned
@@ -377,5 +377,5 @@ def test_with_keys_there_is_no_warning_and_the_metrics_can_be_opened(keys_file, 
         statuses = [httpx.get(f"{url}/{name}").status_code for name in ("metrics", "models")]
         server.stop()
 
-        assert server.process.stderr.read() == ""
+        assert server.remaining_lines() == ""
         assert statuses == [200, 401]

@@ -15,6 +15,7 @@ from app.access.api_keys import key_line
 from app.main import create_app
 from app.observability.access_log import FLUSH_SECONDS
 from tests.support.headers import KEY, TRACE, bearer
+from tests.support.pipes import read_lines
 from tests.support.rows import ROW
 from tests.support.servers import new_connections, serving
 from tests.support.waiting import wait_until
@@ -150,7 +151,7 @@ def test_what_is_refused_or_left_before_it_is_whole_is_told_once_as_what_it_was(
     answers = []
     with log as stdout, serving("--access-log", "json", stdout=stdout) as server:
         address = ("127.0.0.1", server.port)
-        with socket.create_connection(address) as leaving:
+        with socket.create_connection(address, timeout=15) as leaving:
             leaving.sendall(head + b"\r\n{")
             time.sleep(0.3)
         for sent in broken:
@@ -199,9 +200,9 @@ def test_nothing_secret_is_told(log, keys_file, monkeypatch):
                         told += [response.text, str(response.headers)]
                 told.append(client.post("/models/notebook/reload", headers=headers).text)
         server.process.send_signal(signal.SIGHUP)
-        told += [server.process.stderr.readline() for _ in range(2)]
+        told += [server.next_line() for _ in range(2)]
         server.stop()
-        told.append(server.process.stderr.read())
+        told.append(server.remaining_lines())
 
     assert len(log.lines) == 42
     everything = "\n".join([*told, log.text])
@@ -240,7 +241,7 @@ def test_no_line_is_lost_or_mixed_with_another_and_no_id_comes_twice():
         assert server.stop() == 0
     os.close(write)
     with os.fdopen(read) as pipe:
-        logged = [json.loads(line)["request_id"] for line in pipe]
+        logged = [json.loads(line)["request_id"] for line in read_lines(pipe)]
 
     assert len({*ids}) == 100
     assert sorted(logged) == sorted(ids)
@@ -269,7 +270,7 @@ def test_a_log_that_cannot_be_written_is_told_of_once_and_every_request_is_answe
             assert httpx.get(f"{server.url}/livez").status_code == 200
             time.sleep(2 * FLUSH_SECONDS)
         assert server.stop() == 0
-        assert server.process.stderr.read() == (
+        assert server.remaining_lines() == (
             "The access log must be writable, however: No space left on device\n"
         )
 

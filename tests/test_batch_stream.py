@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -13,10 +12,12 @@ import pytest
 
 from models.features import FEATURE_NAMES
 from tests.support.counterparts import counterpart
-from tests.support.processes import MEBIBYTE, processor_seconds, resident_bytes
+from tests.support.pipes import read_some
+from tests.support.processes import MEBIBYTE, forget_peak, processor_seconds, resident_bytes
 from tests.support.raw_requests import chunk
 from tests.support.rows import ROW, csv_header, csv_line, ndjson_line
 from tests.support.servers import serving
+from tests.support.waiting import join_all
 
 ROWS = 2_000_000
 AT_ONCE = 10_000
@@ -49,8 +50,19 @@ def test_two_million_rows_go_through_in_bounded_memory_and_others_are_answered_m
 ):
     curl = counterpart("curl", package="curl")
     idle = resident_bytes(server.process)
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
-    command = [curl, "-sS", "-T", "-", "-X", "POST", "-H", f"content-type: {media_type}"]
+    forget_peak(server.process)
+    command = [
+        curl,
+        "-sS",
+        "--max-time",
+        "120",
+        "-T",
+        "-",
+        "-X",
+        "POST",
+        "-H",
+        f"content-type: {media_type}",
+    ]
     with subprocess.Popen(
         [*command, f"{server.url}/predict/batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -62,15 +74,17 @@ def test_two_million_rows_go_through_in_bounded_memory_and_others_are_answered_m
             process.stdin.close()
 
         answers = []
-        read = threading.Thread(target=lambda: answers.extend(count_lines(process.stdout)))
-        sent = threading.Thread(target=send)
+        read = threading.Thread(
+            target=lambda: answers.extend(count_lines(process.stdout)), daemon=True
+        )
+        sent = threading.Thread(target=send, daemon=True)
         read.start(), sent.start()
         statuses = []
         with httpx.Client(base_url=server.url) as client:
             while read.is_alive():
                 statuses.append(client.post("/predict", json=ROW).status_code)
                 time.sleep(0.01)
-        sent.join()
+        join_all([sent])
 
     peak = resident_bytes(server.process, "VmHWM")
     assert sum(answers) == ROWS + bool(header)
@@ -80,7 +94,8 @@ def test_two_million_rows_go_through_in_bounded_memory_and_others_are_answered_m
 
 
 def count_lines(file):
-    while piece := file.read(MEBIBYTE):
+    deadline = time.monotonic() + 120
+    while piece := read_some(file, MEBIBYTE, deadline):
         yield piece.count(b"\n")
 
 

@@ -1,7 +1,5 @@
 import json
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +12,8 @@ from models.interval import DEFAULT_LEVEL
 from models.neighbour_encoder import on_the_map
 from models.saved_model.storage import load_model
 from tests.support.complex_step import complex_step
-from tests.support.servers import PROJECT, run
+from tests.support.pipes import read_lines
+from tests.support.servers import run, started
 from training.data import load_dataset
 from training.loss import mean_squared_error, pinball_loss
 from training.recipes.champion import CONFIG, QUANTILE_WEIGHT, QUANTILES, loss
@@ -169,19 +168,13 @@ def train(small, output, *arguments):
 
 def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, tmp_path):
     unbroken = run(*train(small, tmp_path / "unbroken", "--quiet", "--json"))
-    process = subprocess.Popen(
-        [sys.executable, *train(small, tmp_path / "broken")],
-        cwd=PROJECT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
     told = []
-    for line in process.stderr:
-        told.append(line.rstrip())
-        if line.startswith("fold 3 of 5, epoch 7"):
-            break
-    process.kill()
-    process.communicate()
+    with started(*train(small, tmp_path / "broken")) as process:
+        for line in read_lines(process.stderr):
+            told.append(line.rstrip())
+            if line.startswith("fold 3 of 5, epoch 7"):
+                break
+        process.kill()
     assert not (tmp_path / "broken" / "model.json").exists()
 
     resumed = run(*train(small, tmp_path / "broken", "--resume", "--json"))
@@ -206,15 +199,10 @@ def test_a_run_tells_its_loss_and_validation_error_line_by_line(small, tmp_path)
 
 
 def test_ctrl_c_saves_nothing_and_says_so(small, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, *train(small, tmp_path / "model")],
-        cwd=PROJECT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    next(line for line in process.stderr if line.startswith("fold 1"))
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=30)
+    with started(*train(small, tmp_path / "model")) as process:
+        next(line for line in read_lines(process.stderr) if line.startswith("fold 1"))
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=30)
 
     assert process.returncode == 130
     assert rest.endswith("interrupted; a model saved before is untouched, and --resume goes on\n")

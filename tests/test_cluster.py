@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +21,8 @@ from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import SavedModelError, load_model
 from tests.support.cluster import cluster_of
-from tests.support.servers import PROJECT, run
+from tests.support.servers import run, started
+from tests.support.waiting import wait_until
 
 HEADER = ",".join(FEATURE_NAMES)
 CSV_ANSWERS = b"prediction,lower,upper\n"
@@ -97,12 +95,7 @@ for path in paths:
 
 def scoring(source, output, cluster):
     """A run with the champion that goes on beside the test."""
-    return subprocess.Popen(
-        [sys.executable, *command(source, output, cluster.address, model="champion")],
-        cwd=PROJECT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return started(*command(source, output, cluster.address, model="champion"))
 
 
 def assert_answered_as_alone(output, sources, model="notebook"):
@@ -128,10 +121,14 @@ def assert_bit_for_bit(partitions, expected):
 
 
 def wait_for(condition, process):
-    while not (found := condition()):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    return found
+    """Wait for a condition while a process runs; returns the condition's value."""
+
+    def is_met():
+        found = condition()
+        assert found or process.poll() is None, process.communicate(timeout=15)
+        return found
+
+    return wait_until(is_met, 60)
 
 
 def receipts(output):
@@ -171,7 +168,7 @@ def test_every_row_is_scored_once_and_as_alone_though_a_worker_is_killed(
         assert len(receipts(output)) < len(sources)
         worker = cluster.workers.pop(name)
         worker.kill()
-        worker.wait()
+        worker.wait(timeout=15)
         _, told = process.communicate(timeout=120)
     cluster.start_worker(name)
     cluster.wait()
@@ -280,15 +277,12 @@ def test_an_interrupted_run_leaves_only_whole_partitions_and_can_go_on(
     arguments = command(inputs / "*.csv", tmp_path / "out", cluster.address, model="champion")
     out = tmp_path / "out"
 
-    with subprocess.Popen(
-        [sys.executable, *arguments], cwd=PROJECT, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started(*arguments) as process:
         wait_for(lambda: receipts(out), process)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     with cluster.client() as client:
-        while any(client.processing().values()):
-            time.sleep(0.02)
+        wait_until(lambda: not any(client.processing().values()), 60)
     left = sorted(out.iterdir())
     sizes = {path.name: path.stat().st_size for path in left if path.suffix == ".csv"}
     promised = {

@@ -32,6 +32,7 @@ def promtool(*arguments):
         [counterpart("promtool", package="prometheus"), *arguments],
         capture_output=True,
         text=True,
+        timeout=120,
         check=False,
     )
 
@@ -77,7 +78,7 @@ def prometheus(busy_server, tmp_path_factory):
             yield Prometheus(client)
     finally:
         process.terminate()
-        process.wait()
+        process.wait(timeout=30)
 
 
 class Prometheus:

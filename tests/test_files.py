@@ -1,12 +1,9 @@
 import asyncio
-import contextlib
 import csv
 import io
 import json
 import os
 import pty
-import subprocess
-import sys
 import termios
 import threading
 from itertools import pairwise
@@ -23,7 +20,9 @@ from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model
-from tests.support.servers import PROJECT, run
+from tests.support.pipes import read_terminal
+from tests.support.servers import run, started
+from tests.support.waiting import join_all
 
 
 @pytest.fixture
@@ -146,11 +145,11 @@ def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
     source, pipe = write_csv(tmp_path / "rows.csv", rows), tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     received = []
-    reader = threading.Thread(target=lambda: received.append(pipe.read_text()))
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text()), daemon=True)
     reader.start()
 
     predict(source, "--output", pipe)
-    reader.join()
+    join_all([reader])
 
     assert pipe.is_fifo()
     assert received == [predict(source).stdout]
@@ -209,22 +208,16 @@ def test_where_someone_watches_a_bar_shows_how_far_it_is(tmp_path, rows):
     watched, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
 
-    with subprocess.Popen(
-        [sys.executable, "-m", "app", "predict", str(source), "--output", str(tmp_path / "out")],
-        cwd=PROJECT,
-        env={**os.environ, "HOUSING_DEFAULT": "notebook"},
-        stderr=terminal,
-    ) as process:
+    command = ("-m", "app", "predict", str(source), "--output", str(tmp_path / "out"))
+    environment = {"HOUSING_DEFAULT": "notebook"}
+    with started(*command, stderr=terminal, environment=environment) as process:
         os.close(terminal)
-        shown = b""
-        with contextlib.suppress(OSError):  # the terminal's other end is closed
-            while piece := os.read(watched, 65536):
-                shown += piece
-    os.close(watched)
+        shown = read_terminal(watched)
+        process.wait(timeout=15)
 
     assert process.returncode == 0
-    assert b"scoring" in shown
-    assert b"%" in shown
+    assert "scoring" in shown
+    assert "%" in shown
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,6 @@ def test_a_request_is_the_same_for_the_same_seed():
 def test_schemathesis_finds_nothing():
     few = ("--max-examples", "2", "--phases", "examples,fuzzing", "--seed", "1")
 
-    finished = run_schemathesis(*few, "--generation-database", "none")
+    finished = run_schemathesis(*few, "--generation-database", "none", seconds=240)
 
     assert finished.returncode == 0, finished.stdout

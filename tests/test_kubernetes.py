@@ -108,7 +108,9 @@ def kustomize():
         (["kubectl", "version", "--client"], ["kubectl", "kustomize"]),
     ):
         if shutil.which(asked[0]):
-            told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+            told = subprocess.run(
+                asked, capture_output=True, text=True, timeout=60, check=False
+            ).stdout
             if re.search(r"\bv5\.", told):
                 return command
     return pytest.skip("kustomize 5 must be installed to compare with, however it is missing")
@@ -117,7 +119,7 @@ def kustomize():
 @pytest.mark.parametrize("name", DIRECTORIES)
 def test_kustomize_renders_what_is_checked_here(name, tmp_path):
     told = subprocess.run(
-        [*kustomize(), DIRECTORIES[name]], capture_output=True, text=True, check=True
+        [*kustomize(), DIRECTORIES[name]], capture_output=True, text=True, timeout=60, check=True
     )
     (tmp_path / "rendered.yaml").write_text(told.stdout)
 
@@ -344,7 +346,7 @@ def test_a_real_process_fits_the_memory_of_each_pod():
             batches = [
                 pool.submit(client.post, "/predict/batch", json=[ROW] * 10_000) for _ in range(2)
             ]
-        assert [batch.result().status_code for batch in batches] == [200, 200]
+        assert [batch.result(60).status_code for batch in batches] == [200, 200]
         peak = resident_bytes(server.process, "VmHWM")
 
     for pod in PODS.values():

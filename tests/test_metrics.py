@@ -253,7 +253,12 @@ def test_promtool_has_nothing_to_complain_of(client):
     text = client.get("/metrics", headers=TEXT).text
 
     result = subprocess.run(
-        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        [promtool, "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert (result.returncode, result.stdout + result.stderr) == (0, "")

@@ -382,7 +382,7 @@ def test_a_service_that_is_gone_is_told_and_found_again(tab):
         trouble = tab.locator("#trouble")
         expect(trouble).to_be_hidden()
         server.process.kill()
-        server.process.wait()
+        server.process.wait(timeout=15)
         tab.locator("#MedInc").fill("7")
         expect(trouble).to_contain_text("The service does not answer.")
         tab.locator("#MedInc").fill("6.5")

@@ -9,16 +9,16 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.counterparts import counterpart
-from tests.support.processes import MEBIBYTE, resident_bytes
+from tests.support.processes import MEBIBYTE, forget_peak, resident_bytes
 from tests.support.raw_requests import chunk
 from tests.support.rows import ROW, csv_header, csv_line
 from tests.support.servers import serving
+from tests.support.waiting import join_all
 
 GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
 POST = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
@@ -34,7 +34,7 @@ def server():
     with serving("--default", "notebook") as server:
         yield server
         assert server.stop() == 0
-        assert server.process.stderr.read() == ""
+        assert server.remaining_lines() == ""
 
 
 @contextlib.contextmanager
@@ -348,6 +348,7 @@ def run_slowly(server, pattern, outcome):
 def read_nothing(server, outcome):
     """Asks for megabytes of pages without taking one; how long until it is reset."""
     with socket.socket() as connection:
+        connection.settimeout(15)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
         started = time.monotonic()
@@ -386,16 +387,18 @@ def test_slow_clients_are_gone_within_ten_seconds_and_patient_ones_are_not(serve
         *(second_header_stall, empty_lines, begun_stream_stall),
     ]
     clients = [
-        *(threading.Thread(target=run_slowly, args=(server, p, outcome)) for p in patterns),
         *(
-            threading.Thread(target=client, args=(server, outcome))
+            threading.Thread(target=run_slowly, args=(server, p, outcome), daemon=True)
+            for p in patterns
+        ),
+        *(
+            threading.Thread(target=client, args=(server, outcome), daemon=True)
             for client in (read_nothing, send_rows_slowly, stay_idle)
         ),
     ]
     for client in clients:
         client.start()
-    for client in clients:
-        client.join()
+    join_all(clients)
 
     for name in ("silent", "header_stall", "header_drip", "body_stall", "body_drip"):
         (answer,) = split(outcome[name][1])
@@ -447,7 +450,7 @@ def test_what_never_ends_takes_little_memory(server, first, some):
     httpx.post(f"{server.url}/predict", json=ROW)
     httpx.get(f"{server.url}/openapi.json")
     idle = resident_bytes(server.process)
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
+    forget_peak(server.process)
     with connect(server) as connection:
         send_without_end(connection, first, some, 64 * MEBIBYTE)
 
@@ -461,7 +464,7 @@ def test_what_never_ends_takes_little_memory(server, first, some):
 def test_many_clients_that_pipeline_and_read_nothing_take_little_memory(server, request_):
     httpx.get(f"{server.url}/openapi.json")
     idle = resident_bytes(server.process)
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    forget_peak(server.process)
     pipeline = request_ * 20_000
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(server)) for _ in range(100)]
@@ -480,7 +483,7 @@ def test_many_clients_that_pipeline_and_read_nothing_take_little_memory(server, 
 
 def test_a_thousand_silent_connections_take_little_and_stop_nothing(server):
     idle = resident_bytes(server.process)
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+    forget_peak(server.process)
     seconds = []
     with contextlib.ExitStack() as stack, httpx.Client(base_url=server.url) as client:
         for index in range(1000):

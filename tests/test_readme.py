@@ -11,6 +11,7 @@ from models import SAVED_MODELS
 from models.features import FEATURES
 from tests.capacity import BUSY, capacity
 from tests.support.counterparts import counterpart
+from tests.support.pipes import read_lines
 from tests.support.servers import PROJECT, run, serving
 
 README = (PROJECT / "README.md").read_text()
@@ -112,8 +113,7 @@ def test_make_serve_serves():
         start_new_session=True,
     )
     try:
-        lines = iter(process.stderr.readline, "")
-        greeting = next(line for line in lines if line.startswith("Serving "))
+        greeting = next(line for line in read_lines(process.stderr) if line.startswith("Serving "))
         url = re.search(r"http://\S+:\d+", greeting)[0]
         assert httpx.get(f"{url}/readyz").status_code == 200
     finally:

@@ -45,7 +45,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
             save_model(notebook, other, saved.card, saved.golden_rows)
             new = answer_of(notebook)
             server.process.send_signal(signal.SIGHUP)
-            assert server.process.stderr.readline() == f"Reloaded {new['model']}\n"
+            assert server.next_line() == f"Reloaded {new['model']}\n"
             load.expected = new
             load.wait_for(100)
             load.expected = None
@@ -67,7 +67,7 @@ def test_a_damaged_model_is_refused_and_the_loaded_one_goes_on(workers, saved_mo
     with serving("--models", str(saved_models), "--workers", workers) as server:
         damage(saved_models / "notebook")
         server.process.send_signal(signal.SIGHUP)
-        sentence = server.process.stderr.readline()
+        sentence = server.next_line()
         damaged = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
         (saved_models / "notebook" / MANIFEST).unlink()
         gone = httpx.post(f"{server.url}/models/notebook/reload", headers=ADMIN)
@@ -102,7 +102,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
         added = client.post("/models/third/reload")
         after_one = names()
         server.process.send_signal(signal.SIGHUP)
-        server.process.stderr.readline()
+        server.next_line()
         after_all = names()
         shutil.rmtree(saved_models / "second")
         dropped = client.post("/models/second/reload")

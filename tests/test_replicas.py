@@ -41,7 +41,7 @@ def kill_with_requests_in_flight(replicas, proxy, index):
     for _ in range(2):  # again, when what it had answered before has come
         rows = proxy.wait_for(lambda rows: int(rows[index]["scur"]) > 0)
     process.kill()
-    process.wait()
+    process.wait(timeout=15)
     return int(rows[index]["scur"])
 
 

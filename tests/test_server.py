@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,9 +13,11 @@ import pytest
 from app.server.drop_new_connections import drop_new_connections
 from app.server.server import listen
 from models import SAVED_MODELS
+from models.saved_model.storage import save_model
+from tests.support.pipes import read_line
 from tests.support.rows import ROW
-from tests.support.servers import PROJECT, run, serving
-from training.__main__ import main as train
+from tests.support.servers import run, serving, started
+from tests.support.waiting import join_all
 
 RESTARTS = int(os.environ.get("HOUSING_RESTARTS", "2"))  # `make fuzz` has more
 
@@ -71,11 +71,13 @@ def test_ctrl_c_ends_a_server_with_status_0(workers):
 def test_a_listener_that_admits_no_more_loses_no_connection_that_was_made(host):
     with listen(host, 0) as listener:
         address = listener.getsockname()[:2]
-        made = socket.create_connection(address)
+        made = socket.create_connection(address, timeout=15)
         drop_new_connections(listener)
         with pytest.raises(TimeoutError):
             socket.create_connection(address, timeout=0.5)
+        listener.settimeout(15)
         accepted, _ = listener.accept()
+        accepted.settimeout(15)
     with made, accepted:
         made.sendall(b"a request")
         accepted.sendall(b"its answer")
@@ -113,7 +115,8 @@ def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first
     headers = {"content-type": "application/json"}
     with serving("--workers", workers) as server, httpx.Client(base_url=server.url) as probe:
         clients = [
-            threading.Thread(target=send_until_refused, args=(server.port,)) for _ in range(8)
+            threading.Thread(target=send_until_refused, args=(server.port,), daemon=True)
+            for _ in range(8)
         ]
         for client in clients:
             client.start()
@@ -123,8 +126,7 @@ def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first
         time.sleep(0.2)
         unready.append(probe.get("/readyz"))
         status = server.process.wait(timeout=15)
-        for client in clients:
-            client.join()
+        join_all(clients)
 
     assert status == 0
     assert set(answered) == {200}
@@ -152,7 +154,10 @@ def test_a_head_that_was_half_sent_at_sigterm_is_answered_when_the_rest_has_come
 
 
 def test_a_half_sent_body_does_not_hold_up_the_exit():
-    with serving() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with (
+        serving() as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection,
+    ):
         connection.sendall(
             b"POST /predict HTTP/1.1\r\nHost: test\r\ncontent-type: application/json\r\n"
             b"content-length: 100\r\n\r\n{"
@@ -162,7 +167,7 @@ def test_a_half_sent_body_does_not_hold_up_the_exit():
 
         assert server.stop() == 0
         assert time.monotonic() - started < 10
-        assert server.process.stderr.read() == (
+        assert server.remaining_lines() == (
             "Requests cut off that were still being sent 6 seconds after the signal: 1\n"
         )
 
@@ -234,29 +239,19 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
         assert result.stderr.count("\n") == 1
 
 
-def test_another_directory_and_default_can_be_served_by_options_and_by_variables(tmp_path, row):
-    """Two models, the second trained with another seed under a name of its own."""
+def test_another_directory_and_default_can_be_served_by_options_and_by_variables(
+    tmp_path, row, saved, other
+):
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "first")
-    train(["notebook", "--quiet", "--seed", "11", "--output", str(tmp_path / "second")])
+    save_model(tmp_path / "second", other, saved.card, saved.golden_rows)
     variables = {"HOUSING_MODELS": str(tmp_path), "HOUSING_DEFAULT": "second"}
 
     with serving("--models", str(tmp_path), "--default", "first") as server:
         first = httpx.post(f"{server.url}/predict", json=row).json()
         second = httpx.post(f"{server.url}/predict?model=second", json=row).json()
         metrics = httpx.get(f"{server.url}/metrics").json()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", "0"],
-        cwd=PROJECT,
-        env={**os.environ, **variables},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        greeting = process.stderr.readline()
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+    with started("-m", "app", "serve", "--port", "0", environment=variables) as process:
+        greeting = read_line(process.stderr)
 
     assert first["model"].startswith("first@")
     assert second["model"].startswith("second@")

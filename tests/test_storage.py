@@ -16,8 +16,8 @@ from numpy.testing import assert_array_equal
 from models import SAVED_MODELS
 from models.layers import Dense, ReLU, SiLU
 from models.network import Network
-from models.saved_model.manifest import seal, unseal
 from models.saved_model.storage import SavedModelError, load_model, save_model
+from tests.support.waiting import join_all
 
 KILLS = int(os.environ.get("HOUSING_KILLS", "100"))  # `make fuzz` has more of both
 BIT_FLIPS = int(os.environ.get("HOUSING_BIT_FLIPS", "1000"))
@@ -138,6 +138,14 @@ def test_truncation_at_any_length_is_noticed(directory, damaged):
             load_model(directory)
 
 
+@pytest.fixture(scope="module")
+def forkserver():
+    """Processes that start fast, whichever test starts the first one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.test_storage"])
+    return context
+
+
 def save_in_turn(directory, saved, models, started=None):
     if started:
         started.set()
@@ -146,10 +154,8 @@ def save_in_turn(directory, saved, models, started=None):
             save(directory, saved, model)
 
 
-def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_path, saved, other):
+def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(forkserver, tmp_path, saved, other):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.test_storage"])
     rng = random.Random(0)
     begun = time.perf_counter()
     for model in (saved.model, other):
@@ -158,40 +164,42 @@ def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(tmp_path, saved,
     cut_off = 0
 
     for _ in range(KILLS):
-        started = context.Event()
-        child = context.Process(
-            target=save_in_turn, args=(tmp_path, saved, (other, saved.model), started)
+        started = forkserver.Event()
+        child = forkserver.Process(
+            target=save_in_turn, args=(tmp_path, saved, (other, saved.model), started), daemon=True
         )
         child.start()
-        started.wait()
+        assert started.wait(15)
         time.sleep(rng.uniform(0, 2 * two_saves))
         child.kill()
-        child.join()
+        join_all([child])
         assert load_model(tmp_path).version in versions
         cut_off += len(files(tmp_path)) > 2
 
     assert cut_off > KILLS // 25, "the kills must come in the middle of saves"
 
 
-def test_a_load_during_saves_gets_one_whole_model(tmp_path, saved, other):
+def test_a_load_during_saves_gets_one_whole_model(forkserver, tmp_path, saved, other):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
-    context = multiprocessing.get_context("forkserver")
-    child = context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+    child = forkserver.Process(
+        target=save_in_turn, args=(tmp_path, saved, (other, saved.model)), daemon=True
+    )
     child.start()
     try:
         seen = {load_model(tmp_path).version for _ in range(500)}
     finally:
         child.kill()
-        child.join()
+        join_all([child])
 
     assert seen == versions
 
 
-def test_two_writers_at_once_take_turns(tmp_path, saved, other):
+def test_two_writers_at_once_take_turns(forkserver, tmp_path, saved, other):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
-    context = multiprocessing.get_context("forkserver")
     writers = [
-        context.Process(target=save_in_turn, args=(tmp_path, saved, (other, saved.model)))
+        forkserver.Process(
+            target=save_in_turn, args=(tmp_path, saved, (other, saved.model)), daemon=True
+        )
         for _ in range(2)
     ]
     for writer in writers:
@@ -202,7 +210,7 @@ def test_two_writers_at_once_take_turns(tmp_path, saved, other):
     finally:
         for writer in writers:
             writer.kill()
-            writer.join()
+        join_all(writers)
 
     assert seen == versions
 

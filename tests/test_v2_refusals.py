@@ -387,7 +387,7 @@ def test_no_refusal_echoes_its_input(client):
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(server, client):
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
         connection.sendall(
             f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{{".encode()
         )

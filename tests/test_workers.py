@@ -23,7 +23,7 @@ def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
         wait_until(lambda: len({*server.workers} - {*first}) == 2)
         answers = [client.post("/predict", json=row).status_code for _ in range(20)]
         assert server.stop() == 0
-        told = server.process.stderr.read()
+        told = server.remaining_lines()
 
     assert set(answers) == {200}
     assert told == "".join(
@@ -76,7 +76,7 @@ def test_a_worker_that_takes_no_models_is_replaced_by_one_that_has_them(tmp_path
         hanging = server.workers[0]
         os.kill(hanging, signal.SIGSTOP)
         server.process.send_signal(signal.SIGHUP)
-        told = {server.process.stderr.readline() for _ in range(2)}
+        told = {server.next_line() for _ in range(2)}
         wait_until(lambda: len(server.workers) == 2)
 
         assert f"Worker {hanging} ended with -9; another takes its place\n" in told

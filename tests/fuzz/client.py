@@ -44,7 +44,8 @@ class Connection:
     async def exchange_all(self, request: bytes) -> list[Answer]:
         """Send something over a connection of its own, and read all answers until its end."""
         answers = []
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        async with asyncio.timeout(MOST_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             async with asyncio.timeout(MOST_SECONDS):
                 writer.write(request)

@@ -51,8 +51,7 @@ def run(cases: Iterable[Case], is_over: Callable[[], bool] = lambda: False) -> C
 @contextmanager
 def served() -> Iterator[tuple[Server, Checker]]:
     """A server of its own, which takes the token, and what knows its promises."""
-    os.environ["HOUSING_ADMIN_TOKEN"] = TOKEN
-    with serving(*SERVED) as server:
+    with serving(*SERVED, environment={"HOUSING_ADMIN_TOKEN": TOKEN}) as server:
         yield server, Checker(httpx.get(f"{server.url}/openapi.json").json())
 
 

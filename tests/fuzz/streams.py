@@ -120,7 +120,7 @@ def run(seed: int, count: int) -> int:
         except* BrokenStreamError as group:
             raise group.exceptions[0] from None
         assert server.stop() == 0, "the server must end well"
-        said = server.process.stderr.read()
+        said = server.remaining_lines()
         assert not said, f"the server must say nothing, however: {said}"
     return answered
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from distributed import Client
 
 from tests.support.servers import PROJECT
+from tests.support.waiting import wait_until
 
 
 class Cluster:
@@ -22,10 +22,12 @@ class Cluster:
         self._file = directory / "scheduler.json"
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        while not self._file.exists() or not self._file.read_text():
-            assert self.scheduler.poll() is None, (directory / "log").read_text()
-            time.sleep(0.05)
+        wait_until(self._is_there, 60)
         self.address: str = json.loads(self._file.read_text())["address"]
+
+    def _is_there(self) -> bool:
+        assert self.scheduler.poll() is None, (self._directory / "log").read_text()
+        return self._file.exists() and bool(self._file.read_text())
 
     def start_worker(self, name: str) -> None:
         """One more, of one thread; as a process of its own, so that killing it kills the work."""
@@ -60,7 +62,7 @@ class Cluster:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
             process.kill()
-            process.wait()
+            process.wait(timeout=10)
 
     def _start(self, command: str, *options: str) -> "subprocess.Popen[bytes]":
         with (self._directory / "log").open("ab") as log:

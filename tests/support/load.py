@@ -11,6 +11,7 @@ from app.inference.registry import NamedModel
 from app.inference.row_schema import HouseFeatures, to_numbers
 from models.saved_model.storage import load_model
 from tests.support.rows import ROW
+from tests.support.waiting import join_all
 
 HEADERS = {"content-type": "application/json"}
 
@@ -78,7 +79,7 @@ def under_load(port, *, keeping=6, connecting=0, pause=0):
     """
     load = Load(port, pause)
     clients = [
-        threading.Thread(target=load.send, kwargs={"keep": keep})
+        threading.Thread(target=load.send, kwargs={"keep": keep}, daemon=True)
         for keep in [True] * keeping + [False] * connecting
     ]
     for client in clients:
@@ -88,5 +89,4 @@ def under_load(port, *, keeping=6, connecting=0, pause=0):
         load.wait_for(100)
     finally:
         load.stop.set()
-        for client in clients:
-            client.join()
+        join_all(clients)

@@ -4,6 +4,7 @@ They take bytes from the file descriptor and buffer none, so a pipe can be read 
 by `select` and by `Popen.communicate` in turn.
 """
 
+import errno
 import os
 import select
 import time
@@ -26,7 +27,7 @@ def read_line(pipe, seconds=30):
     return line.decode()
 
 
-def read_lines(pipe, seconds=60):
+def read_lines(pipe, seconds=120):
     """Each line, until the end of the pipe."""
     deadline = time.monotonic() + seconds
     while line := read_line(pipe, deadline - time.monotonic()):
@@ -40,3 +41,18 @@ def read_all(pipe, seconds=30):
     while piece := read_some(pipe, 65_536, deadline):
         pieces.append(piece)
     return b"".join(pieces).decode()
+
+
+def read_terminal(descriptor, seconds=60):
+    """What a program shows on a pseudo-terminal until it closes it; closes our end."""
+    deadline = time.monotonic() + seconds
+    shown = b""
+    try:
+        while piece := read_some(descriptor, 65_536, deadline):
+            shown += piece
+    except OSError as error:
+        if error.errno != errno.EIO:  # which is how Linux says that the program's end is closed
+            raise
+    finally:
+        os.close(descriptor)
+    return shown.decode()

@@ -111,4 +111,4 @@ def proxy_of(addresses, directory, config=CONFIG):
         yield proxy
     finally:
         process.terminate()
-        process.wait()
+        process.wait(timeout=15)

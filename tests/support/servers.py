@@ -31,6 +31,22 @@ def run(*arguments, stdout_path=None, **options):
     )
 
 
+@contextmanager
+def started(*arguments, environment=None, **options) -> Iterator[subprocess.Popen[str]]:
+    """This Python with arguments, in a process that is killed where it has not ended by itself."""
+    options = {"stderr": subprocess.PIPE, "text": True, **options}
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **(environment or {})},
+        **options,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 class Server:
     """A real server process on a free port of this machine."""
 
@@ -60,27 +76,20 @@ class Server:
 
 
 @contextmanager
-def serving(*arguments, stdout=None, program=("-m", "app")) -> Iterator[Server]:
-    process = subprocess.Popen(
-        [sys.executable, *program, "serve", "--port", "0", *arguments],
-        cwd=PROJECT,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+def serving(*arguments, stdout=None, program=("-m", "app"), environment=None) -> Iterator[Server]:
+    """A server, from the moment when it accepts connections; its port is free unless one is given."""
+    command = (*program, "serve", "--port", "0", *arguments)
+    with started(*command, stdout=stdout, environment=environment) as process:
         line = read_line(process.stderr, 60)  # a busy machine starts it slowly
         url = re.search(r"http://\S+:\d+", line)
         assert url, line + read_all(process.stderr)
-        yield Server(process, url[0])
-    finally:
-        if "--workers" in arguments:  # whose parent has a directory to remove
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=15)
-        process.kill()
-        process.wait(timeout=15)
-        process.stderr.close()
+        try:
+            yield Server(process, url[0])
+        finally:
+            if "--workers" in arguments:  # whose parent has a directory to remove
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=15)
 
 
 def new_connections(server):
