@@ -48,7 +48,7 @@ fuzz: $(VENV)/test
 	$(BIN)/python -m tests.fuzz.streams
 	$(BIN)/python -m tests.fuzz.openapi
 	HOUSING_KILLS=1000 HOUSING_BIT_FLIPS=10000 $(BIN)/pytest $(NO_TIMEOUT) tests/test_storage.py -k "kills or flips"
-	HOUSING_RESTARTS=100 $(BIN)/pytest tests/test_server.py -k sigterm_answers
+	HOUSING_RESTARTS=100 $(BIN)/pytest tests/test_server.py -k sigterm_fails
 
 soak: $(VENV)/test
 	$(BIN)/python -m tests.soak

@@ -18,7 +18,7 @@ from tests.support.headers import KEY
 from tests.support.rows import ROW
 from tests.support.servers import Server, serving
 
-# A shell's background job has Ctrl-C ignored, and so would all that the tests start.
+# A background job of a shell ignores SIGINT, and the processes that the tests start inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -29,7 +29,7 @@ def row():
 
 @pytest.fixture
 def keys_file(tmp_path):
-    """API keys, of which alice has KEY."""
+    """A file of API keys, with KEY for alice."""
     file = tmp_path / "api keys"
     file.write_text(f"# who may ask\n\n{key_line('alice', KEY)}\n")
     return file
@@ -43,7 +43,7 @@ def saved() -> SavedModel:
 
 @pytest.fixture
 def other(saved) -> HousePriceModel:
-    """Another model: the committed one with its output layer doubled."""
+    """A different model: the committed one with its output layer doubled."""
     hidden, sigmoid, output = saved.model.network.layers
     doubled = Dense(output.weights * 2, output.biases * 2)
     return replace(saved.model, network=Network([hidden, sigmoid, doubled]))
@@ -56,7 +56,7 @@ def rng():
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """Both saved models, the one that can be worked out by hand by default."""
+    """A server of both saved models, with the notebook as the default."""
     with serving("--default", "notebook") as server:
         yield server
 
@@ -67,7 +67,7 @@ def client(server) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")  # it runs an event loop, beside which other tests could have none
+@pytest.fixture(scope="module")  # while it is open, asyncio.run fails in this thread
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
@@ -87,7 +87,7 @@ def shared_page(browser) -> Iterator[Page]:
 
 @pytest.fixture
 def tab(shared_page) -> Iterator[Page]:
-    """A page as `page`, but for what it keeps: a new one costs a second or two."""
+    """A page that the tests of a module share, because a new one takes a second or two."""
     shared_page.errors.clear()
     shared_page.given_up.clear()
     shared_page.set_viewport_size({"width": 1280, "height": 720})

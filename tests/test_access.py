@@ -116,7 +116,7 @@ def test_an_admin_request_needs_the_token_only(asking):
     assert [response.status_code for response in reloads] == [200, 401, 401, 401]
 
 
-def test_the_document_tells_which_operations_need_a_key(asking, client):
+def test_the_document_marks_the_operations_that_need_a_key(asking, client):
     document = asking.get("/openapi.json").json()
     refused = document["paths"]["/predict"]["post"]["responses"]["401"]["content"]
     either = [{"APIKey": []}, {"APIKeyHeader": []}]
@@ -272,7 +272,7 @@ def test_a_switch_in_the_environment_is_1_or_0(monkeypatch):
         ("127.0.0.1.example", False),
     ],
 )
-def test_only_the_allowed_hosts_are_answered_on_whatever_port(asking, host, allowed):
+def test_only_the_allowed_hosts_are_answered_on_any_port(asking, host, allowed):
     headers = {"host": host, **bearer(KEY)}
     response = asking.get("/models", headers=headers)
     of_v2 = asking.get("/v2", headers=headers)
@@ -284,7 +284,7 @@ def test_only_the_allowed_hosts_are_answered_on_whatever_port(asking, host, allo
 
 
 @pytest.mark.parametrize("host", ["evil.example:80@a.example.org", ""])
-def test_a_host_that_is_none_is_refused_in_the_shape_of_its_address(asking, host):
+def test_an_invalid_host_is_refused_in_the_error_format_of_its_address(asking, host):
     response = asking.get("/models", headers={"host": host, **bearer(KEY)})
     of_v2 = asking.get("/v2", headers={"host": host, **bearer(KEY)})
 
@@ -360,7 +360,7 @@ def test_what_is_not_http_is_refused_with_the_same_headers(guarded):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_who_listens_to_everyone_without_keys_is_warned_once(workers):
+def test_a_server_on_all_interfaces_without_keys_warns_once(workers):
     with serving("--host", "0.0.0.0", "--workers", workers) as server:
         server.stop()
         warned = server.remaining_lines()

@@ -52,7 +52,7 @@ def test_refusals_carry_an_id_too(client):
         assert re.fullmatch(NEW_ID, response.headers["x-request-id"])
 
 
-def test_a_failure_of_the_service_carries_the_id_and_a_policy_for_browsers():
+def test_an_internal_error_carries_the_request_id_and_the_security_headers():
     app = create_app(default="notebook")
 
     async def fail():
@@ -96,7 +96,7 @@ def log(tmp_path):
     return Log()
 
 
-def test_a_line_tells_all_that_is_known_of_a_request(log, keys_file):
+def test_a_log_line_has_every_field_of_a_request(log, keys_file):
     headers = {**bearer(KEY), "x-request-id": "mine", "traceparent": TRACE}
     with (
         log as stdout,
@@ -138,7 +138,7 @@ def test_a_line_tells_all_that_is_known_of_a_request(log, keys_file):
     assert re.fullmatch(NEW_ID, batch["request_id"])
 
 
-def test_what_is_refused_or_left_before_it_is_whole_is_told_once_as_what_it_was(log):
+def test_a_request_that_is_refused_or_abandoned_early_is_logged_once(log):
     """A slow body, a client that leaves, a method that is none, and bytes that are no request."""
     head = b"POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: 160\r\n"
@@ -181,7 +181,7 @@ def test_what_is_refused_or_left_before_it_is_whole_is_told_once_as_what_it_was(
     ]
 
 
-def test_nothing_secret_is_told(log, keys_file, monkeypatch):
+def test_no_secret_is_logged_or_answered(log, keys_file, monkeypatch):
     """Neither keys nor tokens nor features nor the query, in the log, on standard error, in answers."""
     row = {**ROW, "Population": 31415.9265}
     token, wrong = "the-token-of-the-admin", "housing_wrong-key-of-somebody"
@@ -247,7 +247,7 @@ def test_no_line_is_lost_or_mixed_with_another_and_no_id_comes_twice():
     assert sorted(logged) == sorted(ids)
 
 
-def test_who_does_not_read_the_log_holds_up_no_request():
+def test_a_log_that_nobody_reads_delays_no_request():
     """A pipe that is full, and then one that nobody reads; the server ends all the same."""
     read, write = os.pipe()
     with (
@@ -262,7 +262,7 @@ def test_who_does_not_read_the_log_holds_up_no_request():
     os.close(write)
 
 
-def test_a_log_that_cannot_be_written_is_told_of_once_and_every_request_is_answered():
+def test_an_unwritable_log_is_reported_once_and_every_request_is_answered():
     full = os.open("/dev/full", os.O_WRONLY)
     with serving("--access-log", "json", stdout=full) as server:
         os.close(full)

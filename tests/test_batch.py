@@ -137,7 +137,7 @@ def test_answers_have_the_media_type_of_the_rows(client, rows):
 
 
 @pytest.mark.parametrize(("bad", "sentence"), BAD_ROWS)
-def test_a_bad_row_is_answered_in_its_place_and_the_others_go_on(client, bad, sentence):
+def test_a_bad_row_gets_an_error_in_its_place_and_the_others_are_predicted(client, bad, sentence):
     rows = [ROW, bad, ROW]
 
     in_json = client.post("/predict/batch", json=rows).json()
@@ -159,7 +159,7 @@ def test_a_batch_of_nothing_but_empty_values_is_refused_row_by_row(client, value
     assert in_ndjson.text.count("error") == 2
 
 
-def test_a_bad_row_of_columns_is_null_and_told_by_its_number(client):
+def test_a_bad_row_of_columns_is_null_and_named_by_its_number(client):
     columns = {name: [number, number, number] for name, number in ROW.items()}
     columns["HouseAge"][1] = 500
     columns["AveOccup"][2] = "2.5"
@@ -196,7 +196,9 @@ def test_a_bad_row_of_columns_is_null_and_told_by_its_number(client):
         ("1,1,1,1,1,1,50,-120", "Latitude must be a number from 32 to 43 (degrees), however one that is too large came."),
     ],
 )  # fmt: skip
-def test_a_bad_line_of_csv_leaves_its_place_empty_and_errors_tells_why(client, line, sentence):
+def test_a_bad_csv_line_leaves_an_empty_row_and_the_errors_parameter_adds_the_reason(
+    client, line, sentence
+):
     good = as_csv([ROW]).splitlines()[1]
     text = f"{','.join(FEATURE_NAMES)}\n{good}\n{line}\n{good}\n"
 
@@ -394,7 +396,7 @@ def test_arrays_of_one_number_are_no_numbers(client):
 
 @pytest.mark.parametrize("length", [65_000, 66_000, 140_000])
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
-def test_of_a_line_that_is_too_long_nothing_is_answered(client, kind, length):
+def test_a_line_that_is_too_long_gets_no_answer(client, kind, length):
     """However it is padded: with digits, or with blanks between the members."""
     if kind == "csv":
         line = as_csv([ROW]).splitlines()[1]
@@ -421,7 +423,7 @@ def test_a_header_that_is_too_long_is_refused(client):
     )
 
 
-def test_what_takes_long_to_refuse_is_refused_early(client):
+def test_an_input_that_is_slow_to_refuse_is_refused_early(client):
     """Each of these once held the service for seconds."""
     keys = {f"k{i}": 1 for i in range(100_000)}
     slips = [{f"MedIncc{i}_{j}": 1 for j in range(16)} for i in range(200)]
@@ -481,7 +483,7 @@ texts = {
 
 @settings(deadline=None)
 @given(kind=st.sampled_from([*texts]), data=st.data())
-def test_rows_are_the_same_however_the_body_is_cut(kind, data):
+def test_rows_are_the_same_for_any_chunking_of_the_body(kind, data):
     """Also where some are bad, so that lines are looked at one by one."""
     make, write = texts[kind]
     pool = [ROW, {**ROW, "MedInc": 1}, {**ROW, "MedInc": 1e3}, {**ROW, "MedInc": "x"}]
@@ -562,7 +564,7 @@ numbers = st.floats(0.5, 30).map(repr) | st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[numbers] * 6), min_size=1, max_size=5))
-def test_a_number_is_read_the_same_by_the_fast_way_and_by_itself(lines):
+def test_the_fast_and_the_slow_csv_parser_read_the_same_numbers(lines):
     """A letter in another line sends all of them the slow way."""
     header = ",".join(FEATURE_NAMES).encode() + b"\n"
     plain = [",".join([*cells, "35", "-120"]).encode() + b"\n" for cells in lines]
@@ -579,7 +581,7 @@ def test_a_number_is_read_the_same_by_the_fast_way_and_by_itself(lines):
 
 
 @pytest.mark.parametrize("values", [[8.3], [8.3, 3.8], [[8.3]]])
-def test_arrays_in_the_place_of_numbers_are_never_taken_for_rows(client, values):
+def test_arrays_in_place_of_numbers_are_not_parsed_as_rows(client, values):
     row = dict.fromkeys(FEATURE_NAMES, values)
 
     (in_array,) = post(client, json.dumps([row]), "application/json").json()

@@ -37,7 +37,7 @@ def test_it_has_its_bounds():
 
 
 @pytest.mark.parametrize(("seconds", "rows"), [(0.5 * SLICE_SECONDS, 32), (2 * SLICE_SECONDS, 8)])
-def test_of_a_slice_that_is_not_full_it_learns_only_that_it_took_too_long(seconds, rows):
+def test_a_partial_batch_can_only_shrink_the_size(seconds, rows):
     assert learned(AdaptiveBatchSize(), (FIRST_SLICE, 1e-6), (5, seconds)) == rows
 
 

@@ -41,7 +41,7 @@ def small(tmp_path):
     return path
 
 
-def test_the_saved_champion_has_the_errors_that_its_card_tells(champion, unseen):
+def test_the_saved_champion_has_the_errors_that_its_card_states(champion, unseen):
     predictions, lower, upper = champion.model.estimate(unseen.rows)
     errors = predictions - unseen.targets
     metrics = champion.card.metrics

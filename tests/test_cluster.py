@@ -300,7 +300,7 @@ def test_an_interrupted_run_leaves_only_whole_partitions_and_can_go_on(
     assert_answered_as_alone(out, inputs.iterdir(), "champion")
 
 
-def test_a_scheduler_that_goes_away_is_told_in_a_sentence(tmp_path, inputs, rows):
+def test_a_scheduler_that_goes_away_is_reported_in_a_sentence(tmp_path, inputs, rows):
     for index in range(12):
         write_csv(inputs / f"{index:02}.csv", rows[index * 600 : (index + 1) * 600])
     out = tmp_path / "out"
@@ -388,7 +388,7 @@ def test_a_scheduler_that_is_not_there_is_refused(tmp_path, inputs):
     )
 
 
-def test_without_the_extra_a_cluster_is_refused_with_its_name(tmp_path):
+def test_a_cluster_without_its_extra_is_refused_with_the_extras_name(tmp_path):
     script = (
         "import sys; sys.modules['distributed'] = None\n"
         "from app.__main__ import main\n"
@@ -471,7 +471,7 @@ if __name__ == "__main__":
 """
 
 
-def test_sources_and_answers_can_be_wherever_fsspec_reaches(tmp_path, inputs, rows):
+def test_sources_and_answers_can_be_anywhere_that_fsspec_reaches(tmp_path, inputs, rows):
     source, output = inputs / "a.csv", tmp_path / "a-00000.csv"
     write_csv(source, rows[:100])
 

@@ -106,7 +106,7 @@ def test_json_is_one_object_with_the_table_and_its_circumstances(dataset, csv, c
         assert score["fit_seconds"] > 0
 
 
-def test_the_table_is_all_of_standard_output_and_progress_is_told_beside_it(csv, capsys):
+def test_the_table_is_all_of_standard_output_and_progress_goes_to_standard_error(csv, capsys):
     main(["--data", csv], LINEAR)
 
     printed = capsys.readouterr()

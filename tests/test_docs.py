@@ -64,7 +64,7 @@ def test_the_documentation_and_the_page_lead_to_each_other(server, page):
     page.wait_for_url(f"{server.url}/docs")
 
 
-def test_the_schema_tells_units_bounds_and_training_ranges(document, saved):
+def test_the_schema_has_units_bounds_and_training_ranges(document, saved):
     schema = document["components"]["schemas"]["HouseFeatures"]
     ranges = saved.model.training_ranges
 

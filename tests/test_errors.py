@@ -27,7 +27,7 @@ def ask(app, method, path, **request):
     return asyncio.run(ask())
 
 
-def test_a_failure_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(app):
+def test_an_internal_error_is_a_problem_that_reveals_nothing(app):
     app.state.models = "not models"
 
     response = ask(app, "GET", "/metrics")
@@ -38,7 +38,7 @@ def test_a_failure_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(
 
 
 @pytest.mark.parametrize("length", ["abc", "", "-1", "9" * 5000])
-def test_a_content_length_that_lies_is_no_failure_of_the_service(app, row, length):
+def test_a_wrong_content_length_is_no_internal_error(app, row, length):
     response = ask(app, "POST", "/predict", json=row, headers={"content-length": length})
 
     assert response.status_code in (200, 413)

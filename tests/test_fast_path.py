@@ -53,7 +53,7 @@ MUTATED = [
     [(RIGHT, {200}), (WRONG, {200, 404, 415, 422}), (MUTATED, {200, 404, 415, 422})],
     ids=["right", "wrong", "mutated"],
 )
-def test_both_ways_give_the_same_status_headers_and_body(server, cases, statuses):
+def test_both_paths_give_the_same_status_headers_and_body(server, cases, statuses):
     pairs = asyncio.run(both_ways(server.port, cases))
 
     assert_alike(cases, pairs)
@@ -77,16 +77,16 @@ def answered(prompt, case):
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
-def test_what_is_right_is_answered_the_short_way(prompt, case):
+def test_a_valid_request_takes_the_fast_path(prompt, case):
     assert answered(prompt, case) is not None
 
 
 @pytest.mark.parametrize("case", WRONG, ids=range(len(WRONG)))
-def test_what_is_wrong_or_unusual_is_left_to_fastapi(prompt, case):
+def test_an_invalid_or_unusual_request_falls_back_to_the_app(prompt, case):
     assert answered(prompt, case) is None
 
 
-def test_the_short_way_counts_as_fastapi_does(server, client):
+def test_the_fast_path_counts_as_the_app_does(server, client):
     def counted():
         text = client.get("/metrics", headers={"accept": "text/plain"}).text
         lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -119,7 +119,7 @@ async def both_ways_once(port, case):
 
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
-def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(server, model):
+def test_pipelined_requests_are_answered_in_order_by_either_path(server, model):
     """Short, long, short, a refusal: as many as a client likes that then sends no more."""
     right = named(TEXT, f"/predict?model={model}")
     cases = [right, replace(right, framing="chunked"), right, named("{}")] * 40
@@ -145,7 +145,7 @@ def some_rows(rng, count):
     return [dict(zip(ROW, values, strict=True)) for values in (factors * [*ROW.values()]).tolist()]
 
 
-def test_who_asks_together_is_answered_byte_for_byte_as_alone(server, rng):
+def test_concurrent_requests_get_byte_for_byte_the_answers_that_they_get_alone(server, rng):
     paths = ["/predict?model=champion", "/predict?model=champion&level=0.5", "/predict"]
     cases = [
         replace(named(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
@@ -176,7 +176,7 @@ def put(prompt, target, row, reply):
     prompt.answer(prompt.ask(target, headers, json.dumps(row).encode(), None, reply))
 
 
-def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_they_are_many(
+def test_the_champion_answers_a_micro_batch_at_the_end_of_the_iteration_or_when_it_is_full(
     prompt,
 ):
     replies = []
@@ -194,7 +194,7 @@ def test_the_champion_answers_those_who_ask_in_the_same_turn_at_its_end_or_when_
     assert len(replies) == 3 + MAX_MICRO_BATCH + 1
 
 
-def test_in_company_that_asks_for_other_levels_each_gets_the_bytes_that_it_gets_alone(prompt, rng):
+def test_a_micro_batch_of_mixed_levels_gives_each_request_the_bytes_that_it_gets_alone(prompt, rng):
     targets = [b"/predict?model=champion", b"/predict?model=champion&level=0.5"]
     questions = [*zip(targets * 10, some_rows(rng, 20), strict=True)]
 
@@ -211,7 +211,7 @@ def test_in_company_that_asks_for_other_levels_each_gets_the_bytes_that_it_gets_
 
 
 @pytest.mark.parametrize("count", [1, 5, MAX_MICRO_BATCH + 8])
-def test_a_client_that_sends_no_more_gets_every_answer_and_then_the_end(server, count):
+def test_a_client_that_closes_its_sending_side_gets_every_answer_and_then_the_end(server, count):
     cases = [
         named(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
         for index in range(count)
@@ -223,7 +223,7 @@ def test_a_client_that_sends_no_more_gets_every_answer_and_then_the_end(server, 
     assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(count))]
 
 
-def test_what_comes_before_something_malformed_is_answered_first(server):
+def test_a_request_before_malformed_bytes_is_answered_first(server):
     sent = named(TEXT, "/predict?model=champion").to_bytes() + b"\0 / HTTP/1.1\r\n\r\n"
 
     answers = asyncio.run(Connection(server.port).exchange_all(sent))
@@ -256,7 +256,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
 @pytest.mark.parametrize("income", [1, 2])
-def test_a_failure_is_that_of_its_own_request_whoever_asks_at_the_same_time(model, income):
+def test_a_failing_request_does_not_affect_others_at_the_same_time(model, income):
     path = f"/predict?model={model}"
     right, failing = named(TEXT, path), named(TEXT.replace("8.3252", str(income)), path)
     with serving(program=("-c", FAILING)) as server:
@@ -302,7 +302,7 @@ PAGES = [("https://page.example",), ()]
         *(("b.example", headers, False) for headers in ADMITTED),
     ],
 )
-def test_the_short_way_is_for_who_asks_the_right_host_with_a_key_where_no_page_may(
+def test_the_fast_path_requires_an_allowed_host_a_key_and_no_cors(
     host, headers, is_admitted, pages, keys_file
 ):
     policy = AccessPolicy(keys_file, ("a.example",), pages)
@@ -316,7 +316,7 @@ def test_the_short_way_is_for_who_asks_the_right_host_with_a_key_where_no_page_m
 @pytest.mark.parametrize(
     ("host", "statuses"), [("fuzz", [200] * 3 + [401] * 3), ("a.example", [400] * 6)]
 )
-def test_under_an_access_policy_both_ways_answer_alike_and_log_alike(
+def test_under_an_access_policy_both_paths_answer_and_log_the_same(
     host, statuses, pages, keys_file, tmp_path
 ):
     cases = [named(TEXT, headers=headers) for headers in (*ADMITTED, *NOT_ADMITTED)]

@@ -64,7 +64,7 @@ def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):
 
 
 @pytest.mark.parametrize("name", ["champion", "notebook"])
-def test_a_row_has_the_same_answer_to_the_last_bit_whoever_stands_beside_it(tmp_path, rng, name):
+def test_a_row_has_bit_identical_answers_in_any_batch(tmp_path, rng, name):
     rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows[:777]
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
@@ -155,7 +155,7 @@ def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
     assert received == [predict(source).stdout]
 
 
-def test_a_refused_row_is_answered_in_its_place_told_and_counted(tmp_path, rows):
+def test_a_refused_row_gets_an_error_in_its_place_and_is_reported_and_counted(tmp_path, rows):
     bad = [*rows[:2], {**rows[2], "HouseAge": 201}, *rows[3:]]
     reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
 
@@ -182,7 +182,7 @@ def test_a_refused_row_is_answered_in_its_place_told_and_counted(tmp_path, rows)
             )
 
 
-def test_of_many_refused_rows_the_first_are_told(tmp_path):
+def test_only_the_first_of_many_refused_rows_are_listed(tmp_path):
     result = predict(write_csv(tmp_path / "rows.csv", [dict.fromkeys(FEATURE_NAMES, "x")] * 30))
 
     assert result.returncode == 4
@@ -202,7 +202,7 @@ def test_a_parquet_file_is_answered_in_parquet(tmp_path, rows, saved):
     assert answers["error"].null_count == len(rows)
 
 
-def test_where_someone_watches_a_bar_shows_how_far_it_is(tmp_path, rows):
+def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
     """Someone watches a terminal; a log file has no bar."""
     source = write_csv(tmp_path / "rows.csv", rows * 20_000)
     watched, terminal = pty.openpty()

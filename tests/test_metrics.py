@@ -59,7 +59,7 @@ def test_each_request_is_counted_by_method_template_and_status(client, counted, 
     assert counted("housing_http_request_duration_seconds_sum", route="/predict") > 0
 
 
-def test_what_clients_make_up_gets_no_label_of_its_own(client, counted):
+def test_unknown_addresses_and_methods_get_no_label_of_their_own(client, counted):
     for n in range(50):
         client.get(f"/made-up/{n}")
     client.request("PROPFIND", "/made-up")
@@ -71,7 +71,7 @@ def test_what_clients_make_up_gets_no_label_of_its_own(client, counted):
     assert "made-up" not in str(scrape(client))
 
 
-def test_a_failure_of_the_service_is_counted_as_500(row):
+def test_an_internal_error_is_counted_as_500(row):
     app = create_app(default="notebook")
 
     async def fail():
@@ -165,7 +165,7 @@ def test_a_refused_query_is_no_refused_row(client, counted, row):
     assert refusals(counted) == {}
 
 
-def test_an_unheard_of_reason_is_other():
+def test_an_unknown_reason_is_counted_as_other():
     series = ("housing_rejected_rows_total", {"reason": OTHER})
     before = registry.get_sample_value(*series)
 
@@ -223,7 +223,7 @@ def test_prometheus_reads_the_same_test_errors_as_people(client, saved):
     assert samples["housing_ready",] == 1
 
 
-def test_the_models_are_those_that_are_loaded_when_it_is_asked(saved):
+def test_the_metrics_have_the_models_that_are_loaded_at_the_time(saved):
     app = create_app(default="notebook")
     models = app.state.models
 
@@ -240,7 +240,7 @@ def test_the_models_are_those_that_are_loaded_when_it_is_asked(saved):
     assert f'housing_model_test_mae{{model="newcomer"}} {saved.card.metrics.mae}' in text
 
 
-def test_text_and_openmetrics_tell_the_same(client):
+def test_text_and_openmetrics_have_the_same_samples(client):
     text = scrape(client)
     openmetrics = scrape(client, "application/openmetrics-text", parse_openmetrics)
 

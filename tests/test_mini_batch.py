@@ -90,7 +90,7 @@ def test_equal_seeds_give_equal_networks_and_others_do_not(data, tmp_path):
 
 
 @pytest.mark.parametrize("epochs_done", [1, 3, 4])
-def test_a_fit_that_was_killed_goes_on_as_if_it_had_not_been(data, tmp_path, epochs_done):
+def test_a_killed_fit_resumes_with_the_same_result(data, tmp_path, epochs_done):
     unbroken, resumed = network(), network()
     losses = list(run(data, Checkpoint(tmp_path / "unbroken", "run"), net=unbroken))
     checkpoint = Checkpoint(tmp_path / "broken", "run")
@@ -103,7 +103,7 @@ def test_a_fit_that_was_killed_goes_on_as_if_it_had_not_been(data, tmp_path, epo
         assert_array_equal(one, other)
 
 
-def test_a_checkpoint_of_another_network_is_as_none(data, tmp_path):
+def test_a_checkpoint_of_another_network_is_ignored(data, tmp_path):
     """As an older program may have left it."""
     checkpoint = Checkpoint(tmp_path / "checkpoint", "run")
     list(run(data, checkpoint))
@@ -114,7 +114,7 @@ def test_a_checkpoint_of_another_network_is_as_none(data, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["other run", "bit flip", "truncated", "empty"])
-def test_a_checkpoint_that_is_damaged_or_of_another_run_is_as_none(data, tmp_path, damage):
+def test_a_checkpoint_that_is_damaged_or_of_another_run_is_ignored(data, tmp_path, damage):
     path = tmp_path / "checkpoint"
     expected = list(run(data, Checkpoint(path, "one run")))
     saved = path.read_bytes()

@@ -57,7 +57,7 @@ def test_the_model_index_has_the_numbers_of_model_json_to_the_last_digit(directo
     }
 
 
-def test_the_card_tells_what_the_service_tells(directory, client):
+def test_the_card_has_the_metrics_that_the_service_answers(directory, client):
     served = client.get("/metrics").json()
 
     metrics = metrics_of(front_matter(card(directory)))
@@ -103,7 +103,7 @@ def test_the_same_model_gives_the_same_bytes(directory):
     assert card(directory) == card(directory)
 
 
-def test_the_tables_tell_metrics_hyperparameters_and_ranges(directory):
+def test_the_tables_have_metrics_hyperparameters_and_ranges(directory):
     text = card(directory)
 
     assert "| RMSE | 0.6445 | 100,000 USD of 1990 |" in text
@@ -134,7 +134,7 @@ def test_only_pictures_that_are_there_are_shown(directory):
     assert re.findall(r"!\[.*\]\((.*)\)", text) == [f"report/{PICTURES[0].name}"]
 
 
-def test_what_was_tried_is_told_only_where_something_was(directory):
+def test_tried_changes_are_listed_only_where_there_are_some(directory):
     without = card(directory)
 
     text = card(directory, [Ablation("twice | as wide", "RMSE\n+0.01")])
@@ -154,7 +154,7 @@ def test_a_readme_of_another_kind_is_left_alone(directory):
     assert (directory / "README.md").read_text() == "# Mine\n"
 
 
-def test_a_card_is_removed_once_and_not_missed(directory):
+def test_removing_a_model_card_twice_is_no_error(directory):
     card(directory)
 
     remove_model_card(directory)

@@ -18,7 +18,7 @@ def test_metrics_are_those_of_the_saved_model(client, saved):
     assert metrics["model"] == f"notebook@{saved.version}"
 
 
-def test_metrics_tell_the_same_of_each_model_by_name(client):
+def test_metrics_list_each_model_by_name(client):
     metrics = client.get("/metrics").json()
 
     each = metrics.pop("models")

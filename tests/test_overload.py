@@ -44,7 +44,7 @@ def champion():
     return load_model(SAVED_MODELS / "champion").model
 
 
-def test_a_request_is_turned_away_with_503_and_told_when_to_come_again(too_late):
+def test_an_overloaded_server_answers_503_with_retry_after(too_late):
     with httpx.Client(base_url=too_late.url) as client:
         for path in ("/predict", "/explain", "/predict/batch"):
             response = client.post(path, json=ROW)
@@ -58,7 +58,7 @@ def test_a_request_is_turned_away_with_503_and_told_when_to_come_again(too_late)
     assert float(count) >= 3
 
 
-def test_below_v2_a_request_is_turned_away_in_that_protocols_shape(too_late):
+def test_below_v2_a_503_has_the_error_format_of_that_protocol(too_late):
     response = httpx.post(f"{too_late.url}/v2/models/notebook/infer", json={"inputs": []})
 
     assert response.status_code == 503
@@ -66,7 +66,7 @@ def test_below_v2_a_request_is_turned_away_in_that_protocols_shape(too_late):
     assert [*response.json()] == ["error"]
 
 
-def test_a_request_whose_body_comes_later_is_turned_away_and_its_connection_kept(too_late):
+def test_a_request_whose_body_arrives_later_gets_503_and_keeps_its_connection(too_late):
     head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
 
     with socket.create_connection(("127.0.0.1", too_late.port), timeout=5) as connection:
@@ -80,7 +80,7 @@ def test_a_request_whose_body_comes_later_is_turned_away_and_its_connection_kept
             assert b"connection: close" not in answer.lower()
 
 
-def test_a_large_body_is_turned_away_before_it_has_come(too_late):
+def test_a_large_body_gets_503_before_it_has_arrived(too_late):
     for path in (b"/predict", b"/predict/batch"):
         head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" % path
 
@@ -90,7 +90,7 @@ def test_a_large_body_is_turned_away_before_it_has_come(too_late):
             assert connection.recv(65536).startswith(b"HTTP/1.1 503")
 
 
-def test_a_body_that_comes_slowly_is_waited_for_as_any_other(too_late):
+def test_an_overloaded_server_waits_for_a_slow_body_before_it_answers_503(too_late):
     """For more than the eight seconds in which a head must come, at twice the least pace."""
     head, body = post("/predict/batch", [ROW] * 10).split(b"\r\n\r\n")
 
@@ -103,7 +103,7 @@ def test_a_body_that_comes_slowly_is_waited_for_as_any_other(too_late):
         assert connection.recv(65536).startswith(b"HTTP/1.1 503")
 
 
-def test_a_request_that_is_turned_away_as_the_service_ends_is_told_so():
+def test_a_request_shed_during_shutdown_gets_connection_close():
     head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
 
     with serving("--default", "notebook", program=("-c", ALWAYS_TOO_LATE)) as server:
@@ -128,7 +128,7 @@ OTHERS = [
 ]
 
 
-def test_both_ways_turn_away_alike_and_log_alike(tmp_path):
+def test_both_paths_send_and_log_the_same_503(tmp_path):
     log, program = tmp_path / "log", ("-c", ALWAYS_TOO_LATE)
     with (
         log.open("wb") as stdout,
@@ -148,7 +148,7 @@ def test_both_ways_turn_away_alike_and_log_alike(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(PROBES))
-def test_probes_are_answered_however_late_it_is(too_late, path):
+def test_probes_are_answered_under_overload(too_late, path):
     assert httpx.get(too_late.url + path).status_code == 200
 
 
@@ -193,9 +193,7 @@ def check_statuses(answers):
     return counts
 
 
-def test_of_too_many_requests_some_are_turned_away_the_others_right_and_probes_answered(
-    server, champion, rng
-):
+def test_too_many_requests_get_503_or_the_right_answer_and_probes_get_200(server, champion, rng):
     """Each of a few milliseconds, over 400 connections, so that a turn of all takes too long."""
     rows = np.array([[*ROW.values()]]).repeat(16, axis=0)
     rows[:, 0] = rng.uniform(1.0, 10.0, size=16)
@@ -215,7 +213,7 @@ def test_of_too_many_requests_some_are_turned_away_the_others_right_and_probes_a
     assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
 
 
-def test_of_too_many_explanations_those_that_would_wait_long_are_turned_away(server):
+def test_too_many_explanations_at_once_get_503_for_those_that_would_wait_long(server):
     request = post("/explain?model=champion", ROW)
 
     answers, probes = asyncio.run(ask_together(server.port, [request] * 20, rounds=1))
@@ -225,7 +223,7 @@ def test_of_too_many_explanations_those_that_would_wait_long_are_turned_away(ser
     assert set(probes) == {200}
 
 
-def test_of_too_many_batches_those_that_would_starve_are_turned_away(server):
+def test_too_many_batches_at_once_get_503_for_those_beyond_the_limit(server):
     """Each of several slices, however fast the machine is."""
     columns = {name: [ROW[name]] * 500 for name in FEATURE_NAMES}
     request = post("/predict/batch?model=champion", columns)

@@ -200,7 +200,7 @@ def test_a_slider_goes_from_end_to_end_of_the_training_range(opened, client, dat
     assert not any("outside" in warning for warning in answers["notebook"]["warnings"])
 
 
-def test_a_number_outside_the_training_range_is_warned_of_in_words(opened, client):
+def test_a_number_outside_the_training_range_gets_a_warning(opened, client):
     opened.locator("#HouseAge").fill("120")
 
     answers = expect_the_answers_of(opened, client, row_of(opened))
@@ -212,7 +212,7 @@ def test_a_number_outside_the_training_range_is_warned_of_in_words(opened, clien
     )
 
 
-def test_a_number_that_cannot_be_is_refused_in_words(server, tab, client):
+def test_an_impossible_number_is_refused_with_a_reason(server, tab, client):
     open_page(tab, server.url)
     tab.locator("#HouseAge").fill("500")
 
@@ -228,7 +228,7 @@ def test_a_number_that_cannot_be_is_refused_in_words(server, tab, client):
     assert [e for e in tab.errors if NETWORK not in e and e not in tab.given_up] == []
 
 
-def test_a_place_far_from_all_is_warned_of_by_the_champion(opened, client):
+def test_the_champion_warns_of_a_place_far_from_all_training_rows(opened, client):
     opened.locator("#city").fill(f"36.6, {MINUS}115.2")
     opened.locator("#city").press("Enter")
 
@@ -322,7 +322,7 @@ def test_the_curl_gets_what_is_shown(opened, client):
     assert opened.evaluate("navigator.clipboard.readText()") == command
 
 
-def test_what_is_shown_is_told_to_a_screen_reader_once_it_rests(opened, client):
+def test_a_screen_reader_hears_the_prices_once_they_settle(opened, client):
     opened.locator("#Population").fill("900")
     answers = expect_the_answers_of(opened, client, row_of(opened))
 
@@ -376,7 +376,7 @@ def test_a_stale_request_is_given_up_for_the_newest(server, tab, client):
     assert sorted(tab.errors) == sorted(tab.given_up)
 
 
-def test_a_service_that_is_gone_is_told_and_found_again(tab):
+def test_the_page_says_when_the_service_is_gone_and_recovers(tab):
     with serving("--default", "notebook") as server:
         open_page(tab, server.url)
         trouble = tab.locator("#trouble")
@@ -394,7 +394,7 @@ def test_a_service_that_is_gone_is_told_and_found_again(tab):
     assert all(error.startswith((NETWORK, server.url)) for error in tab.errors)
 
 
-def test_a_browser_that_is_offline_is_told_and_comes_back(server, tab, client):
+def test_the_page_says_when_the_browser_is_offline_and_recovers(server, tab, client):
     open_page(tab, server.url)
     tab.context.set_offline(True)
     tab.locator("#MedInc").fill("7")
@@ -406,7 +406,7 @@ def test_a_browser_that_is_offline_is_told_and_comes_back(server, tab, client):
     expect_the_answers_of(tab, client, row_of(tab))
 
 
-def test_a_service_that_asks_for_a_key_is_given_one(page, tmp_path):
+def test_the_page_asks_for_an_api_key_and_sends_it(page, tmp_path):
     (tmp_path / "keys").write_text(f"{key_line('alice', KEY)}\n")
     with serving("--default", "notebook", "--api-keys-file", str(tmp_path / "keys")) as server:
         page.goto(server.url)

@@ -105,7 +105,7 @@ def test_the_model_at_hand_scores_a_chosen_file(server, tab, tmp_path):
     assert row["error"] == ""
 
 
-def test_a_file_that_is_none_is_refused_in_words(server, tab):
+def test_a_file_that_is_no_csv_is_refused_with_a_reason(server, tab):
     open_page(tab, server.url)
     status = tab.locator("#batch-status")
 
@@ -134,7 +134,7 @@ def test_a_line_that_is_no_csv_swallows_no_other(server, tab, client):
     ]
 
 
-def test_a_file_goes_on_where_it_broke_off_when_the_service_is_back(server, tab, client):
+def test_a_file_resumes_where_it_stopped_once_the_service_is_back(server, tab, client):
     lines = [line(1 + row % 50) for row in range(ROWS)]
     text = "\n".join([HEADER, *lines])
     open_page(tab, server.url)

@@ -111,7 +111,7 @@ def test_pictures_come_only_when_they_are_looked_at(server, page):
     page.wait_for_function("image => image.naturalWidth > 0", arg=last.element_handle())
 
 
-def test_the_report_stands_beside_what_the_service_tells_of_each_model(server, tab, client):
+def test_the_report_is_shown_beside_the_description_of_each_model(server, tab, client):
     open_page(tab, server.url)
     show(tab, "The models")
 
@@ -179,7 +179,7 @@ def test_the_keyboard_alone_reaches_everything(server, tab):
     expect(tab.locator("#try")).to_be_hidden()
 
 
-def test_nothing_moves_for_whoever_wants_no_motion(server, tab):
+def test_nothing_moves_where_the_reader_prefers_no_motion(server, tab):
     tab.emulate_media(reduced_motion="reduce")
     open_page(tab, server.url)
 

@@ -95,7 +95,7 @@ def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row
         ("level=0.5&level=0.8", "The query must have `level` once, however it came again."),
     ],
 )
-def test_another_level_is_refused(client, row, query, says):
+def test_an_unknown_level_is_refused(client, row, query, says):
     assert refused(client.post(f"/predict?{query}", json=row), 422)["detail"] == says
 
 

@@ -97,7 +97,7 @@ def test_people_get_json(client, accept):
 
 
 @pytest.mark.parametrize(("accept", "content_type"), PROMETHEUS.values(), ids=PROMETHEUS)
-def test_whoever_names_a_type_of_prometheus_gets_its_text(client, accept, content_type):
+def test_an_accept_header_with_a_prometheus_type_gets_that_type(client, accept, content_type):
     response = ask(client, accept)
 
     assert response.status_code == 200
@@ -107,7 +107,7 @@ def test_whoever_names_a_type_of_prometheus_gets_its_text(client, accept, conten
 
 
 @pytest.mark.parametrize("accept", MALFORMED, ids=range(len(MALFORMED)))
-def test_a_malformed_header_is_answered_all_the_same(client, accept):
+def test_a_malformed_accept_header_is_answered_with_200(client, accept):
     response = ask(client, accept)
 
     assert response.status_code == 200

@@ -239,21 +239,21 @@ def test_pipelined_requests_are_answered_in_full_and_in_order(server):
     assert all(b"prediction" in answer[2] for answer in answers[:-1:2])
 
 
-def test_what_came_before_a_malformed_request_is_answered_before_it_is_refused(server):
+def test_requests_before_a_malformed_one_are_answered_before_it_is_refused(server):
     answers = answers_to(server, (whole + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n")
 
     assert [answer[0] for answer in answers] == [200] * 40 + [400]
     assert_refused(answers[-1], 400)
 
 
-def test_a_malformed_body_is_refused_in_its_turn(server):
+def test_a_malformed_body_is_refused_after_the_requests_before_it(server):
     answers = answers_to(server, whole * 3 + POST + CHUNKED + b"\r\nno number\r\n" + whole)
 
     assert [answer[0] for answer in answers] == [200] * 3 + [400]
 
 
 @pytest.mark.parametrize("size", [1, 1024, 4096, 65_536, 65_537, 70_000])
-def test_a_request_after_one_whose_body_nobody_wanted_is_answered(server, size):
+def test_a_request_after_one_with_an_unread_body_is_answered(server, size):
     """The second is larger than what is parsed at a time between requests."""
     unwanted = STREAM.replace(b"csv", b"xml") + b"Content-Length: %d\r\n\r\n" % size + b" " * size
     rows = b"[%b]" % b",".join([row] * 10)
@@ -380,7 +380,7 @@ def stay_idle(server, outcome):
         outcome["stay_idle"] = 0, first + read_all(connection)
 
 
-def test_slow_clients_are_gone_within_ten_seconds_and_patient_ones_are_not(server):
+def test_slow_clients_are_disconnected_within_ten_seconds_and_idle_ones_are_not(server):
     outcome = {}
     patterns = [
         *(silent, header_stall, header_drip, body_stall, body_drip),
@@ -544,7 +544,7 @@ def test_an_upgrade_takes_nothing_from_what_headers_may_be(server):
 
 
 @pytest.mark.parametrize("path", [b"/predict", b"/explain", b"/predict/batch"])
-def test_a_client_that_says_it_is_done_gets_its_answer(server, path):
+def test_a_client_that_closes_its_sending_side_gets_its_answer(server, path):
     body = json.dumps([ROW] * 100 if path.endswith(b"batch") else ROW).encode()
     head = b"POST %b HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" % path
     with connect(server) as connection:

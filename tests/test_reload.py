@@ -62,7 +62,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_damaged_model_is_refused_and_the_loaded_one_goes_on(workers, saved_models, row):
+def test_a_damaged_model_is_refused_and_the_loaded_one_stays(workers, saved_models, row):
     old = answer_of(saved_models / "notebook")
     with serving("--models", str(saved_models), "--workers", workers) as server:
         damage(saved_models / "notebook")
@@ -119,7 +119,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
         assert names() == ["notebook", "third"]
 
 
-def test_what_is_told_of_the_models_follows_a_reload(saved_models, saved, other):
+def test_the_documents_about_models_follow_a_reload(saved_models, saved, other):
     """The examples of /openapi.json are the default model's true answers, and the ETags change."""
     with (
         serving("--models", str(saved_models)) as server,

@@ -68,7 +68,7 @@ def test_ctrl_c_ends_a_server_with_status_0(workers):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_listener_that_admits_no_more_loses_no_connection_that_was_made(host):
+def test_a_listener_that_drops_new_connections_keeps_established_ones(host):
     with listen(host, 0) as listener:
         address = listener.getsockname()[:2]
         made = socket.create_connection(address, timeout=15)
@@ -87,7 +87,7 @@ def test_a_listener_that_admits_no_more_loses_no_connection_that_was_made(host):
 
 
 @pytest.mark.parametrize("workers", [str(1 + restart % 2) for restart in range(RESTARTS)])
-def test_sigterm_answers_everything_accepted_and_turns_away_from_readiness_first(workers):
+def test_sigterm_fails_readiness_first_and_answers_everything_accepted(workers):
     """Eight clients send without a pause over kept connections; a request may only be refused."""
     answered, lost, unready = [], [], []
 
@@ -172,7 +172,7 @@ def test_a_half_sent_body_does_not_hold_up_the_exit():
         )
 
 
-def test_no_answer_tells_which_server_gave_it(client):
+def test_no_response_has_a_server_header(client):
     assert "server" not in client.get("/livez").headers
 
 

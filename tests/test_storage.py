@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 from models import SAVED_MODELS
 from models.layers import Dense, ReLU, SiLU
 from models.network import Network
+from models.saved_model.manifest import seal, unseal
 from models.saved_model.storage import SavedModelError, load_model, save_model
 from tests.support.waiting import join_all
 

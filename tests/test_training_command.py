@@ -158,7 +158,7 @@ def test_no_report_writes_none_and_leaves_none_of_the_model_before(trained):
     assert {path.suffix for path in contents(trained)} == {".npz", ".json"}
 
 
-def test_a_report_that_fails_is_told_and_the_model_and_its_card_are_whole(
+def test_a_failing_report_is_named_and_the_model_and_its_card_are_whole(
     tmp_path, monkeypatch, capsys
 ):
     def fail(*_):
@@ -271,7 +271,7 @@ def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monke
     assert {path.parent.name: path.name for path in tmp_path.glob("*/*.npz")} == before
 
 
-def test_an_empty_output_is_refused_and_a_full_standard_output_told(tmp_path):
+def test_an_empty_output_is_refused_and_a_full_standard_output_reported(tmp_path):
     empty = train("--output", "")
     full = run(
         *["-m", "training", "notebook", "--quiet", "--no-report", "--output", str(tmp_path)],

@@ -346,7 +346,7 @@ def test_unknown_addresses_models_versions_and_methods_have_the_same_shape(
     assert ("allow" in response.headers) == (status == 405)
 
 
-def test_a_version_that_is_not_loaded_is_told_which_is(client, saved):
+def test_an_unknown_version_is_refused_with_the_loaded_one(client, saved):
     assert refused(client.get("/v2/models/notebook/versions/1"), 404) == (
         f"The version must be {saved.version}, however another one came."
     )
@@ -395,7 +395,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(server, cli
     assert client.post(INFER, content=TEXT).status_code == 200
 
 
-def test_a_failure_of_the_service_has_the_same_shape_and_tells_nothing_of_its_inside():
+def test_an_internal_error_has_the_same_shape_and_reveals_nothing():
     app = create_app(default="notebook")
     app.state.models.default.saved.model.network.layers[2].biases[0] = float("nan")
 

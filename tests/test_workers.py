@@ -31,7 +31,7 @@ def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
     )
 
 
-def test_a_worker_that_is_told_to_end_leaves_the_socket_open_to_the_others(row):
+def test_a_worker_that_gets_sigterm_leaves_the_socket_open_for_the_others(row):
     """It must not turn connections away, as one does that is the last to take them.
 
     What it has taken itself at the last moment it may close; that is asked again.
@@ -69,7 +69,7 @@ def test_no_worker_outlives_the_supervisor():
         wait_until(lambda: not any(is_alive(worker) for worker in workers))
 
 
-def test_a_worker_that_takes_no_models_is_replaced_by_one_that_has_them(tmp_path, row):
+def test_a_worker_that_does_not_reload_is_replaced(tmp_path, row):
     """A stopped process, as one that hangs; the others wait for it for a few seconds only."""
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
     with serving("--workers", "2", "--models", str(tmp_path)) as server:

@@ -1,4 +1,4 @@
-"""A real browser that can resolve no name, and pages that note what went wrong in them."""
+"""A real browser without access to other hosts, and pages that record their errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def new_page(browser: Browser) -> Iterator[Page]:
-    """A page whose `errors` are those of its console, its scripts and its requests.
+    """A page that records the errors of its console, scripts and requests in `errors`.
 
-    Requests that it aborted itself are in `given_up` too.
+    The requests that it aborted itself are also in `given_up`.
     """
     with browser.new_context() as context:
         page = context.new_page()
@@ -47,14 +47,14 @@ def new_page(browser: Browser) -> Iterator[Page]:
 
 
 def open_page(page: Page, url: str) -> Page:
-    """The page of the service, after the first answers of both models."""
+    """Open the service's page, and wait for the first answers of both models."""
     page.goto(f"{url}/")
     expect(page.locator(".card:not(.waiting)")).to_have_count(2)
     return page
 
 
 def keep(those):
-    """A handler for playwright that appends what it is given to a list, and does no more."""
+    """A handler for playwright that appends its argument to a list, and does nothing else."""
 
     def put(one):
         those.append(one)

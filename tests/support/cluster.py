@@ -1,4 +1,4 @@
-"""A real Dask cluster on this machine, to test with: a scheduler and workers, each a process."""
+"""A real Dask cluster on this machine: a scheduler and workers, each a process."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 class Cluster:
-    """A scheduler, and workers by their names."""
+    """A scheduler, and its workers by name."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -30,13 +30,13 @@ class Cluster:
         return self._file.exists() and bool(self._file.read_text())
 
     def start_worker(self, name: str) -> None:
-        """One more, of one thread; as a process of its own, so that killing it kills the work."""
+        """Start a worker of one thread; without a nanny, so that killing it kills the work."""
         self.workers[name] = self._start(
             "worker", "--name", name, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"
         )
 
     def wait(self) -> None:
-        """Until all workers that were started, and live, have come."""
+        """Wait until all live workers have registered with the scheduler."""
         living = [worker for worker in self.workers.values() if worker.poll() is None]
         with self.client() as client:
             client.wait_for_workers(len(living), timeout=60)
@@ -47,11 +47,11 @@ class Cluster:
             yield client
 
     def processor_seconds(self) -> float:
-        """What the workers have used of their processors, until now."""
+        """The CPU time of all workers so far."""
         ticks = 0
         for worker in self.workers.values():
             status = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(status[11]) + int(status[12])  # of the program, of the kernel for it
+            ticks += int(status[11]) + int(status[12])  # in user and in kernel mode
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Real programs of others to test with: a browser, a proxy, curl."""
+"""Other programs that the tests run: a browser, a proxy, curl."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What kustomize does with the few of its features that deploy/kubernetes uses, and nothing else."""
+"""A renderer for the few features of kustomize that deploy/kubernetes uses."""
 
 from copy import deepcopy
 
@@ -16,7 +16,7 @@ def read(path):
 def render(directory):
     """The manifests of a directory with a kustomization.yaml, by kind and name."""
     (kustomization,) = read(directory / "kustomization.yaml")
-    assert kustomization.keys() <= KNOWN, "tests/support/kustomize.py knows no more than it needs"
+    assert kustomization.keys() <= KNOWN, "tests/support/kustomize.py supports no other key"
     manifests = {}
     for resource in kustomization["resources"]:
         path = directory / resource

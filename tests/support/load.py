@@ -1,4 +1,4 @@
-"""Clients that ask a server for the same prediction over and over, and count what they get."""
+"""Clients that repeat one prediction request, and record the answers and the failures."""
 
 import json
 import threading
@@ -17,23 +17,23 @@ HEADERS = {"content-type": "application/json"}
 
 
 def answer_of(directory):
-    """What a server must answer to ROW, with the model that is saved in a directory."""
+    """The right answer to ROW by the model that is saved in a directory."""
     model = NamedModel(directory.name, load_model(directory))
     return answer(to_numbers(HouseFeatures(**ROW)), model)
 
 
 class Load:
-    """What was answered, what was answered otherwise than it must be, and what was not."""
+    """The answers to the requests, the wrong ones among them, and the requests without one."""
 
     def __init__(self, port, pause):
         self.port = port
         self.pause = pause
-        self.expected = None  # the only right answer to what is sent from now on
+        self.expected = None  # the only right answer to requests from now on; None accepts any
         self.answers, self.wrong, self.lost = [], [], []
         self.stop = threading.Event()
 
     def send(self, *, keep):
-        """Until it is stopped, on one connection that must stay, or on a new one each time."""
+        """Send requests until stopped: all on one connection, or each on a new one."""
         while not self.stop.is_set():
             with closing(HTTPConnection("127.0.0.1", self.port, timeout=15)) as connection:
                 try:
@@ -63,7 +63,7 @@ class Load:
             self.wrong.append(content)
 
     def wait_for(self, count):
-        """Until so many more requests have been answered."""
+        """Wait until `count` more requests have been answered."""
         enough = len(self.answers) + count
         deadline = time.monotonic() + 30
         while len(self.answers) < enough:
@@ -73,9 +73,9 @@ class Load:
 
 @contextmanager
 def under_load(port, *, keeping=6, connecting=0, pause=0):
-    """Clients that keep their connection, and such as make one for each request.
+    """Run clients: `keeping` keep their connection, `connecting` open one for each request.
 
-    Each pauses for some seconds between its requests, where others are to get something done.
+    Each waits for `pause` seconds after a request, which leaves time to the other processes.
     """
     load = Load(port, pause)
     clients = [

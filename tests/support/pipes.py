@@ -1,7 +1,6 @@
-"""Reads from a pipe or a terminal that fail after some seconds instead of blocking for ever.
+"""Reads from a pipe or a terminal, each with a deadline.
 
-They take bytes from the file descriptor and buffer none, so a pipe can be read by these functions,
-by `select` and by `Popen.communicate` in turn.
+They buffer nothing, so `select` and `Popen.communicate` can read the same pipe afterwards.
 """
 
 import errno
@@ -19,7 +18,7 @@ def read_some(pipe, size, deadline):
 
 
 def read_line(pipe, seconds=30):
-    """The next line, with its end; empty at the end of the pipe."""
+    """The next line with its newline; empty at the end of the pipe."""
     deadline = time.monotonic() + seconds
     line = b""
     while not line.endswith(b"\n") and (byte := read_some(pipe, 1, deadline)):
@@ -28,14 +27,14 @@ def read_line(pipe, seconds=30):
 
 
 def read_lines(pipe, seconds=120):
-    """Each line, until the end of the pipe."""
+    """Each line, up to the end of the pipe."""
     deadline = time.monotonic() + seconds
     while line := read_line(pipe, deadline - time.monotonic()):
         yield line
 
 
 def read_all(pipe, seconds=30):
-    """What is left in a pipe, until its end."""
+    """The rest of a pipe, up to its end."""
     deadline = time.monotonic() + seconds
     pieces = []
     while piece := read_some(pipe, 65_536, deadline):
@@ -44,14 +43,14 @@ def read_all(pipe, seconds=30):
 
 
 def read_terminal(descriptor, seconds=60):
-    """What a program shows on a pseudo-terminal until it closes it; closes our end."""
+    """The output of a program on its pseudo-terminal, up to its end; closes the descriptor."""
     deadline = time.monotonic() + seconds
     shown = b""
     try:
         while piece := read_some(descriptor, 65_536, deadline):
             shown += piece
     except OSError as error:
-        if error.errno != errno.EIO:  # which is how Linux says that the program's end is closed
+        if error.errno != errno.EIO:  # Linux reports a closed terminal so
             raise
     finally:
         os.close(descriptor)

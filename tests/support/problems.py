@@ -1,8 +1,8 @@
-"""What every error response of the service must be."""
+"""The format of the service's error responses."""
 
 
 def refused(response, status):
-    """The problem in a response, once the response is what a problem must be."""
+    """Check that a response is a well-formed problem; returns its JSON."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) <= 4096

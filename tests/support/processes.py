@@ -1,4 +1,4 @@
-"""What Linux says of a process: whether it lives, its memory, its CPU time."""
+"""The state, memory and CPU time of a process, from Linux's /proc."""
 
 import os
 import re

@@ -39,7 +39,7 @@ class Replicas:
         return self._stack.enter_context(serving(*options))
 
     def replace(self, index):
-        """Start another one, with the models that are saved now, where one has ended."""
+        """Start another server, with the models that are saved now, at the address of an ended one."""
         ended = self.servers[index]
         self.servers[index] = self._start(httpx.URL(ended.url).host, ended.port)
 
@@ -49,7 +49,7 @@ class Replicas:
 
 
 class Proxy:
-    """HAProxy, and what it counts."""
+    """HAProxy, and its statistics."""
 
     def __init__(self, process, port, statistics_port):
         self.process = process
@@ -58,7 +58,7 @@ class Proxy:
         self._statistics = f"http://127.0.0.1:{statistics_port}/;csv"
 
     def replicas(self):
-        """Its statistics of each replica; none while it does not answer."""
+        """The statistics of each replica; an empty list while HAProxy does not answer."""
         try:
             text = httpx.get(self._statistics).text.removeprefix("# ")
         except httpx.ConnectError:
@@ -70,11 +70,11 @@ class Proxy:
         return sum(int(row[name]) for row in self.replicas())
 
     def tries_again(self):
-        """How often it has sent a request again, to the same replica or to another."""
+        """How many times HAProxy repeated a request, to the same replica or to another."""
         return self.count("wretr") + self.count("wredis")
 
     def wait_for(self, condition):
-        """The replicas' statistics as soon as they are as they should be."""
+        """Wait until the replicas' statistics meet a condition; returns them."""
         deadline = time.monotonic() + 30
         while not condition(rows := self.replicas()):
             assert time.monotonic() < deadline, rows
@@ -93,7 +93,7 @@ def free_port():
 
 @contextmanager
 def proxy_of(addresses, directory, config=CONFIG):
-    """HAProxy with deploy/'s configuration, at other addresses."""
+    """HAProxy with deploy/haproxy.cfg, with its addresses replaced."""
     program = counterpart("haproxy", package="haproxy")
     ports = free_port(), free_port()
     places = [f"127.0.0.1:{port}" for port in (8000, 8404, 8001, 8002, 8003)]

@@ -1,4 +1,4 @@
-"""The real program in processes of its own: a command that ends, and a server on a free port."""
+"""The project's programs as real processes: commands, and servers on a free port."""
 
 import os
 import re
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def run(*arguments, stdout_path=None, **options):
-    """Run this Python with arguments in the project's directory, to its end."""
+    """Run this Python with arguments, in the project's directory, to its end."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=PROJECT,
@@ -33,7 +33,7 @@ def run(*arguments, stdout_path=None, **options):
 
 @contextmanager
 def started(*arguments, environment=None, **options) -> Iterator[subprocess.Popen[str]]:
-    """This Python with arguments, in a process that is killed where it has not ended by itself."""
+    """Start this Python with arguments; the process is killed at the end unless it has ended."""
     options = {"stderr": subprocess.PIPE, "text": True, **options}
     with subprocess.Popen(
         [sys.executable, *arguments],
@@ -71,13 +71,13 @@ class Server:
         return read_line(self.process.stderr)
 
     def remaining_lines(self) -> str:
-        """The rest of its standard error; the server has ended, or is about to."""
+        """The rest of its standard error, up to the end of the process."""
         return read_all(self.process.stderr)
 
 
 @contextmanager
 def serving(*arguments, stdout=None, program=("-m", "app"), environment=None) -> Iterator[Server]:
-    """A server, from the moment when it accepts connections; its port is free unless one is given."""
+    """Start a server, and wait until it accepts connections."""
     command = (*program, "serve", "--port", "0", *arguments)
     with started(*command, stdout=stdout, environment=environment) as process:
         line = read_line(process.stderr, 60)  # a busy machine starts it slowly

@@ -18,6 +18,7 @@ TEXT = json.dumps(ROW)
 
 
 def named(body, path="/predict", headers=(JSON,)):
+    """A POST request, which the fuzzer's client can send."""
     return Case("predict", path, headers, body if isinstance(body, bytes) else body.encode())
 
 
@@ -32,11 +33,11 @@ RIGHT = [
     named(json.dumps(dict(reversed(ROW.items())))),
     named(TEXT.replace("MedInc", r"\u004dedInc")),
 ]  # fmt: skip
-"""Answered with 200, and by the short way."""
+"""Requests that get 200, and that take the fast path."""
 
 
 async def both_ways(port, cases):
-    """The answers to each case as a whole body, and as one that comes in chunks."""
+    """The two answers to each case: to a body with a length, and to a chunked one."""
     whole, chunked = Connection(port), Connection(port)
     pairs = []
     for case in cases:
@@ -53,6 +54,7 @@ async def both_ways(port, cases):
 
 
 def assert_alike(cases, pairs):
+    """Both answers to each case are the same bytes, but for the date."""
     for case, (whole, chunked) in zip(cases, pairs, strict=True):
         assert whole.body == chunked.body, case
         assert DATE.sub(b"", whole.head) == DATE.sub(b"", chunked.head), case

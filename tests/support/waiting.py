@@ -1,4 +1,4 @@
-"""Waits that fail after some seconds instead of going on for ever."""
+"""Waits, each with a deadline."""
 
 import time
 
@@ -7,7 +7,7 @@ def wait_until(condition, seconds=10):
     """Wait until the condition is true; returns its value."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"nothing came within {seconds} seconds"
+        assert time.monotonic() < deadline, f"the condition must hold within {seconds} seconds"
         time.sleep(0.005)
     return found
 
