@@ -30,12 +30,12 @@ def unseen():
     return split_dataset(load_dataset("embedded"), "random", 10)[1]
 
 
-@pytest.fixture
-def small(tmp_path):
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
     """A file of 400 block groups all over the state, which train in seconds."""
     dataset = load_dataset("embedded")
     rows = np.column_stack([dataset.rows, dataset.targets])[::51]
-    path = tmp_path / "small.csv"
+    path = tmp_path_factory.mktemp("data") / "small.csv"
     header = "MedInc,HouseAge,AveRooms,AveBedrms,Population,AveOccup,Latitude,Longitude,MedHouseVal"
     np.savetxt(path, rows, delimiter=",", header=header, comments="", fmt="%.17g")
     return path
@@ -166,8 +166,15 @@ def train(small, output, *arguments):
     ]
 
 
-def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, tmp_path):
-    unbroken = run(*train(small, tmp_path / "unbroken", "--quiet", "--json"))
+@pytest.fixture(scope="module")
+def unbroken(small, tmp_path_factory):
+    """A run that nothing interrupts: its result, and the directory that it wrote."""
+    directory = tmp_path_factory.mktemp("champion") / "unbroken"
+    return run(*train(small, directory, "--json")), directory
+
+
+def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, unbroken, tmp_path):
+    whole, directory = unbroken
     told = []
     with started(*train(small, tmp_path / "broken")) as process:
         for line in read_lines(process.stderr):
@@ -181,15 +188,15 @@ def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, tmp_pa
 
     lines = [line for line in resumed.stderr.splitlines() if line in told]
     assert len(lines) == len(told), "the epochs before the kill are told as they were"
-    assert unbroken.returncode == resumed.returncode == 0, unbroken.stderr + resumed.stderr
-    names = [next((tmp_path / name).glob("*.npz")).name for name in ("unbroken", "broken")]
+    assert whole.returncode == resumed.returncode == 0, whole.stderr + resumed.stderr
+    names = [next(path.glob("*.npz")).name for path in (directory, tmp_path / "broken")]
     assert names[0] == names[1]
-    assert json.loads(resumed.stdout)["rmse"] == json.loads(unbroken.stdout)["rmse"]
+    assert json.loads(resumed.stdout)["rmse"] == json.loads(whole.stdout)["rmse"]
     assert not (tmp_path / "broken" / "checkpoints").exists()
 
 
-def test_a_run_tells_its_loss_and_validation_error_line_by_line(small, tmp_path):
-    result = run(*train(small, tmp_path / "model"))
+def test_a_run_prints_its_loss_and_validation_error_line_by_line(unbroken):
+    result, _ = unbroken
 
     lines = result.stderr.splitlines()
     assert lines[0].startswith("fold 1 of 5, epoch 0: loss = ")
