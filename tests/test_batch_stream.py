@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -146,7 +145,7 @@ def test_a_client_that_reads_nothing_stops_the_work_and_takes_little_memory(serv
 
 def test_what_follows_the_end_of_an_arrow_stream_is_refused_and_not_kept(server):
     idle = resident_bytes(server.process)
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
+    forget_peak(server.process)
     with connect(server) as client:
         client.sendall(request_head("application/vnd.apache.arrow.stream"))
         client.sendall(

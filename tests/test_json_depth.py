@@ -7,7 +7,7 @@ import pytest
 
 from app.http.media_types import JSON, NDJSON
 from app.http.strict_json import MAX_DEPTH, parse_strict_json, require_depth
-from tests.conftest import ROW
+from tests.support.rows import ROW
 
 V2 = "/v2/models/notebook/infer"
 TENSOR = {"name": "features", "shape": [1, 8], "datatype": "FP64", "data": [*ROW.values()]}

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.servers import PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 VERSIONS = [
