@@ -151,13 +151,13 @@ def _score_file(options: argparse.Namespace, scorer: "Scorer") -> int:
     import asyncio
 
     from app.inference.files import ScoringError, require_same_format, score_file
-    from models.atomic_file import whole_file
+    from models.atomic_file import open_atomically
 
     path, output_path = Path(options.file), Path(options.output) if options.output else None
     try:
         if output_path:
             require_same_format(path, output_path)
-        with whole_file(output_path) if output_path else _standard_output() as output:
+        with open_atomically(output_path) if output_path else _standard_output() as output:
             summary = asyncio.run(score_file(path, scorer, output, errors=options.errors))
     except ScoringError as error:
         return _refuse(error, BAD_ARGUMENTS)

@@ -74,14 +74,14 @@ def test_a_damaged_model_is_refused_and_the_loaded_one_stays(workers, saved_mode
         answers = [httpx.post(f"{server.url}/predict", json=row).json() for _ in range(4)]
 
     assert sentence == (
-        f"python -m app: {saved_models}/notebook: model.json must match its seal, however it was "
+        f"python -m app: {saved_models}/notebook: model.json must match its seal, but it was "
         "changed or damaged; the loaded models stay in use\n"
     )
     assert (damaged.status_code, gone.status_code) == (409, 409)
     assert damaged.headers["content-type"] == "application/problem+json"
     assert damaged.json()["detail"] == (
         "The saved model must be whole, however: notebook: model.json must match its seal, "
-        "however it was changed or damaged; the loaded one goes on."
+        "but it was changed or damaged; the loaded one goes on."
     )
     assert str(saved_models) not in gone.text
     assert "must hold the default model champion or notebook" in gone.json()["detail"]

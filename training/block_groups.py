@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import FloatArray
+from models.atomic_file import write_atomically
 from models.features import FEATURE_NAMES, FEATURES, TARGET, Column
 from training.data import DataError, Dataset, load_dataset
 from training.options import fail
-from training.report.write import write_whole
 
 FILE = Path(__file__).parents[1] / "app" / "static" / "block-groups.bin"
 
@@ -108,7 +108,7 @@ def main() -> int:
     """Write the file; returns the exit status."""
     try:
         content = to_gzip(pack(load_dataset("embedded")))
-        write_whole(FILE, content)
+        write_atomically(FILE, content)
     except DataError as error:
         return fail("python -m training.block_groups", error, 2)
     except OSError as error:

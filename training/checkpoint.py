@@ -1,4 +1,4 @@
-"""Where a fit stands, on disk, so that a killed run can go on."""
+"""The state of a fit on disk, so that a killed run can resume."""
 
 import contextlib
 import hashlib
@@ -12,33 +12,32 @@ from typing import Any
 import numpy as np
 
 from models.arrays import FloatArray
+from models.atomic_file import remove_partial_files, write_atomically
 
-SAVED = "*.checkpoint"
+PATTERN = "*.checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One file for one fit, replaced after each epoch in one step.
+    """One file for one fit, replaced atomically after each epoch.
 
-    A file that is damaged, or of another run, is as none: the fit starts anew.
+    A file that is damaged or belongs to another run is ignored, and the fit starts over.
     """
 
     path: Path
-    run: str  # what must be equal for a fit to be the same: recipe, seeds, data
+    run_id: str  # equal for equal recipes, seeds and data
 
     def save(self, arrays: Mapping[str, FloatArray], progress: Mapping[str, Any]) -> None:
-        """Write the arrays of a fit, and its progress as JSON types."""
+        """Save the arrays of a fit, and its progress as JSON types."""
         buffer = io.BytesIO()
-        told = json.dumps({"run": self.run, **progress}).encode()
-        np.savez(buffer, allow_pickle=False, progress=np.frombuffer(told, dtype=np.uint8), **arrays)
+        text = json.dumps({"run": self.run_id, **progress}).encode()
+        np.savez(buffer, allow_pickle=False, progress=np.frombuffer(text, dtype=np.uint8), **arrays)
         content = buffer.getvalue()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_bytes(hashlib.sha256(content).digest() + content)
-        partial.replace(self.path)
+        write_atomically(self.path, hashlib.sha256(content).digest() + content)
 
     def load(self) -> tuple[dict[str, FloatArray], dict[str, Any]] | None:
-        """What was saved last; None where there is nothing to go on from."""
+        """Return what was saved last, or None if there is nothing to resume."""
         try:
             saved = self.path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -49,29 +48,29 @@ class Checkpoint:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
         progress = json.loads(arrays.pop("progress").tobytes())
-        return (arrays, progress) if progress.pop("run") == self.run else None
+        return (arrays, progress) if progress.pop("run") == self.run_id else None
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """The checkpoints of a run, one for each of its fits, in a directory of their own."""
+    """The checkpoints of a run, one for each of its fits, in their own directory."""
 
     directory: Path
-    run: str
+    run_id: str
 
-    def of(self, fit: str) -> Checkpoint:
-        """The checkpoint of one fit."""
-        return Checkpoint(self.directory / f"{fit}.checkpoint", self.run)
+    def for_fit(self, name: str) -> Checkpoint:
+        """Return the checkpoint of one fit."""
+        return Checkpoint(self.directory / f"{name}.checkpoint", self.run_id)
 
     def clear(self) -> None:
-        """Forget the run: it is finished, or starts anew."""
-        for pattern in (SAVED, "*.partial"):
-            for path in self.directory.glob(pattern):
-                path.unlink()
-        with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
+        """Remove all checkpoints, when the run has finished or starts over."""
+        for path in self.directory.glob(PATTERN):
+            path.unlink()
+        remove_partial_files(self.directory)
+        with contextlib.suppress(OSError):  # absent, or it holds files that are not ours
             self.directory.rmdir()
 
 
 def has_checkpoints(directory: Path) -> bool:
-    """Whether a run left something to go on from."""
-    return any(directory.glob(SAVED))
+    """Return whether a run left checkpoints to resume from."""
+    return any(directory.glob(PATTERN))

@@ -1,4 +1,4 @@
-"""Where a trained model came from, and how good it is."""
+"""Where a trained model came from, and how well it predicts."""
 
 import math
 from collections.abc import Mapping
@@ -6,37 +6,37 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args, get_origin
 
 
-class _Checked:
-    """A dataclass whose fields are what they are declared to be, and whose numbers are finite."""
+class _TypeChecked:
+    """A dataclass that requires each field to have its declared type, and floats to be finite."""
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]  # each subclass is a dataclass
             value = getattr(self, field.name)
-            if not _is_a(value, field.type):
-                raise TypeError(f"{field.name} must be {field.type}, however: {value!r:.40}")
+            if not _has_type(value, field.type):
+                raise TypeError(f"{field.name} must be {field.type}, got {value!r:.40}")
 
 
-def _is_a(value: object, declared: Any) -> bool:
+def _has_type(value: object, declared: Any) -> bool:
     if get_origin(declared) is Mapping:
-        _, of = get_args(declared)
+        _, value_type = get_args(declared)
         return isinstance(value, Mapping) and (
-            of is Any or all(_is_a(v, of) for v in value.values())
+            value_type is Any or all(_has_type(entry, value_type) for entry in value.values())
         )
     return type(value) is declared and (not isinstance(value, float) or math.isfinite(value))
 
 
 @dataclass(frozen=True)
-class DataSource(_Checked):
-    """The data set that a model was made of."""
+class DataSource(_TypeChecked):
+    """The data set that a model was trained on."""
 
     name: str  # "embedded", "sklearn" or a file's name
-    sha256: str  # of the data as they were read
+    sha256: str  # of the data as read
     rows: int
 
 
 @dataclass(frozen=True)
-class Split(_Checked):
-    """How the rows were divided."""
+class Split(_TypeChecked):
+    """How the rows were split into a training and a test part."""
 
     kind: str  # "random" or "blocked"
     seed: int
@@ -45,7 +45,7 @@ class Split(_Checked):
 
 
 @dataclass(frozen=True)
-class Metrics(_Checked):
+class Metrics(_TypeChecked):
     """The errors on the test part, in 100,000 USD (1990)."""
 
     mae: float
@@ -58,8 +58,8 @@ class Metrics(_Checked):
 
 
 @dataclass(frozen=True)
-class ModelCard(_Checked):
-    """How a model was made, and how well it does."""
+class ModelCard(_TypeChecked):
+    """How a model was trained, and its metrics."""
 
     recipe: str
     seed: int
@@ -69,17 +69,17 @@ class ModelCard(_Checked):
     metrics: Metrics
     fit_seconds: float  # the wall time of the fitting loop alone
     created: str  # ISO 8601, UTC
-    versions: Mapping[str, str]  # of Python and of the libraries that computed it
+    versions: Mapping[str, str]  # of Python, NumPy and scikit-learn
 
     def to_json(self) -> dict[str, Any]:
-        """The card as JSON types."""
+        """Return the card as JSON types."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "ModelCard":
-        """The card from what `to_json` gave.
+        """Build the card from the output of `to_json`.
 
-        Raises TypeError or KeyError where a field is missing, unknown or not of its type.
+        Raises TypeError or KeyError if a field is missing, unknown or of another type.
         """
         return cls(
             **{

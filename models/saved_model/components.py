@@ -1,7 +1,7 @@
-"""A model's parts as JSON and arrays, and back.
+"""The components of a model as JSON and arrays, and back.
 
-A part is a dataclass: its fields that are arrays go into the parameters file, the others, its
-settings, into model.json. What else must hold of a part, its own `__post_init__` checks.
+A component is a dataclass. Its array fields go into the parameters file, and its other fields, the
+settings, into model.json. Each component validates itself in `__post_init__`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from models.saved_model.errors import SavedModelError, reason
 from models.scaler import StandardScaler
 from models.shapley import Background
 
-PARTS = (
+COMPONENTS = (
     StandardScaler,
     NeighbourEncoder,
     Dense,
@@ -35,47 +35,47 @@ PARTS = (
     Background,
 )
 
-type_by_name: dict[str, Any] = {part.__name__: part for part in PARTS}
+type_by_name: dict[str, Any] = {component.__name__: component for component in COMPONENTS}
 
 Description = Mapping[str, Any]
-"""A part without its numbers: `{"type": "Dense", "shapes": {"weights": [8, 4], "biases": [4]}}`.
+"""A component without its arrays, as `{"type": "Dense", "shapes": {"weights": [8, 4], ...}}`.
 
-With `"dtype": "float32"` where they are in that precision and not in float64.
+Arrays are float64 unless it has `"dtype": "float32"`.
 """
 
 
-def arrays_of(part: Any) -> dict[str, FloatArray]:
-    """The arrays of a part, by field."""
-    values = {field.name: getattr(part, field.name) for field in fields(part) if field.init}
+def component_arrays(component: Any) -> dict[str, FloatArray]:
+    """Return the arrays of a component by field name."""
+    values = {
+        field.name: getattr(component, field.name) for field in fields(component) if field.init
+    }
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
-def describe(part: Any) -> Description:
-    """The type and settings of a part, and the shapes of its arrays."""
-    arrays = arrays_of(part)
+def describe(component: Any) -> Description:
+    """Describe a component: its type, its settings and the shapes of its arrays."""
+    arrays = component_arrays(component)
     settings = {
-        field.name: getattr(part, field.name)
-        for field in fields(part)
+        field.name: getattr(component, field.name)
+        for field in fields(component)
         if field.init and field.name not in arrays
     }
     shapes = {name: list(array.shape) for name, array in arrays.items()}
-    told = {"type": type(part).__name__, **settings, "shapes": shapes}
+    description = {"type": type(component).__name__, **settings, "shapes": shapes}
     if any(array.dtype == np.float32 for array in arrays.values()):
-        told["dtype"] = "float32"
-    return told
+        description["dtype"] = "float32"
+    return description
 
 
 def build(description: Description, arrays: Mapping[str, FloatArray], prefix: str) -> Any:
-    """The part of a description, with the arrays that are named `prefix.field`.
+    """Build the described component from the arrays named `prefix.field`.
 
-    Raises SavedModelError where the type is not known or a part does not take what it is given.
+    Raises SavedModelError if the type is unknown, or if it rejects its settings or arrays.
     """
     settings = dict(description)
     name, shapes, _ = settings.pop("type"), settings.pop("shapes"), settings.pop("dtype", None)
     if name not in type_by_name:
-        raise SavedModelError(
-            f"{prefix} must be one of {sorted(type_by_name)}, however: {name!r:.40}"
-        )
+        raise SavedModelError(f"{prefix} must be one of {sorted(type_by_name)}, got {name!r:.40}")
     try:
         return type_by_name[name](
             **settings, **{field: arrays[f"{prefix}.{field}"] for field in shapes}

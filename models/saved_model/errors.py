@@ -1,10 +1,10 @@
-"""What can be wrong with a saved model."""
+"""The error of a saved model that cannot be loaded."""
 
 
 class SavedModelError(Exception):
-    """A saved model cannot be trusted; says what was required and what came instead."""
+    """A saved model is missing, damaged or inconsistent; the message names the first fault."""
 
 
 def reason(error: Exception) -> str:
-    """An exception's message, without the suggestion that Python 3.13 and newer add to some."""
+    """Return an exception's message, without the suggestion that Python 3.13 adds to some."""
     return str(error).partition(". Did you mean")[0]

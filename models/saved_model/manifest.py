@@ -1,7 +1,7 @@
 """model.json: readable by people and programs, and sealed against every change.
 
-The seal is the SHA-256 of the text without the seal, and the text must be exactly what this module
-writes. So a flipped bit changes the content, the seal or the layout, and each of them is noticed.
+The seal is the SHA-256 of the text without the seal. Loading also requires the text to be exactly
+what this module writes, so a flipped bit is detected in the content, the seal and the layout.
 """
 
 import hashlib
@@ -15,18 +15,18 @@ FORMAT = 1
 
 
 def seal(content: Mapping[str, Any]) -> bytes:
-    """The text of a manifest with this content.
+    """Write content as the text of a manifest.
 
-    Raises SavedModelError where a number is NaN or infinite, which JSON cannot hold.
+    Raises SavedModelError if a number is NaN or infinite, which JSON cannot represent.
     """
     body = {"format": FORMAT, **content}
     return _text({**body, "seal": hashlib.sha256(_text(body)).hexdigest()})
 
 
 def unseal(manifest: bytes) -> dict[str, Any]:
-    """The content of a manifest.
+    """Return the content of a manifest.
 
-    Raises SavedModelError where the text is not, to the byte, what `seal` wrote.
+    Raises SavedModelError unless the text is byte for byte what `seal` wrote.
     """
     try:
         content: dict[str, Any] = json.loads(manifest)
@@ -35,12 +35,12 @@ def unseal(manifest: bytes) -> dict[str, Any]:
         is_sealed = seal(content) == manifest
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SavedModelError(
-            "model.json must be a JSON object with a format and a seal, however it is not"
+            "model.json must be a JSON object with a format and a seal"
         ) from error
     if found != FORMAT:
-        raise SavedModelError(f"model.json must have the format {FORMAT}, however: {found!r:.40}")
+        raise SavedModelError(f"model.json must have the format {FORMAT}, got {found!r:.40}")
     if not is_sealed:
-        raise SavedModelError("model.json must match its seal, however it was changed or damaged")
+        raise SavedModelError("model.json must match its seal, but it was changed or damaged")
     return content
 
 
@@ -48,6 +48,4 @@ def _text(content: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(content, indent=2, allow_nan=False).encode() + b"\n"
     except ValueError as error:
-        raise SavedModelError(
-            "every number of a model must be finite, however one is NaN or infinite"
-        ) from error
+        raise SavedModelError("every number of a model must be finite") from error

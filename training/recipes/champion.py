@@ -194,14 +194,14 @@ def train(dataset: Dataset, seed: int, progress: Progress, checkpoints: Checkpoi
     def fit_fold(fold: Fold) -> FloatArray:
         label = f"fold {fold.number + 1} of {FOLDS}"
         held_out = fold.held_out_rows, fold.held_out_targets
-        checkpoint = checkpoints.of(f"fold-{fold.number}")
+        checkpoint = checkpoints.for_fit(f"fold-{fold.number}")
         fit = start(fold.rows, fold.targets, seed, checkpoint, held_out)
         progress.run(fit.moments, CONFIG.epochs, counted_in=f"{label}, epoch", label=label)
         return fit.network().predict(fit.encoder.transform(fold.held_out_rows))
 
     interval = quantile_interval(cross_fit(fit_fold, rows, targets, seed=seed), targets)
 
-    fit = start(rows, targets, seed, checkpoints.of("all"))
+    fit = start(rows, targets, seed, checkpoints.for_fit("all"))
     started = time.perf_counter()
     moments = progress.run(fit.moments, CONFIG.epochs, counted_in="epoch")
     fit_seconds = time.perf_counter() - started

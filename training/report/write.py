@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from models.atomic_file import write_atomically
 from models.house_price import HousePriceModel
 from training.data import Dataset
 from training.history import History
@@ -29,20 +30,10 @@ def write_report(
         raise ReportError(f"{package} must be installed, however it is not") from error
     (directory / DIRECTORY).mkdir(exist_ok=True)
     for picture, content in draw(model, train, test, history):
-        write_whole(directory / DIRECTORY / picture.name, content)
+        write_atomically(directory / DIRECTORY / picture.name, content)
 
 
 def remove_report(directory: Path) -> None:
     """Remove the pictures of a model that was saved here before, and no other file."""
     for picture in PICTURES:
         (directory / DIRECTORY / picture.name).unlink(missing_ok=True)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside and rename: whole under its name, or not there."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
