@@ -124,7 +124,7 @@ class HousePriceModel:
         estimate = self.interval.estimate(outputs, level)
         if not isinstance(self.encoder, NeighbourEncoder):
             return estimate, np.zeros(len(rows))
-        kilometres = self.encoder.kilometres(inputs)
+        kilometres = self.encoder.nearest_kilometres(inputs)
         return self._widen(estimate, kilometres), kilometres
 
     def _widen(self, estimate: Estimate, kilometres: FloatArray) -> Estimate:

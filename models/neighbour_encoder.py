@@ -1,10 +1,10 @@
-"""What the neighbours cost: the training rows around a row, summed up as inputs of a network.
+"""Encode a row by its own columns and by summaries of the training rows around it.
 
-The nearer a training row is, the more it counts; and being near has three meanings: on the map
-alone, and on the map with the unlikeness of the other columns added, so that a like block group
-further away may count as nearer. By each meaning, weightings that fall off more or less steeply
-give mean, spread and share of capped prices, the neighbours' distance and how many they are, and
-how they differ from the row.
+The neighbours are the training rows nearest on the map. Nearer ones weigh more, by several
+distances and several powers of each. A distance is geographic, or geographic combined with the
+difference in the other columns, so that a similar block group further away may weigh more. Each
+weighting yields the neighbours' mean price, its spread, the share of capped prices, the mean
+differences in the other columns, the mean log distance and the log of the total weight.
 """
 
 import math
@@ -17,55 +17,58 @@ from models.arrays import ComplexArray, FloatArray, Indices
 from models.features import FEATURES
 from models.spatial_index import SpatialIndex
 
-AROUND = 128  # rows nearest on the map, and what ties with them: the neighbours
-CLOSE = 0.1  # of a reach, or of a kilometre on the map alone: nearer than that counts little more
+NEIGHBOURS = 128  # and those that tie with the last
+SOFTENING = 0.1  # of a reach, or km for the geographic distance; bounds the weight of near rows
 POWERS = (1, 2, 4, 8)  # of 1 / distance, each the square of the one before
-CAPPED = 4.99  # 100,000 USD; the data end at 5.00001
-THE_SAME = 1e-3  # km, by the last reach: the row itself, give or take its rounding
-NEARLY_ZERO = 0.05  # km; block groups share coordinates
-MIN_SPREAD = 0.01  # 100,000 USD; so that the root of a spread is smooth
-# Of what a logarithm is taken; an income may be 0, and the age's is not used.
-SMALLEST = np.array([0.1, 0.1, 0.0, 0.0, 0.0, 0.0])
+CAPPED_PRICE = 4.99  # 100,000 USD; the data end at 5.00001
+SAME_ROW = 1e-3  # km, by the longest reach; a reference row this near is the row itself
+LOG_OFFSET = 0.05  # km; block groups share coordinates, and log(0) is infinite
+MIN_SPREAD = 0.01  # 100,000 USD; keeps the square root smooth
+LOG_FLOORS = np.array([0.1, 0.1, 0.0, 0.0, 0.0, 0.0])  # an income may be 0; the age has no log
 
-NEAREST = len(FEATURES)  # where the inputs tell the distance to the nearest neighbour
-MIN_REQUESTS = 2  # reference rows, so that one that is not its own neighbour has another
+NEAREST = len(FEATURES)  # the input that holds the log distance to the nearest neighbour
+MIN_REFERENCE_ROWS = 2  # a reference row that is encoded still has one neighbour
 
-# The numbers that are known of a neighbour, and where each stands.
-PRICE, SQUARE, IS_CAPPED = 0, 1, 2
-STEPS = slice(3, 11)  # from the row's own columns to the neighbour's
+# The columns of the table of neighbours.
+PRICE, SQUARED_PRICE, IS_CAPPED = 0, 1, 2
+DIFFERENCES = slice(3, 11)  # the neighbour's compared columns minus the row's
 LOG_KILOMETRES = 11
-ONE = 12  # a sum of ones is the sum of the weights: what the other sums are divided by
-NUMBERS = 13
+ONE = 12  # its weighted sum is the total weight, which normalises the other sums
+NEIGHBOUR_COLUMNS = 13
 
-REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, California's middle
-KM_NORTH = 111.2  # a degree of latitude
-KM_EAST = KM_NORTH * math.cos(math.radians(REFERENCE_LATITUDE))
-"""The scale of the map: right to within a tenth all over the state."""
-
-
-@overload
-def on_the_map(latitude: float, longitude: float) -> complex: ...
+REFERENCE_LATITUDE, REFERENCE_LONGITUDE = 36.0, -119.5  # degrees, the middle of California
+KM_PER_LATITUDE = 111.2
+KM_PER_LONGITUDE = KM_PER_LATITUDE * math.cos(math.radians(REFERENCE_LATITUDE))
+"""Exact at the reference latitude, and within 10 % all over the state."""
 
 
 @overload
-def on_the_map(latitude: FloatArray, longitude: FloatArray) -> ComplexArray: ...
+def project(latitude: float, longitude: float) -> complex: ...
 
 
-def on_the_map(latitude: Any, longitude: Any) -> Any:
-    """Kilometres east + kilometres north j of California's middle, of degrees or arrays of them."""
-    east = (longitude - REFERENCE_LONGITUDE) * KM_EAST
-    north = (latitude - REFERENCE_LATITUDE) * KM_NORTH
+@overload
+def project(latitude: FloatArray, longitude: FloatArray) -> ComplexArray: ...
+
+
+def project(latitude: Any, longitude: Any) -> Any:
+    """Project degrees onto a plane: km east + km north j of the middle of California."""
+    east = (longitude - REFERENCE_LONGITUDE) * KM_PER_LONGITUDE
+    north = (latitude - REFERENCE_LATITUDE) * KM_PER_LATITUDE
     return east + 1j * north
 
 
-def columns_of(rows: FloatArray) -> FloatArray:
-    """What of rows (n, 8) is compared besides the place, (n, 8); logarithms of long tails."""
+def compared_columns(rows: FloatArray) -> FloatArray:
+    """Return the columns (n, 8) in which rows (n, 8) are compared; logarithms of long tails.
+
+    They are the logarithms of the first six features (but the age itself), the logarithm of the
+    number of households, and the income itself.
+    """
     columns = np.empty((len(rows), 8))
-    np.maximum(rows[:, :6], SMALLEST, out=columns[:, :6])
+    np.maximum(rows[:, :6], LOG_FLOORS, out=columns[:, :6])
     np.log(columns[:, :6], out=columns[:, :6])
     columns[:, 1] = rows[:, 1]  # the age has no long tail
-    np.subtract(columns[:, 4], columns[:, 5], out=columns[:, 6])  # the households: people / each
-    columns[:, 7] = rows[:, 0]  # the income as it is, beside its logarithm
+    np.subtract(columns[:, 4], columns[:, 5], out=columns[:, 6])  # households = people / AveOccup
+    columns[:, 7] = rows[:, 0]
     return columns
 
 
@@ -75,147 +78,144 @@ class NeighbourEncoder:
 
     reference_rows: FloatArray  # (n, 8), the training rows
     reference_targets: FloatArray  # (n,), 100,000 USD
-    column_mean: FloatArray  # (8,), of columns_of the training rows
-    column_scale: FloatArray  # (8,)
-    likeness: FloatArray  # (8,), how much a column's unlikeness counts
-    reaches: FloatArray  # (distances,), km that a unit of unlikeness counts as; 0: the map alone
+    column_mean: FloatArray  # (8,), of the training rows' compared columns
+    column_scale: FloatArray  # (8,), their standard deviation
+    likeness: FloatArray  # (8,), the weight of each compared column in the distance
+    reaches: FloatArray  # (distances,), km per unit of difference, ascending; 0: geographic
 
-    # Derived once, and not saved.
-    _map: SpatialIndex = field(init=False, repr=False)
-    _told: FloatArray = field(init=False, repr=False)  # (n, NUMBERS), of each reference row
+    # Derived, and not saved.
+    _index: SpatialIndex = field(init=False, repr=False)
+    _neighbour_table: FloatArray = field(init=False, repr=False)  # (n, NEIGHBOUR_COLUMNS)
     _squared_reaches: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
     _squared_units: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
-    _squared_close: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
+    _squared_softening: FloatArray = field(init=False, repr=False)  # (distances, 1), km^2
 
     def __post_init__(self) -> None:
-        if len(self.reference_rows) < MIN_REQUESTS:
+        if len(self.reference_rows) < MIN_REFERENCE_ROWS:
             raise ValueError(
-                f"the reference rows must be at least {MIN_REQUESTS}, "
-                f"however they are {len(self.reference_rows)}"
+                f"the encoder must have at least {MIN_REFERENCE_ROWS} reference rows, "
+                f"got {len(self.reference_rows)}"
             )
         if not (self.column_scale > 0).all():
-            raise ValueError(f"every scale must be above 0, however: {self.column_scale.min():g}")
+            raise ValueError(f"every scale must be above 0, got {self.column_scale.min():g}")
         if (np.diff(self.reaches) <= 0).any():
-            raise ValueError(f"the reaches must ascend, however they are {self.reaches.tolist()}")
-        places = on_the_map(self.reference_rows[:, 6], self.reference_rows[:, 7])
-        told = _told(self.reference_targets, self.columns(self.reference_rows))
+            raise ValueError(f"the reaches must ascend, got {self.reaches.tolist()}")
+        places = project(self.reference_rows[:, 6], self.reference_rows[:, 7])
+        columns = self.columns(self.reference_rows)
         squared_reaches = (self.reaches**2)[:, np.newaxis]
         squared_units = np.where(squared_reaches > 0, squared_reaches, 1.0)
         for name, value in (
-            ("_map", SpatialIndex(places, AROUND)),
-            ("_told", told),
+            ("_index", SpatialIndex(places, NEIGHBOURS)),
+            ("_neighbour_table", _neighbour_table(self.reference_targets, columns)),
             ("_squared_reaches", squared_reaches),
             ("_squared_units", squared_units),
-            ("_squared_close", CLOSE**2 * squared_units),
+            ("_squared_softening", SOFTENING**2 * squared_units),
         ):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(
+    def fit(
         cls, rows: FloatArray, targets: FloatArray, likeness: FloatArray, reaches: FloatArray
     ) -> "NeighbourEncoder":
-        """An encoder that refers to training rows (n, 8) and their targets (n,)."""
-        columns = columns_of(rows)
+        """Build an encoder with training rows (n, 8) and targets (n,) as its reference."""
+        columns = compared_columns(rows)
         scale = columns.std(axis=0)
-        scale[scale < 1e-9 * np.abs(columns).max(axis=0)] = 1.0  # a constant, give or take rounding
+        scale[scale < 1e-9 * np.abs(columns).max(axis=0)] = 1.0  # constant up to rounding
         return cls(rows, targets, columns.mean(axis=0), scale, likeness, reaches)
 
-    def among(self, chosen: Indices) -> "NeighbourEncoder":
-        """The same, with some of the reference rows only."""
+    def with_reference_rows(self, indices: Indices) -> "NeighbourEncoder":
+        """Return the same encoder with a subset of the reference rows."""
         return replace(
             self,
-            reference_rows=self.reference_rows[chosen],
-            reference_targets=self.reference_targets[chosen],
+            reference_rows=self.reference_rows[indices],
+            reference_targets=self.reference_targets[indices],
         )
 
     def columns(self, rows: FloatArray) -> FloatArray:
-        """Rows (n, 8) as standardised columns (n, 8)."""
-        columns = columns_of(rows)
+        """Return the standardised compared columns (n, 8) of rows (n, 8)."""
+        columns = compared_columns(rows)
         columns -= self.column_mean
         columns /= self.column_scale
         return columns
 
     def transform(self, rows: FloatArray, *, excluding: Indices | None = None) -> FloatArray:
-        """Rows (n, 8) to inputs (n, inputs).
+        """Encode rows (n, 8) as inputs (n, inputs).
 
-        A reference row that is the row itself, give or take rounding, is not its own neighbour;
-        `excluding` (n,) names it where it is known.
+        A reference row equal to the encoded row, up to rounding, is not one of its neighbours.
+        `excluding` (n,) gives the index of that reference row when it is known.
         """
-        summaries = len(POWERS) * len(self.reaches)
-        inputs = np.empty((len(rows), NEAREST + 1 + summaries * NUMBERS))
+        weightings = len(POWERS) * len(self.reaches)
+        inputs = np.empty((len(rows), NEAREST + 1 + weightings * NEIGHBOUR_COLUMNS))
         inputs[:, :NEAREST] = columns = self.columns(rows)
-        sums = inputs[:, NEAREST + 1 :].reshape(len(rows), summaries, NUMBERS)  # the same memory
-        known = [None] * len(rows) if excluding is None else excluding.tolist()
+        sums = inputs[:, NEAREST + 1 :].reshape(len(rows), weightings, NEIGHBOUR_COLUMNS)  # a view
+        excluded = [None] * len(rows) if excluding is None else excluding.tolist()
         for index, (latitude, longitude) in enumerate(rows[:, 6:].tolist()):
-            inputs[index, NEAREST] = self._sum_up(
-                on_the_map(latitude, longitude), columns[index], known[index], out=sums[index]
+            inputs[index, NEAREST] = self._sum_neighbours(
+                project(latitude, longitude), columns[index], excluded[index], out=sums[index]
             )
-        _divide(sums)
+        _normalise(sums)
         return inputs
 
-    def kilometres(self, inputs: FloatArray) -> FloatArray:
-        """How far the nearest neighbour on the map is, (n,), as told in inputs (n, inputs)."""
-        return np.exp(inputs[:, NEAREST]) - NEARLY_ZERO
+    def nearest_kilometres(self, inputs: FloatArray) -> FloatArray:
+        """Return the distance (n,) to the nearest neighbour, km, from inputs (n, inputs)."""
+        return np.exp(inputs[:, NEAREST]) - LOG_OFFSET
 
-    def _sum_up(
-        self, place: complex, columns: FloatArray, itself: int | None, *, out: FloatArray
+    def _sum_neighbours(
+        self, place: complex, columns: FloatArray, excluded: int | None, *, out: FloatArray
     ) -> float:
-        """Sums of the neighbours' numbers by each weighting; the logarithm of the nearest's km."""
-        rows, kilometres = self._map.around(place)
-        numbers = self._told.take(rows, axis=0)
-        steps = numbers[:, STEPS]
-        steps -= columns
-        log_kilometres = np.log(kilometres + NEARLY_ZERO, out=numbers[:, LOG_KILOMETRES])
-        squares = self._squared_reaches * ((steps * steps) @ self.likeness)
+        """Write the weighted sums over the neighbours; return the log distance to the nearest."""
+        rows, kilometres = self._index.around(place)
+        table = self._neighbour_table.take(rows, axis=0)
+        differences = table[:, DIFFERENCES]
+        differences -= columns
+        log_kilometres = np.log(kilometres + LOG_OFFSET, out=table[:, LOG_KILOMETRES])
+        squares = self._squared_reaches * ((differences * differences) @ self.likeness)
         squares += kilometres * kilometres
-        position = _position(itself, rows, squares)
+        position = _own_position(excluded, rows, squares)
         if position is not None:
             kilometres[position] = np.inf
             squares[:, position] = np.inf
-        np.matmul(self._weights(squares), numbers, out=out)
+        np.matmul(self._weights(squares), table, out=out)
         return float(log_kilometres[kilometres.argmin()])
 
     def _weights(self, squares: FloatArray) -> FloatArray:
-        """How much each neighbour counts by its squared distances (reaches, k), (weightings, k)."""
+        """Weigh neighbours by squared distances (distances, k); returns (weightings, k)."""
         weights = np.empty((len(POWERS), *squares.shape))
-        np.divide(self._squared_units, squares + self._squared_close, out=weights[1])
+        np.divide(self._squared_units, squares + self._squared_softening, out=weights[1])
         np.sqrt(weights[1], out=weights[0])
         for index in range(2, len(POWERS)):
             np.square(weights[index - 1], out=weights[index])
         return weights.reshape(-1, squares.shape[1])
 
 
-def _told(prices: FloatArray, columns: FloatArray) -> FloatArray:
-    """The numbers of neighbours, as far as they do not depend on whose neighbours they are."""
-    told = np.ones((len(prices), NUMBERS))
-    told[:, PRICE] = prices
-    told[:, SQUARE] = prices * prices + MIN_SPREAD**2
-    told[:, IS_CAPPED] = prices >= CAPPED
-    told[:, STEPS] = columns
-    return told
+def _neighbour_table(prices: FloatArray, columns: FloatArray) -> FloatArray:
+    """Build the table (n, NEIGHBOUR_COLUMNS); two of its columns depend on the encoded row."""
+    table = np.ones((len(prices), NEIGHBOUR_COLUMNS))
+    table[:, PRICE] = prices
+    table[:, SQUARED_PRICE] = prices * prices + MIN_SPREAD**2
+    table[:, IS_CAPPED] = prices >= CAPPED_PRICE
+    table[:, DIFFERENCES] = columns
+    return table
 
 
-def _position(itself: int | None, rows: Indices, squares: FloatArray) -> int | None:
-    """Where among its neighbours (k,) a row itself stands, if it does.
-
-    It is a known one, or else the one at no distance, whatever unlikeness counts.
-    """
-    if itself is not None:
-        position = int((rows == itself).argmax())
-        return position if rows[position] == itself else None
-    distances = squares[-1]
+def _own_position(excluded: int | None, rows: Indices, squares: FloatArray) -> int | None:
+    """Find the encoded row itself among its neighbours (k,): the known index, or no distance."""
+    if excluded is not None:
+        position = int((rows == excluded).argmax())
+        return position if rows[position] == excluded else None
+    distances = squares[-1]  # by the longest reach, at which the other columns count most
     nearest = distances.argmin()
-    return int(nearest) if distances[nearest] < THE_SAME**2 else None
+    return int(nearest) if distances[nearest] < SAME_ROW**2 else None
 
 
-def _divide(sums: FloatArray) -> None:
-    """Turn sums (m, weightings, numbers) into means, a mean square into a spread, in place.
+def _normalise(sums: FloatArray) -> None:
+    """Turn weighted sums (n, weightings, columns) into means, in place.
 
-    In place of the ones there is the logarithm of the sum of weights: how many are how near.
+    The mean square of the prices becomes their spread, and the total weight its logarithm.
     """
     weights = sums[..., ONE:].copy()
     sums /= weights
     np.log(weights, out=sums[..., ONE:])
-    prices, spread = sums[..., PRICE], sums[..., SQUARE]
+    prices, spread = sums[..., PRICE], sums[..., SQUARED_PRICE]
     spread -= prices * prices
     np.sqrt(spread, out=spread)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from models import SAVED_MODELS
 from models.interval import DEFAULT_LEVEL
-from models.neighbour_encoder import on_the_map
+from models.neighbour_encoder import project
 from models.saved_model.storage import load_model
 from tests.support.complex_step import complex_step
 from tests.support.pipes import read_lines
@@ -98,8 +98,8 @@ def test_a_row_alone_is_estimated_as_in_a_batch_of_any_size_and_order(champion, 
 
 
 def kilometres_to_nearest(encoder, row):
-    places = on_the_map(encoder.reference_rows[:, 6], encoder.reference_rows[:, 7])
-    return np.abs(places - on_the_map(row[6], row[7])).min()
+    places = project(encoder.reference_rows[:, 6], encoder.reference_rows[:, 7])
+    return np.abs(places - project(row[6], row[7])).min()
 
 
 def test_a_place_far_from_every_training_row_is_warned_of_with_its_distance(champion):

@@ -50,7 +50,7 @@ def test_the_bounds_of_many_rows_are_those_of_each_number():
 def test_training_ranges_are_the_extremes_of_each_column():
     rows = np.array([[1.0, 5.0] * 4, [3.0, 4.0] * 4])
 
-    ranges = TrainingRanges.of(rows, np.array([7.0, 6.0]))
+    ranges = TrainingRanges.from_rows(rows, np.array([7.0, 6.0]))
 
     assert ranges.feature_minimum.tolist() == [1.0, 4.0] * 4
     assert ranges.feature_maximum.tolist() == [3.0, 5.0] * 4

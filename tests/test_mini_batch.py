@@ -1,4 +1,6 @@
+from collections import deque
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -6,12 +8,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from models.ensemble import MemberDense, MemberMean, MemberScale
-from models.layers import Dense, ReLU
+from models.layers import Dense, Mask, ReLU
 from models.network import Network
 from tests.support.complex_step import complex_step
 from training.checkpoint import Checkpoint
 from training.fit.full_batch import DivergedError
-from training.fit.mini_batch import TrainingConfig, Views, fit_epochs
+from training.fit.mini_batch import Examples, TrainingConfig, fit_epochs
 from training.loss import (
     mean_squared_error,
     mean_squared_error_gradient,
@@ -27,12 +29,12 @@ CONFIG = TrainingConfig(
     warm_up=0.1,
     weight_decay=0.01,
     clip_norm=1.0,
-    dropout=0.1,
     input_noise=0.1,
 )
 
 
 def squared_error(outputs, targets):
+    targets = np.tile(targets, (len(outputs) // len(targets), 1))
     return mean_squared_error(outputs, targets), mean_squared_error_gradient(outputs, targets)
 
 
@@ -49,23 +51,28 @@ def network(seed=0):
     ).as_type(np.float32)
 
 
+def members_with_dropout(net, batch_size, rng):
+    *hidden, output, _ = net.layers
+    return Network([*hidden, Mask.draw((2 * batch_size, 16), 0.1, rng=rng), output])
+
+
 @pytest.fixture
 def data(rng):
     inputs = rng.normal(size=(64, 3)).astype(np.float32)
-    views = Views(np.stack([inputs, inputs + np.float32(0.01)]), np.array([0.7, 0.3]))
-    return views, inputs[:, 0] * 2.0
+    views = np.stack([inputs, inputs + np.float32(0.01)])
+    return Examples(views, np.array([0.7, 0.3]), inputs[:, 0] * 2.0)
 
 
-def run(data, checkpoint, *, plan=CONFIG, net=None, seed=0):
-    views, targets = data
+def run(data, checkpoint, *, config=CONFIG, net=None, seed=0):
+    net = net or network()
     return fit_epochs(
-        net or network(),
-        views,
-        targets,
+        net,
+        data,
         loss=squared_error,
-        plan=plan,
+        config=config,
         seed=seed,
         checkpoint=checkpoint,
+        training_network=partial(members_with_dropout, net),
     )
 
 
@@ -74,9 +81,30 @@ def arrays(net):
 
 
 def test_a_fit_learns(data, tmp_path):
-    moments = list(run(data, Checkpoint(tmp_path / "a", ""), plan=replace(CONFIG, epochs=60)))
+    records = list(run(data, Checkpoint(tmp_path / "a", ""), config=replace(CONFIG, epochs=60)))
 
-    assert moments[-1].training_loss < moments[0].training_loss / 4
+    assert records[-1].training_loss < records[0].training_loss / 4
+
+
+def test_by_default_the_network_itself_is_trained(tmp_path, rng):
+    """A single layer finds the linear map that made the targets."""
+    inputs, net = rng.normal(size=(1, 256, 2)), Network([Dense(np.zeros((2, 1)), np.zeros(1))])
+    config = replace(CONFIG, epochs=50, learning_rate=0.05, weight_decay=0.0, input_noise=0.0)
+
+    deque(
+        fit_epochs(
+            net,
+            Examples(inputs, np.ones(1), inputs[0] @ [2.0, -1.0] + 0.5),
+            loss=squared_error,
+            config=config,
+            seed=0,
+            checkpoint=Checkpoint(tmp_path / "a", ""),
+        ),
+        maxlen=0,
+    )
+
+    assert_allclose(net.layers[0].weights, [[2.0], [-1.0]], atol=0.01)
+    assert_allclose(net.layers[0].biases, [0.5], atol=0.01)
 
 
 def test_equal_seeds_give_equal_networks_and_others_do_not(data, tmp_path):
@@ -110,7 +138,7 @@ def test_a_checkpoint_of_another_network_is_ignored(data, tmp_path):
     arrays, progress = checkpoint.load()
     checkpoint.save({**arrays, "values.1": np.zeros((3, 99), np.float32)}, progress)
 
-    assert [moment.number for moment in run(data, checkpoint)] == [0, 1, 2, 3]
+    assert [record.number for record in run(data, checkpoint)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("damage", ["other run", "bit flip", "truncated", "empty"])
@@ -134,16 +162,16 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_ignored(data, tmp_pat
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fit_that_diverges_says_so(data, tmp_path):
-    plan = replace(CONFIG, learning_rate=1e30)
+    config = replace(CONFIG, learning_rate=1e30)
 
     with pytest.raises(DivergedError, match="must stay finite"):
-        list(run(data, Checkpoint(tmp_path / "a", ""), plan=plan))
+        list(run(data, Checkpoint(tmp_path / "a", ""), config=config))
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    assert CONFIG.rate(0.05) == pytest.approx(0.005, rel=0.01)
-    assert max(CONFIG.rate(share) for share in np.linspace(0, 1, 101)) <= 0.01
-    assert CONFIG.rate(1.0) == 0.0
+    assert CONFIG.learning_rate_at(0.05) == pytest.approx(0.005, rel=0.01)
+    assert max(CONFIG.learning_rate_at(share) for share in np.linspace(0, 1, 101)) <= 0.01
+    assert CONFIG.learning_rate_at(1.0) == 0.0
 
 
 def test_the_first_step_of_adamw_matches_the_one_worked_by_hand():

@@ -6,11 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.features import FEATURES
 from models.neighbour_encoder import (
-    AROUND,
-    CLOSE,
+    NEIGHBOURS,
     POWERS,
+    SOFTENING,
     NeighbourEncoder,
-    on_the_map,
+    project,
 )
 from models.spatial_index import SpatialIndex
 from training.data import load_dataset
@@ -26,7 +26,7 @@ def dataset():
 @pytest.fixture(scope="module")
 def encoder(dataset):
     """An encoder that refers to every fourth row."""
-    return NeighbourEncoder.of(dataset.rows[::4], dataset.targets[::4], LIKENESS, REACHES)
+    return NeighbourEncoder.fit(dataset.rows[::4], dataset.targets[::4], LIKENESS, REACHES)
 
 
 def check_index(places, queries, count):
@@ -76,9 +76,9 @@ def summaries_by_the_book(encoder, row, itself):
     """As the module's first lines say, one neighbour after the other; itself left out."""
     rows, targets = encoder.reference_rows, encoder.reference_targets
     columns, own = encoder.columns(rows), encoder.columns(row[np.newaxis])[0]
-    steps = on_the_map(rows[:, 6], rows[:, 7]) - on_the_map(row[6], row[7])
+    steps = project(rows[:, 6], rows[:, 7]) - project(row[6], row[7])
     kilometres = np.abs(steps)
-    limit = np.sort(kilometres)[AROUND - 1]
+    limit = np.sort(kilometres)[NEIGHBOURS - 1]
     around = [k for k in np.flatnonzero(kilometres <= limit + 1e-6) if k != itself]
     unlikeness = ((columns - own) ** 2 * encoder.likeness).sum(axis=1)
     prices, steps = targets[around], columns[around] - own
@@ -87,7 +87,7 @@ def summaries_by_the_book(encoder, row, itself):
         for reach in encoder.reaches:
             unit = reach or 1.0
             squares = (kilometres[around] ** 2 + reach**2 * unlikeness[around]) / unit**2
-            weights = (squares + CLOSE**2) ** (-power / 2)
+            weights = (squares + SOFTENING**2) ** (-power / 2)
             share = weights / weights.sum()
             price = share @ prices
             spread = np.sqrt(share @ (prices - price) ** 2 + 1e-4)
@@ -123,7 +123,7 @@ def test_a_training_row_never_sees_its_own_price(dataset):
     changed[7] += 3.0
 
     before, after = (
-        NeighbourEncoder.of(rows, prices, LIKENESS, REACHES).transform(
+        NeighbourEncoder.fit(rows, prices, LIKENESS, REACHES).transform(
             rows, excluding=np.arange(len(rows))
         )
         for prices in (targets, changed)
@@ -136,7 +136,7 @@ def test_a_training_row_never_sees_its_own_price(dataset):
 def test_the_encoder_is_of_its_own_reference_rows_alone(encoder):
     chosen = np.arange(0, len(encoder.reference_rows), 2)
 
-    fewer = encoder.among(chosen)
+    fewer = encoder.with_reference_rows(chosen)
 
     assert_array_equal(fewer.reference_targets, encoder.reference_targets[chosen])
     assert_array_equal(fewer.column_mean, encoder.column_mean)
@@ -174,13 +174,13 @@ def test_no_rows_are_encoded_as_none(encoder):
     assert len(encoder.transform(np.empty((0, 8)))) == 0
 
 
-def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
+def test_the_distance_to_the_nearest_row_is_that_project(encoder):
     row = encoder.reference_rows[0].copy()
     row[6:] = 34.0, -124.9
 
-    places = on_the_map(encoder.reference_rows[:, 6], encoder.reference_rows[:, 7])
-    expected = np.abs(places - on_the_map(34.0, -124.9)).min()
-    told = encoder.kilometres(encoder.transform(row[np.newaxis]))
+    places = project(encoder.reference_rows[:, 6], encoder.reference_rows[:, 7])
+    expected = np.abs(places - project(34.0, -124.9)).min()
+    told = encoder.nearest_kilometres(encoder.transform(row[np.newaxis]))
     assert told.item() == pytest.approx(expected, rel=1e-6)
 
 
@@ -191,7 +191,7 @@ def test_the_map_is_in_kilometres_to_within_a_tenth(dataset):
     east = dataset.rows[::10].copy()
     east[:, 7] += 0.5
     one, other = np.concatenate([one, dataset.rows[::10]]), np.concatenate([other, east])
-    flat = np.abs(on_the_map(*one[:, 6:].T) - on_the_map(*other[:, 6:].T))
+    flat = np.abs(project(*one[:, 6:].T) - project(*other[:, 6:].T))
 
     (lat1, lon1), (lat2, lon2) = np.radians(one[:, 6:]).T, np.radians(other[:, 6:]).T
     half_chord = (

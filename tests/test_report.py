@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from models.house_price import Estimate
 from training.data import Dataset, load_dataset
-from training.history import EpochRecord, History, epoch_records
+from training.history import EpochRecord, History, step_records
 from training.report.bins import (
     DISTANCE_EDGES,
     coverage_by_prediction,
@@ -24,7 +24,7 @@ from training.report.style import render, style
 from training.report.write import ReportError, remove_report, write_report
 from training.split import split_dataset
 
-HISTORY = History([*epoch_records([4.0, 2.0, 1.0])])
+HISTORY = History([*step_records([4.0, 2.0, 1.0])])
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +73,16 @@ def test_the_smallest_parts_that_can_be_trained_on_have_a_report(saved, parts, t
     train, test = (Dataset(part.rows[:n], part.targets[:n], part.source)
                    for part, n in zip(parts, (20, 2), strict=True))  # fmt: skip
 
-    write_report(tmp_path, saved.model, train, test, History([*epoch_records([1.0])]))
+    write_report(tmp_path, saved.model, train, test, History([*step_records([1.0])]))
 
     assert len([*(tmp_path / "report").iterdir()]) == len(PICTURES)
 
 
 def test_the_validation_rmse_has_a_panel_of_its_own_where_it_was_measured():
-    moments = [EpochRecord(0, 3.0), EpochRecord(1, 2.0, 1.5), EpochRecord(2, -1.0, 1.2)]
+    records = [EpochRecord(0, 3.0), EpochRecord(1, 2.0, 1.5), EpochRecord(2, -1.0, 1.2)]
 
     with style():
-        figure = plot_loss(History(moments, counted_in="epoch", loss="pinball loss, 100,000 USD"))
+        figure = plot_loss(History(records, unit="epoch", loss="pinball loss, 100,000 USD"))
 
         loss, validation = figure.axes
         assert_array_equal(loss.lines[0].get_ydata(), [3.0, 2.0, -1.0])
@@ -92,8 +92,8 @@ def test_the_validation_rmse_has_a_panel_of_its_own_where_it_was_measured():
 
 
 def test_the_history_of_a_fit_counts_its_steps():
-    assert HISTORY.moments == [(0, 4.0, None), (1, 2.0, None), (2, 1.0, None)]
-    assert HISTORY.counted_in == "step"
+    assert HISTORY.records == [(0, 4.0, None), (1, 2.0, None), (2, 1.0, None)]
+    assert HISTORY.unit == "step"
 
 
 def test_errors_by_price_are_those_of_each_tenth(rng):

@@ -130,7 +130,7 @@ def _report(run: Run, output: Path) -> None:
     """The pictures, then the card that shows them. The model is saved: what fails is only told."""
     steps = (
         partial(write_report, output, run.saved.model, run.train, run.test, run.history),
-        partial(write_model_card, output, run.recipe.tried),
+        partial(write_model_card, output, run.recipe.ablations),
     )
     for step in steps:
         try:

@@ -21,7 +21,7 @@ PATTERN = "*.checkpoint"
 class Checkpoint:
     """One file for one fit, replaced atomically after each epoch.
 
-    A file that is damaged or belongs to another run is ignored, and the fit starts over.
+    A file that is damaged, or of another run or format, is ignored: the fit starts over.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Checkpoint:
     def save(self, arrays: Mapping[str, FloatArray], progress: Mapping[str, Any]) -> None:
         """Save the arrays of a fit, and its progress as JSON types."""
         buffer = io.BytesIO()
-        text = json.dumps({"run": self.run_id, **progress}).encode()
+        text = json.dumps({"run_id": self.run_id, **progress}).encode()
         np.savez(buffer, allow_pickle=False, progress=np.frombuffer(text, dtype=np.uint8), **arrays)
         content = buffer.getvalue()
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ class Checkpoint:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
         progress = json.loads(arrays.pop("progress").tobytes())
-        return (arrays, progress) if progress.pop("run") == self.run_id else None
+        return (arrays, progress) if progress.pop("run_id", None) == self.run_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the loss did while a model was trained."""
+"""The recorded losses of a training run."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class EpochRecord(NamedTuple):
-    """One step or epoch."""
+    """The losses of one epoch, or of one full-batch step."""
 
     number: int  # from 0
     training_loss: float
@@ -15,13 +15,13 @@ class EpochRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The moments of a training, in order, and what they count and measure."""
+    """The records of a training run in order, with what they count and measure."""
 
-    moments: Sequence[EpochRecord]
-    counted_in: str = "step"  # or "epoch"
-    loss: str = "mean squared error, in (100,000 USD)²"  # with its unit
+    records: Sequence[EpochRecord]
+    unit: str = "step"  # or "epoch"
+    loss: str = "mean squared error, in (100,000 USD)²"  # name and unit of the training loss
 
 
-def epoch_records(losses: Iterable[float]) -> Iterator[EpochRecord]:
-    """The moments of a fit that measures its training loss at each step and nothing else."""
+def step_records(losses: Iterable[float]) -> Iterator[EpochRecord]:
+    """Number the losses of a full-batch fit, without validation."""
     return (EpochRecord(step, float(loss)) for step, loss in enumerate(losses))

@@ -1,1 +1,1 @@
-"""Fitting loops: full-batch gradient descent, and mini-batches in epochs."""
+"""The two fitting loops: full-batch gradient descent, and mini-batches with AdamW."""

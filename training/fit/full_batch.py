@@ -1,4 +1,4 @@
-"""Full-batch training."""
+"""Full-batch gradient descent."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from training.optimizer import GradientDescent
 
 
 class DivergedError(Exception):
-    """The loss left the finite numbers."""
+    """The loss is no longer finite."""
 
 
 def fit(
@@ -23,17 +23,17 @@ def fit(
     optimizer: GradientDescent,
     steps: int,
 ) -> Iterator[float]:
-    """Move the network's parameters down the mean squared error, a step for each loss taken.
+    """Minimise the mean squared error in place, and yield the loss before each step's update.
 
-    Inputs are (N, fan_in), targets (N, 1). Yields the loss before each step's update; after the
-    last one the network is trained. Raises DivergedError at a loss that is not finite.
+    Inputs are (n, fan_in), targets (n, 1). The network is trained once all losses are taken.
+    Raises DivergedError when the loss is no longer finite.
     """
-    inputs = np.asfortranarray(inputs)  # and so are all activations: a unit's stand side by side
+    inputs = np.asfortranarray(inputs)  # activations follow: each unit is contiguous in memory
     for step in range(steps):
         activations = network.forward(inputs)
         loss = mean_squared_error(activations[-1], targets)
         if not math.isfinite(loss):
-            raise DivergedError(f"the loss must stay finite, however it was {loss} at step {step}")
+            raise DivergedError(f"the loss must stay finite, got {loss} at step {step}")
         yield loss
         grad_outputs = mean_squared_error_gradient(activations[-1], targets)
         optimizer.step(network, network.backward(activations, grad_outputs))

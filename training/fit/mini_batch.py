@@ -1,13 +1,11 @@
-"""Mini-batch training, epoch by epoch, from a checkpoint where there is one."""
+"""Mini-batch training, epoch by epoch, with a checkpoint after each."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from models.arrays import FloatArray
-from models.layers import Mask
 from models.network import Network
 from training.checkpoint import Checkpoint
 from training.fit.full_batch import DivergedError
@@ -15,24 +13,30 @@ from training.history import EpochRecord
 from training.optimizer import AdamW
 
 Loss = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
-"""Outputs (batch, k) and targets (batch, 1) to the loss and its gradient (batch, k)."""
+"""Outputs (rows, k) and targets (batch, 1) to the loss and its gradient (rows, k)."""
+
+TrainingNetwork = Callable[[int, np.random.Generator], Network]
+"""Batch size and random generator to the network of one training step.
+
+It may have other layers without parameters than the network that is trained, such as dropout. Its
+parameters are the same arrays in the same order.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How long, how fast and how noisily to train."""
+    """Hyper-parameters of mini-batch training."""
 
     epochs: int
     batch_size: int
-    learning_rate: float  # the highest
-    warm_up: float  # the share of the steps in which the rate rises from 0 to its highest
+    learning_rate: float  # the peak of the schedule
+    warm_up: float  # the share of the steps in which the rate rises to its peak
     weight_decay: float
-    clip_norm: float
-    dropout: float  # of the last hidden layer
-    input_noise: float  # standard deviation added to the inputs, which have one of about 1
+    clip_norm: float  # of the gradient of all parameters
+    input_noise: float  # standard deviation of the noise added to standardised inputs
 
-    def rate(self, progress: float) -> float:
-        """The learning rate after a share of the steps: half a cosine, with a linear rise at first.
+    def learning_rate_at(self, progress: float) -> float:
+        """Return the learning rate after a share of the steps: half a cosine with a linear warm-up.
 
         Loshchilov and Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
         """
@@ -41,99 +45,80 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
-    """Several views of the same rows, of which an epoch shows each row one."""
+class Examples:
+    """Rows to train on, each in several views; an epoch draws one view of each row."""
 
-    inputs: FloatArray  # (views, n, fan_in)
-    shares: FloatArray  # (views,), how often each is shown; sums to 1
-
-    def pick(self, rows: int, *, rng: np.random.Generator) -> Any:
-        """The view of each row for one epoch, (n,)."""
-        return rng.choice(len(self.shares), size=rows, p=self.shares)
+    views: FloatArray  # (views, n, fan_in)
+    shares: FloatArray  # (views,), the probability of each view; sums to 1
+    targets: FloatArray  # (n,)
 
 
 def fit_epochs(
     network: Network,
-    views: Views,
-    targets: FloatArray,
+    examples: Examples,
     *,
     loss: Loss,
-    plan: TrainingConfig,
+    config: TrainingConfig,
     seed: int,
     checkpoint: Checkpoint,
+    training_network: TrainingNetwork | None = None,
     validate: Callable[[], float] | None = None,
 ) -> Iterator[EpochRecord]:
-    """Train the network's parameters in place; yields what each epoch came to, also past ones.
+    """Train the network's parameters in place, and yield a record of each epoch.
 
-    The network ends in a layer of its own that training leaves out (the mean over members), so that
-    each member learns by itself. Targets are (n,); `validate` measures the RMSE on held-out rows as
-    the network stands. Raises DivergedError where the loss leaves the finite numbers.
+    Resumes from the checkpoint, if it has one, and yields its records first. Each step trains
+    `training_network`, by default the network itself. `validate` returns the RMSE on held-out rows
+    after each epoch. Raises DivergedError when the loss is no longer finite.
     """
     rng = np.random.default_rng(seed)
-    optimizer = AdamW(plan.weight_decay, plan.clip_norm)
-    moments = _resume(checkpoint, network, optimizer, rng)
-    yield from moments
-    for epoch in range(len(moments), plan.epochs):
-        batches = list(_batches(views, targets, plan, rng))
+    optimizer = AdamW(config.weight_decay, config.clip_norm)
+    records = _resume(checkpoint, network, optimizer, rng)
+    yield from records
+    for epoch in range(len(records), config.epochs):
+        batches = list(_batches(examples, config, rng))
         total = 0.0
-        for index, (inputs, batch_targets) in enumerate(batches):
-            progress = (epoch * len(batches) + index + 1) / (plan.epochs * len(batches))
-            total += _step(
-                network, inputs, batch_targets, loss, optimizer, plan, plan.rate(progress), rng
-            )
+        for index, (inputs, targets) in enumerate(batches):
+            step_network = training_network(len(inputs), rng) if training_network else network
+            activations = step_network.forward(inputs)
+            value, grad_outputs = loss(activations[-1], targets)
+            gradients = step_network.backward(activations, grad_outputs)
+            progress = (epoch * len(batches) + index + 1) / (config.epochs * len(batches))
+            optimizer.step(step_network, gradients, config.learning_rate_at(progress))
+            total += float(value)
         if not np.isfinite(total):
-            raise DivergedError(f"the loss must stay finite, however not in epoch {epoch}")
-        moments.append(EpochRecord(epoch, total / len(batches), validate() if validate else None))
-        _keep(checkpoint, network, optimizer, rng, moments)
-        yield moments[-1]
+            raise DivergedError(f"the loss must stay finite, got {total} in epoch {epoch}")
+        records.append(EpochRecord(epoch, total / len(batches), validate() if validate else None))
+        _save(checkpoint, network, optimizer, rng, records)
+        yield records[-1]
 
 
 def _batches(
-    views: Views, targets: FloatArray, plan: TrainingConfig, rng: np.random.Generator
+    examples: Examples, config: TrainingConfig, rng: np.random.Generator
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """One epoch in random order; what does not fill a batch waits for another epoch."""
-    rows = len(targets)
-    size = min(plan.batch_size, rows)
-    order, view = rng.permutation(rows), views.pick(rows, rng=rng)
+    """Yield one epoch in random order; the rows of an incomplete last batch are left out."""
+    rows = len(examples.targets)
+    size = min(config.batch_size, rows)
+    order = rng.permutation(rows)
+    view = rng.choice(len(examples.shares), size=rows, p=examples.shares)
     for start in range(0, rows - size + 1, size):
-        chosen = order[start : start + size]
-        inputs = views.inputs[view[chosen], chosen]
+        indices = order[start : start + size]
+        inputs = examples.views[view[indices], indices]
         noise = rng.standard_normal(inputs.shape, dtype=np.float32)
-        yield inputs + np.float32(plan.input_noise) * noise, targets[chosen, np.newaxis]
+        yield inputs + np.float32(config.input_noise) * noise, examples.targets[indices, np.newaxis]
 
 
-def _step(
-    network: Network,
-    inputs: FloatArray,
-    targets: FloatArray,
-    loss: Loss,
-    optimizer: AdamW,
-    plan: TrainingConfig,
-    rate: float,
-    rng: np.random.Generator,
-) -> float:
-    *hidden, output, _ = network.layers
-    rows = len(inputs) * len(network.layers[0].parameters["factors"])
-    units = output.parameters["weights"].shape[-2]
-    training = Network([*hidden, Mask.draw((rows, units), plan.dropout, rng=rng), output])
-    activations = training.forward(inputs)
-    value, gradient = loss(activations[-1], np.tile(targets, (rows // len(inputs), 1)))
-    optimizer.step(training, training.backward(activations, gradient), rate)
-    return float(value)
-
-
-def _keep(
+def _save(
     checkpoint: Checkpoint,
     network: Network,
     optimizer: AdamW,
     rng: np.random.Generator,
-    moments: list[EpochRecord],
+    records: list[EpochRecord],
 ) -> None:
-    arrays = {f"values.{i}": values for i, values in enumerate(_values(network))}
+    arrays = {f"values.{i}": values for i, values in enumerate(_parameters(network))}
     arrays |= {f"first.{i}": moment for i, moment in enumerate(optimizer.first_moments)}
     arrays |= {f"second.{i}": moment for i, moment in enumerate(optimizer.second_moments)}
     progress = {
-        "moments": moments,
+        "records": records,
         "steps": optimizer.steps,
         "rng": rng.bit_generator.state,
     }
@@ -143,30 +128,30 @@ def _keep(
 def _resume(
     checkpoint: Checkpoint, network: Network, optimizer: AdamW, rng: np.random.Generator
 ) -> list[EpochRecord]:
-    """Put everything back to where the checkpoint was; the epochs until then."""
-    values = _values(network)
+    """Restore the state of the checkpoint, and return the records of its epochs."""
+    parameters = _parameters(network)
     saved = checkpoint.load()
-    if saved is None or not _fits(saved[0], values):
+    if saved is None or not _matches(saved[0], parameters):
         return []
     arrays, progress = saved
-    for index, value in enumerate(values):
-        value[...] = arrays[f"values.{index}"]
-    optimizer.first_moments = [arrays[f"first.{index}"] for index in range(len(values))]
-    optimizer.second_moments = [arrays[f"second.{index}"] for index in range(len(values))]
+    for index, values in enumerate(parameters):
+        values[...] = arrays[f"values.{index}"]
+    optimizer.first_moments = [arrays[f"first.{index}"] for index in range(len(parameters))]
+    optimizer.second_moments = [arrays[f"second.{index}"] for index in range(len(parameters))]
     optimizer.steps = progress["steps"]
     rng.bit_generator.state = progress["rng"]
-    return [EpochRecord(*moment) for moment in progress["moments"]]
+    return [EpochRecord(*record) for record in progress["records"]]
 
 
-def _fits(arrays: Mapping[str, FloatArray], values: list[FloatArray]) -> bool:
-    """Whether a checkpoint is of this network: an older program's may not be."""
+def _matches(arrays: Mapping[str, FloatArray], parameters: list[FloatArray]) -> bool:
+    """Return whether a checkpoint is of this network; an older version may have saved another."""
     expected = {
-        f"{kind}.{index}": (value.shape, value.dtype)
+        f"{kind}.{index}": (values.shape, values.dtype)
         for kind in ("values", "first", "second")
-        for index, value in enumerate(values)
+        for index, values in enumerate(parameters)
     }
     return {name: (array.shape, array.dtype) for name, array in arrays.items()} == expected
 
 
-def _values(network: Network) -> list[FloatArray]:
+def _parameters(network: Network) -> list[FloatArray]:
     return [values for layer in network.layers for values in layer.parameters.values()]

@@ -1,4 +1,4 @@
-"""The ways to train, every choice of each on one page."""
+"""The recipes: each holds all choices of one way to train."""
 
 from training.recipes.champion import CHAMPION
 from training.recipes.notebook import NOTEBOOK

@@ -1,10 +1,9 @@
-"""The champion: a network that looks at what the neighbours cost.
+"""The champion: an ensemble network on a row's own features and its neighbours' prices.
 
-Each row is described by its own columns and by summaries of the training rows around it. The
-network's members share their hidden layers; it predicts the value and, for each level, the
-quantiles of its interval. In training a row never sees itself; a share of the time it sees only
-neighbours from other blocks of the map, so that the network learns how little to trust prices from
-far away.
+The encoder describes each row by its own columns and by summaries of the training rows around it.
+The ensemble predicts the value and, for each interval level, two quantiles. In training, a row is
+never its own neighbour. A share of the rows is shown without the neighbours from the same block of
+the map ("masked"), so that the network learns to trust distant prices less.
 """
 
 import time
@@ -17,15 +16,15 @@ import numpy as np
 from models.arrays import FloatArray
 from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.house_price import HousePriceModel
-from models.layers import Dense, ReLU, Standardise
-from models.neighbour_encoder import AROUND, MIN_REQUESTS, POWERS, NeighbourEncoder
+from models.layers import Dense, Mask, ReLU, Standardise
+from models.neighbour_encoder import MIN_REFERENCE_ROWS, NEIGHBOURS, POWERS, NeighbourEncoder
 from models.network import Network
 from models.shapley import Background
 from models.training_ranges import TrainingRanges
 from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, quantile_interval
 from training.checkpoint import Checkpoint, Checkpoints
 from training.data import DataError, Dataset
-from training.fit.mini_batch import TrainingConfig, Views, fit_epochs
+from training.fit.mini_batch import Examples, TrainingConfig, fit_epochs
 from training.history import EpochRecord, History
 from training.loss import (
     mean_squared_error,
@@ -37,18 +36,19 @@ from training.progress import Progress
 from training.recipes.recipe import Ablation, Recipe, Trained
 
 LIKENESS = (2.0, 0.3, 0.5, 0.3, 0.1, 1.0, 0.1, 1.0)
-"""How much unlikeness counts, for each of neighbour_encoder.columns_of."""
+"""The weight of each of `neighbour_encoder.compared_columns` in the distance."""
 REACHES = (0.0, 2.0, 20.0)  # km
 MASKED_VIEWS = 4
-MASKED_SHARE = 0.08  # of the presentations
+MASKED_SHARE = 0.08  # the probability that a row is shown masked
 BLOCK_DEGREES = 0.25
 BLOCK_FOLDS = 4
 MEMBERS = 4
 HIDDEN_UNITS = (192, 192, 192)
 INPUT_LIMIT = 5.0  # standard deviations
-MINIMUM_ROWS = 100  # each fold of the calibration has its neighbours, each group its scores
-BACKGROUND_ROWS = 5  # of the training part, which the split has shuffled
-QUANTILE_WEIGHT = 2.0  # of each quantile's loss, beside the squared error
+MIN_ROWS = 100  # enough neighbours for each fold, and scores for each group
+BACKGROUND_ROWS = 5  # the first of the training part, which the split has shuffled
+QUANTILE_WEIGHT = 2.0  # of each quantile's pinball loss, relative to the squared error
+DROPOUT = 0.1  # of the last hidden layer
 CONFIG = TrainingConfig(
     epochs=24,
     batch_size=256,
@@ -56,17 +56,17 @@ CONFIG = TrainingConfig(
     warm_up=0.05,
     weight_decay=0.1,
     clip_norm=0.5,
-    dropout=0.1,
     input_noise=0.1,
 )
 QUANTILES = np.array(sorted((1.0 + side * level) / 2.0 for level in LEVELS for side in (-1, 1)))
 
 
 def loss(outputs: FloatArray, targets: FloatArray) -> tuple[float, FloatArray]:
-    """Squared error of the prediction plus the pinball losses of the quantiles, and its gradient.
+    """Return the squared error of the prediction plus the quantiles' pinball losses, and gradient.
 
-    Outputs are (batch, 1 + quantiles), targets (batch, 1).
+    Outputs are (members x batch, 1 + quantiles), targets (batch, 1).
     """
+    targets = np.tile(targets, (len(outputs) // len(targets), 1))  # each member has the same ones
     prediction, quantiles = outputs[:, :1], outputs[:, 1:]
     levels = QUANTILES.astype(outputs.dtype)
     weight = QUANTILE_WEIGHT * len(QUANTILES)
@@ -83,7 +83,7 @@ def loss(outputs: FloatArray, targets: FloatArray) -> tuple[float, FloatArray]:
 
 
 def initial_network(inputs: int, targets: FloatArray, *, rng: np.random.Generator) -> Network:
-    """Members that differ in the signs of their inputs and in their output layers, in float32."""
+    """Build the ensemble in float32; members differ in input signs and output layers."""
     widths = (inputs, *HIDDEN_UNITS)
     hidden: list[Dense | ReLU] = []
     for fan_in, fan_out in zip(widths, HIDDEN_UNITS, strict=False):
@@ -100,11 +100,19 @@ def initial_network(inputs: int, targets: FloatArray, *, rng: np.random.Generato
     ).as_type(np.float32)
 
 
-def build_views(encoder: NeighbourEncoder, *, rng: np.random.Generator) -> FloatArray:
-    """The encoder's reference rows as seen in training, (views, n, inputs).
+def with_dropout(network: Network, batch_size: int, rng: np.random.Generator) -> Network:
+    """Return the network of one training step: dropout, and no mean, so that each member learns."""
+    *hidden, output, _ = network.layers
+    mask = Mask.draw((MEMBERS * batch_size, HIDDEN_UNITS[-1]), DROPOUT, rng=rng)
+    return Network([*hidden, mask, output])
 
-    In the first view a row sees all rows but itself. In each masked view the map is cut into blocks
-    at a random offset, the blocks are dealt into folds, and a row sees the other folds only.
+
+def build_views(encoder: NeighbourEncoder, *, rng: np.random.Generator) -> FloatArray:
+    """Encode the reference rows for training, (views, n, inputs).
+
+    In the first view, a row's neighbours are all other rows. For each masked view, the map is cut
+    into blocks at a random offset and each block is assigned to a fold; a row's neighbours are the
+    rows of the other folds.
     """
     rows = encoder.reference_rows
     views = [encoder.transform(rows, excluding=np.arange(len(rows)))]
@@ -116,25 +124,25 @@ def build_views(encoder: NeighbourEncoder, *, rng: np.random.Generator) -> Float
         view = np.empty_like(views[0])
         for index in range(BLOCK_FOLDS):
             here, others = fold == index, np.flatnonzero(fold != index)
-            if len(others) < MIN_REQUESTS:  # a handful of blocks, all in one fold
+            if len(others) < MIN_REFERENCE_ROWS:  # so few blocks that all are in one fold
                 view[here] = views[0][here]
             else:
-                view[here] = encoder.among(others).transform(rows[here])
+                view[here] = encoder.with_reference_rows(others).transform(rows[here])
         views.append(view)
     return np.stack(views)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One fit: its epochs, as they are taken, train its network."""
+    """One fit; taking its records trains the network."""
 
     encoder: NeighbourEncoder
     standardise: Standardise
     training_network: Network  # in float32, on standardised inputs
-    moments: Iterator[EpochRecord]
+    records: Iterator[EpochRecord]
 
     def network(self) -> Network:
-        """The network on the encoder's inputs, in the precision that it was trained in."""
+        """Return the network for the encoder's own inputs, in float32."""
         mean, scale = (
             values.astype(np.float32) for values in (self.standardise.mean, self.standardise.scale)
         )
@@ -142,39 +150,40 @@ class Fit:
         return Network([standardise, *self.training_network.layers])
 
 
-def start(
+def prepare_fit(
     rows: FloatArray,
     targets: FloatArray,
     seed: int,
     checkpoint: Checkpoint,
     held_out: tuple[FloatArray, FloatArray] | None = None,
 ) -> Fit:
-    """Encode training rows (n, 8), and prepare to train on them and their targets (n,).
+    """Encode training rows (n, 8) and prepare to train on them and their targets (n,).
 
-    Rows and targets that are held out are what each epoch is validated on.
+    Each epoch is validated on the held-out rows and targets, if there are any.
     """
     rng = np.random.default_rng(seed)
-    encoder = NeighbourEncoder.of(rows, targets, np.array(LIKENESS), np.array(REACHES))
+    encoder = NeighbourEncoder.fit(rows, targets, np.array(LIKENESS), np.array(REACHES))
     views = build_views(encoder, rng=rng)
     inputs = views.reshape(-1, views.shape[2])
     standardise = Standardise(inputs.mean(axis=0), inputs.std(axis=0) + 1e-6, INPUT_LIMIT)
     network = initial_network(views.shape[2], targets, rng=rng)
     shares = np.array([1.0 - MASKED_SHARE] + [MASKED_SHARE / MASKED_VIEWS] * MASKED_VIEWS)
+    standardised = standardise.forward(views).astype(np.float32)
     validate = None
     if held_out is not None:
         held_out_inputs = standardise.forward(encoder.transform(held_out[0])).astype(np.float32)
         validate = partial(_rmse, network, held_out_inputs, held_out[1])
-    moments = fit_epochs(
+    records = fit_epochs(
         network,
-        Views(standardise.forward(views).astype(np.float32), shares),
-        targets.astype(np.float32),
+        Examples(standardised, shares, targets.astype(np.float32)),
         loss=loss,
-        plan=CONFIG,
+        config=CONFIG,
         seed=seed,
         checkpoint=checkpoint,
+        training_network=partial(with_dropout, network),
         validate=validate,
     )
-    return Fit(encoder, standardise, network, moments)
+    return Fit(encoder, standardise, network, records)
 
 
 def _rmse(network: Network, inputs: FloatArray, targets: FloatArray) -> float:
@@ -183,87 +192,89 @@ def _rmse(network: Network, inputs: FloatArray, targets: FloatArray) -> float:
 
 
 def train(dataset: Dataset, seed: int, progress: Progress, checkpoints: Checkpoints) -> Trained:
-    """Fit without each fold to calibrate the intervals, then on all training rows."""
+    """Fit without each fold to calibrate the intervals, then fit on all training rows."""
     rows, targets = dataset.rows, dataset.targets
-    if len(rows) < MINIMUM_ROWS:
+    if len(rows) < MIN_ROWS:
         raise DataError(
-            f"{dataset.source.name} must have at least {MINIMUM_ROWS} training rows for this "
-            f"recipe, however: {len(rows)}"
+            f"{dataset.source.name} must have at least {MIN_ROWS} training rows for this "
+            f"recipe, got {len(rows)}"
         )
 
     def fit_fold(fold: Fold) -> FloatArray:
         label = f"fold {fold.number + 1} of {FOLDS}"
         held_out = fold.held_out_rows, fold.held_out_targets
         checkpoint = checkpoints.for_fit(f"fold-{fold.number}")
-        fit = start(fold.rows, fold.targets, seed, checkpoint, held_out)
-        progress.run(fit.moments, CONFIG.epochs, counted_in=f"{label}, epoch", label=label)
+        fit = prepare_fit(fold.rows, fold.targets, seed, checkpoint, held_out)
+        progress.run(fit.records, CONFIG.epochs, unit=f"{label}, epoch", label=label)
         return fit.network().predict(fit.encoder.transform(fold.held_out_rows))
 
     interval = quantile_interval(cross_fit(fit_fold, rows, targets, seed=seed), targets)
 
-    fit = start(rows, targets, seed, checkpoints.for_fit("all"))
+    fit = prepare_fit(rows, targets, seed, checkpoints.for_fit("all"))
     started = time.perf_counter()
-    moments = progress.run(fit.moments, CONFIG.epochs, counted_in="epoch")
+    records = progress.run(fit.records, CONFIG.epochs, unit="epoch")
     fit_seconds = time.perf_counter() - started
     model = HousePriceModel(
         fit.encoder,
         fit.network(),
         interval,
-        TrainingRanges.of(rows, targets),
+        TrainingRanges.from_rows(rows, targets),
         Background(rows[:BACKGROUND_ROWS]),
     )
-    history = History(moments, "epoch", "squared error and pinball losses")
+    history = History(records, "epoch", "squared error and pinball losses")
     return Trained(model, fit_seconds, history)
 
 
 ABLATIONS = (
     Ablation(
-        "the place itself (rotated coordinates) as inputs", "blocked .006 better to .013 worse"
+        "coordinates (rotated) as additional inputs", "blocked between .006 better and .013 worse"
     ),
-    Ablation("no masked views", "blocked .599, against .532 with three in ten of them"),
-    Ablation("masked views for half of the presentations", "random .003 worse, blocked no better"),
-    Ablation("dropout in every hidden layer", "random .05 worse: it scales badly with neighbours"),
-    Ablation("dropout of a half in the last layer", "RMSE alike, intervals 17 % wider"),
-    Ablation("local ridge regression among the neighbours", "-.001 to +.0015"),
+    Ablation("no masked views", "blocked .599, compared with .532 for a masked share of .3"),
+    Ablation("a masked share of .5", "random .003 worse, blocked no better"),
+    Ablation("dropout in every hidden layer", "random .05 worse"),
+    Ablation("dropout of .5 in the last hidden layer", "same RMSE, intervals 17 % wider"),
+    Ablation("local ridge regression on the neighbours", "between .001 better and .0015 worse"),
     Ablation(
-        "means of the nearest 1, 2, 4, ... 32 neighbours beside the weighted ones, 215 inputs",
-        "random alike, blocked .005 worse, half as long again for a row",
+        "additional means of the nearest 1, 2, 4, ..., 32 neighbours (215 inputs)",
+        "random the same, blocked .005 worse, one row takes 1.5 times as long",
     ),
     Ablation(
-        "five powers, up to 1 / distance^16", "random alike, blocked .006 better to .006 worse"
+        "five powers, up to 1 / distance^16",
+        "random the same, blocked between .006 better and .006 worse",
     ),
-    Ablation("three powers, without 1 / distance", "random alike, intervals 1 % wider"),
+    Ablation("three powers, without 1 / distance", "random the same, intervals 1 % wider"),
     Ablation(
-        "differences told by one or two of the four powers", "alike; intervals 1 to 2 % wider"
+        "differences from the row for one or two of the four powers only",
+        "same RMSE, intervals 1 to 2 % wider",
     ),
-    Ablation("half or twice as close a distance at which nearer counts no more", "alike"),
-    Ablation("columns held within 5 standard deviations", "random .002 worse, blocked alike"),
-    Ablation("piecewise-linear bins of the columns", "-.003 to +.001"),
-    Ablation("neighbours by the map alone, 128 of them", ".0016 worse"),
-    Ablation("the 256 rows around", "alike"),
-    Ablation("the 64 rows around", "random alike, blocked .006 worse"),
+    Ablation("half or twice the softening distance", "no difference"),
+    Ablation("columns clipped at 5 standard deviations", "random .002 worse, blocked the same"),
+    Ablation("piecewise-linear encoding of the columns", "between .003 better and .001 worse"),
+    Ablation("128 neighbours by distance on the map only", ".0016 worse"),
+    Ablation("256 neighbours", "no difference"),
+    Ablation("64 neighbours", "random the same, blocked .006 worse"),
     Ablation(
         "hidden layers of 128, 160 or 256 units",
-        "alike; intervals 4 and 2 % wider, 1 to 2 % narrower",
+        "same RMSE; intervals 4 % wider, 2 % wider, 1 to 2 % narrower",
     ),
     Ablation("hidden layers of 192, 128 and 128 units", ".0005 worse, intervals 2 % wider"),
-    Ablation("one member, two members", ".015 and .005 worse"),
+    Ablation("1 or 2 members", ".015 and .005 worse"),
     Ablation("two hidden layers", ".0011 worse, intervals 2 % wider"),
     Ablation("8 or 16 members, twice the learning rate", "no better"),
+    Ablation("16 or 32 epochs", "random .0014 and .0009 worse; blocked .008 worse and .005 better"),
+    Ablation("half or twice the dropout", "random .0012 and .0011 worse"),
+    Ablation("a fourth reach", "same RMSE, blocked .005 worse, intervals 1 % narrower"),
     Ablation(
-        "16 epochs, 32 epochs", "random .0014 and .0009 worse; blocked .008 worse, .005 better"
+        "the average of mean and median as the prediction", "RMSE .0008 worse, MAE .0022 better"
     ),
-    Ablation("half the dropout, twice the dropout", "random .0012 and .0011 worse"),
-    Ablation("a fourth reach", "RMSE alike, blocked .005 worse, intervals 1 % narrower"),
-    Ablation("half mean, half median as the prediction", "RMSE .0008 worse, MAE .0022 better"),
 )
-"""Judged by the RMSE (100,000 USD) on three random and four blocked splits inside the training part
-of split 10; single runs, in which .002 is noise."""
+"""Results are differences of RMSE (100,000 USD) on three random and four blocked splits inside the
+training part of split 10, from single runs; .002 is noise."""
 
 CHAMPION = Recipe(
     name="champion",
     hyperparameters={
-        "neighbours": AROUND,
+        "neighbours": NEIGHBOURS,
         "powers": list(POWERS),
         "likeness": list(LIKENESS),
         "reaches_km": list(REACHES),
@@ -275,11 +286,12 @@ CHAMPION = Recipe(
         "hidden_units": list(HIDDEN_UNITS),
         "input_limit": INPUT_LIMIT,
         "quantile_weight": QUANTILE_WEIGHT,
+        "dropout": DROPOUT,
         **asdict(CONFIG),
         "interval_levels": list(LEVELS),
         "interval_folds": FOLDS,
         "background_rows": BACKGROUND_ROWS,
     },
     train=train,
-    tried=ABLATIONS,
+    ablations=ABLATIONS,
 )

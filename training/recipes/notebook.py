@@ -1,7 +1,7 @@
 """The notebook's network: 8-4-1, sigmoid then linear, mean squared error, full batches.
 
-Its arithmetic is the notebook's own, so seed 10 on split 10 gives the losses and the test metrics
-that the notebook printed.
+The arithmetic is the notebook's own: with seed 10 on split 10, it reproduces the losses and the
+test metrics that the notebook printed.
 """
 
 import time
@@ -24,7 +24,7 @@ from training.calibrate import FOLDS, LEVELS, Fold, cross_fit, residual_interval
 from training.checkpoint import Checkpoints
 from training.data import Dataset
 from training.fit.full_batch import fit
-from training.history import History, epoch_records
+from training.history import History, step_records
 from training.optimizer import GradientDescent
 from training.progress import Progress
 from training.recipes.recipe import Recipe, Trained
@@ -33,23 +33,23 @@ HIDDEN_UNITS = 4
 LEARNING_RATE = 0.1
 STEPS = 1001
 LINE_EVERY = 10  # steps
-BACKGROUND_ROWS = 64  # of the training part, which the split has shuffled
+BACKGROUND_ROWS = 64  # the first of the training part, which the split has shuffled
 
 
 def initial_network(seed: int) -> Network:
-    """The notebook's draws, from a stream of their own: W1, B1, W2, B2, all standard normal.
+    """Draw W1, B1, W2, B2 as the notebook does, all standard normal.
 
-    B1 is one number shared by all hidden units, as in the notebook: it was meant to be a bias for
-    each unit, but `randn(1)` broadcasts.
+    B1 is one number shared by all hidden units: the notebook draws it with `randn(1)`, which
+    broadcasts.
     """
-    draw = np.random.RandomState(seed).randn  # the stream of the notebook's numpy.random.seed(10)
+    draw = np.random.RandomState(seed).randn  # the same numbers as after numpy.random.seed(seed)
     hidden = Dense(weights=draw(len(FEATURES), HIDDEN_UNITS), biases=draw(1))
     output = Dense(weights=draw(HIDDEN_UNITS, 1), biases=draw(1))
     return Network([hidden, Sigmoid(), output])
 
 
 def fit_scaler(rows: FloatArray) -> StandardScaler:
-    """Mean and standard deviation of the training rows (n, 8), and of no other row."""
+    """Fit mean and standard deviation to the training rows (n, 8)."""
     fitted = ScalerFit().fit(rows)
     return StandardScaler(mean=fitted.mean_, scale=fitted.scale_)
 
@@ -58,30 +58,26 @@ def train(
     dataset: Dataset,
     seed: int,
     progress: Progress,
-    checkpoints: Checkpoints,  # not needed for a second's work
+    checkpoints: Checkpoints,  # unused: a fit takes a second
 ) -> Trained:
-    """Fit on all training rows, then calibrate the interval by fitting again without each fold."""
+    """Fit on all training rows, then calibrate the interval by fits without each fold."""
     scaler, network, losses = _start(dataset.rows, dataset.targets, seed)
     started = time.perf_counter()
-    moments = progress.run(
-        epoch_records(losses),
-        STEPS,
-        line_every=LINE_EVERY,
-    )
+    records = progress.run(step_records(losses), STEPS, line_every=LINE_EVERY)
     fit_seconds = time.perf_counter() - started
 
     held_out = cross_fit(partial(_fit_fold, seed=seed), dataset.rows, dataset.targets, seed=seed)
     interval = residual_interval(held_out, dataset.targets)
-    ranges = TrainingRanges.of(dataset.rows, dataset.targets)
+    ranges = TrainingRanges.from_rows(dataset.rows, dataset.targets)
     background = Background(dataset.rows[:BACKGROUND_ROWS])
     model = HousePriceModel(scaler, network, interval, ranges, background)
-    return Trained(model, fit_seconds, History(moments))
+    return Trained(model, fit_seconds, History(records))
 
 
 def _start(
     rows: FloatArray, targets: FloatArray, seed: int
 ) -> tuple[StandardScaler, Network, Iterator[float]]:
-    """The scaler, the untrained network, and the losses that train it as they are taken."""
+    """Return the scaler, the untrained network, and the losses; taking them trains the network."""
     scaler, network = fit_scaler(rows), initial_network(seed)
     losses = fit(
         network,

@@ -1,4 +1,4 @@
-"""What a recipe is."""
+"""What a recipe is: a way to train a model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from training.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a recipe makes of the training part."""
+    """The result of a recipe."""
 
     model: HousePriceModel
     fit_seconds: float  # the wall time of the fitting loop alone
@@ -21,10 +21,10 @@ class Trained:
 
 
 class Ablation(NamedTuple):
-    """What was tried and did not help."""
+    """A variant of a recipe that was not adopted."""
 
-    what: str
-    result: str  # with the figure that it was judged by, and its unit
+    variant: str
+    result: str  # relative to the recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +34,4 @@ class Recipe:
     name: str
     hyperparameters: Mapping[str, Any]
     train: Callable[[Dataset, int, Progress, Checkpoints], Trained]
-    tried: Sequence[Ablation] = ()
+    ablations: Sequence[Ablation] = ()

@@ -46,25 +46,25 @@ CITIES = (
 
 def plot_loss(history: History) -> Figure:
     """The training loss, and below it the validation RMSE where there is one."""
-    watched = [moment for moment in history.moments if moment.validation_rmse is not None]
-    figure = Figure(figsize=(7.0, 5.6) if watched else None)
-    panels = figure.subplots(2 if watched else 1, 1, sharex=True, squeeze=False)[:, 0]
+    validated = [record for record in history.records if record.validation_rmse is not None]
+    figure = Figure(figsize=(7.0, 5.6) if validated else None)
+    panels = figure.subplots(2 if validated else 1, 1, sharex=True, squeeze=False)[:, 0]
     _plot_curve(
         panels[0],
-        [moment.number for moment in history.moments],
-        [moment.training_loss for moment in history.moments],
+        [record.number for record in history.records],
+        [record.training_loss for record in history.records],
         BLUE,
     )
     panels[0].set(title=pictures.LOSS.title, ylabel=history.loss.replace(", ", ",\n"))
-    if watched:
+    if validated:
         _plot_curve(
             panels[1],
-            [moment.number for moment in watched],
-            [moment.validation_rmse or 0.0 for moment in watched],
+            [record.number for record in validated],
+            [record.validation_rmse or 0.0 for record in validated],
             ORANGE,
         )
         panels[1].set_ylabel(f"validation RMSE\n({SCALE})")
-    panels[-1].set_xlabel(history.counted_in)
+    panels[-1].set_xlabel(history.unit)
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     return figure
 
