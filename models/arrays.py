@@ -1,4 +1,4 @@
-"""The array types: float64 wherever an answer is computed, float32 while a large network trains."""
+"""Array types. Computations are in float64, except in a large network, which is in float32."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating[Any]]
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
-"""Places on the map."""
+"""Places on the map: km east + km north j."""
 
 BoolArray = NDArray[np.bool_]
 
 Indices = NDArray[np.intp]
-"""Which rows, by their numbers."""
+"""Row numbers."""

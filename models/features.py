@@ -1,4 +1,4 @@
-"""The eight features of a block group: their order, units and physical bounds, written once."""
+"""The eight features of a block group: the one source of their order, units and bounds."""
 
 import math
 from typing import NamedTuple
@@ -11,7 +11,7 @@ TARGET_UNIT = "100,000 USD of 1990"
 
 
 class Column(NamedTuple):
-    """One column of the data set, and the numbers that can physically stand in it."""
+    """One column of the data set with its physical bounds."""
 
     name: str
     unit: str
@@ -19,11 +19,11 @@ class Column(NamedTuple):
     minimum: float
     maximum: float
     above_minimum: bool = False
-    """Whether the minimum itself is out of bounds."""
+    """Whether the minimum itself is excluded."""
 
     @property
     def bounds(self) -> str:
-        """The bounds in words, as `from 0 to 200 (years)`."""
+        """The bounds as text, such as `from 0 to 200 (years)`."""
         lower = (
             f"above {self.minimum:,g} and up" if self.above_minimum else f"from {self.minimum:,g}"
         )
@@ -35,7 +35,7 @@ class Column(NamedTuple):
         return math.nextafter(self.minimum, math.inf) if self.above_minimum else self.minimum
 
     def allows(self, number: float) -> bool:
-        """Whether the number is within the bounds; never true of NaN or infinity."""
+        """Return whether a number is within the bounds; NaN and infinity are not."""
         return self.lowest <= number <= self.maximum
 
 
@@ -60,7 +60,7 @@ FEATURES = (
     Column("Latitude", "degrees", "latitude, north positive", 32, 43),
     Column("Longitude", "degrees", "longitude, east positive", -125, -114),
 )
-"""In the order of the data set, which is the order of the columns of every row in this project."""
+"""In the order of the data set, which is the order of the columns of every row."""
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 
@@ -69,7 +69,7 @@ _HIGHEST = np.array([feature.maximum for feature in FEATURES])
 
 
 def within_bounds(rows: FloatArray) -> BoolArray:
-    """Which numbers of rows (n, 8) are within their physical bounds, (n, 8); NaN never is."""
+    """Return whether each number of rows (n, 8) is within its bounds, (n, 8); NaN is not."""
     return (rows >= _LOWEST) & (rows <= _HIGHEST)
 
 

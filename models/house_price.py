@@ -1,4 +1,4 @@
-"""The price model: a row of features in, a median house value and its interval out."""
+"""The price model: rows of features in, median house values with intervals and warnings out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,67 +15,67 @@ from models.scalar_network import ScalarNetwork, scalar_network
 from models.shapley import Background, shapley_values
 from models.training_ranges import TrainingRanges
 
-FAR_AWAY = 20.0  # km; all but four in a thousand block groups have another one nearer
-NO_NEIGHBOURS = 120.0  # km; from here on, an interval holds all values seen in training
-AT_THE_CAP = 0.01  # 100,000 USD
+WIDENING_START = 20.0  # km; 99.6 % of the block groups have another one nearer
+WIDENING_END = 120.0  # km; from here on, the interval is the range of the training prices
+CAP_TOLERANCE = 0.01  # 100,000 USD
 
 
 class Encoder(Protocol):
-    """What makes a network's inputs of rows."""
+    """Encodes rows as inputs of a network."""
 
     def transform(self, rows: FloatArray) -> FloatArray:
-        """Rows (n, 8) in the order and units of FEATURES to inputs (n, fan_in)."""
+        """Encode rows (n, 8), in the order and units of FEATURES, as inputs (n, fan_in)."""
 
 
-class RowAnswer(NamedTuple):
-    """What is known of one row, in 100,000 USD (1990), and a sentence a reason to doubt it."""
+class RowPrediction(NamedTuple):
+    """The prediction for one row and its interval, in 100,000 USD (1990), with warnings."""
 
     prediction: float
     lower: float
     upper: float
-    warnings: list[str]
+    warnings: list[str]  # one sentence for each reason to doubt the prediction
 
 
 @dataclass(frozen=True, slots=True)
 class HousePriceModel:
-    """A trained recipe: all that an answer is computed from."""
+    """A trained recipe: everything that a prediction is computed from."""
 
     encoder: Encoder
     network: Network
     interval: Interval
     training_ranges: TrainingRanges
     background: Background
-    _plain_row: ScalarNetwork | None = field(init=False, repr=False)
+    _scalar_network: ScalarNetwork | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        plain = scalar_network(self.encoder, self.network.layers)
+        scalar = scalar_network(self.encoder, self.network.layers)
         object.__setattr__(
-            self, "_plain_row", plain if isinstance(self.interval, ResidualInterval) else None
+            self, "_scalar_network", scalar if isinstance(self.interval, ResidualInterval) else None
         )
 
     def predict(self, rows: FloatArray) -> FloatArray:
-        """Median house values (n,) in 100,000 USD for rows (n, 8) in the order of FEATURES."""
+        """Predict values (n,) in 100,000 USD for rows (n, 8), in the order of FEATURES."""
         return self.estimate(rows).predictions
 
     def estimate(self, rows: FloatArray, level: float = DEFAULT_LEVEL) -> Estimate:
-        """The predictions for rows (n, 8), and the interval at a level that was calibrated.
+        """Predict rows (n, 8) with intervals at a calibrated level.
 
         Raises ValueError at another level.
         """
         return self._estimate(rows, level)[0]
 
-    def answer(
+    def estimate_with_warnings(
         self, rows: FloatArray, level: float = DEFAULT_LEVEL
     ) -> tuple[Estimate, list[list[str]]]:
-        """The estimate for rows (n, 8), and for each row a sentence a reason to doubt it.
+        """Predict rows (n, 8) as `estimate` does, and warn of each reason to doubt a prediction.
 
-        Raises ValueError at a level that was not calibrated.
+        Raises ValueError at a level that is not calibrated.
         """
         estimate, kilometres = self._estimate(rows, level)
         ranges, predictions = self.training_ranges, estimate.predictions
         outside = (rows < ranges.feature_minimum) | (rows > ranges.feature_maximum)
-        doubtful = outside.any(axis=1) | (kilometres > FAR_AWAY)
-        doubtful |= predictions >= ranges.target_maximum - AT_THE_CAP
+        doubtful = outside.any(axis=1) | (kilometres > WIDENING_START)
+        doubtful |= predictions >= ranges.target_maximum - CAP_TOLERANCE
         doubtful |= predictions < ranges.target_minimum
         warnings: list[list[str]] = [[] for _ in rows]
         for index in doubtful.nonzero()[0].tolist():
@@ -84,41 +84,52 @@ class HousePriceModel:
             )
         return estimate, warnings
 
-    def answer_row(self, row: Sequence[float], level: float = DEFAULT_LEVEL) -> RowAnswer:
-        """What `answer` gives for one row of the eight features, to rounding, in less time.
+    def predict_row(self, row: Sequence[float], level: float = DEFAULT_LEVEL) -> RowPrediction:
+        """Predict one row of eight features; a fast `estimate_with_warnings`, equal up to rounding.
 
-        Raises ValueError at a level that was not calibrated.
+        Raises ValueError at a level that is not calibrated.
         """
-        if self._plain_row is not None and isinstance(self.interval, ResidualInterval):
+        if self._scalar_network is not None and isinstance(self.interval, ResidualInterval):
             half_width = self.interval.half_width(level)
-            prediction, kilometres = self._plain_row.output(row), 0.0
+            prediction, kilometres = self._scalar_network.output(row), 0.0
             lower, upper = prediction - half_width, prediction + half_width
         else:
             estimate, distances = self._estimate(np.array([row]), level)
             prediction, lower, upper = (values.item() for values in estimate)
             kilometres = distances.item()
-        return RowAnswer(prediction, lower, upper, self._warnings(row, prediction, kilometres))
+        return RowPrediction(prediction, lower, upper, self._warnings(row, prediction, kilometres))
 
     @property
     def is_batch_invariant(self) -> bool:
-        """Whether `answer_rows` gives each row the bits that `answer_row` gives it."""
-        return self._plain_row is None and self.network.rows_to_a_batch == 1
+        """Whether `predict_rows` gives each row exactly the numbers of `predict_row`."""
+        return self._scalar_network is None and self.network.rows_per_batch == 1
 
-    def answer_rows(
+    def predict_rows(
         self, rows: Sequence[Sequence[float]], level: float = DEFAULT_LEVEL
-    ) -> list[RowAnswer]:
-        """What `answer_row` gives for each of some rows, to rounding, in less time.
+    ) -> list[RowPrediction]:
+        """Predict several rows as `predict_row` does, equal up to rounding, in less time.
 
-        Raises ValueError at a level that was not calibrated.
+        Raises ValueError at a level that is not calibrated.
         """
         if len(rows) == 1:
-            return [self.answer_row(rows[0], level)]
-        estimate, warnings = self.answer(np.array(rows), level)
+            return [self.predict_row(rows[0], level)]
+        estimate, warnings = self.estimate_with_warnings(np.array(rows), level)
         predictions, lower, upper = (values.tolist() for values in estimate)
-        return [*map(RowAnswer, predictions, lower, upper, warnings)]
+        return [*map(RowPrediction, predictions, lower, upper, warnings)]
+
+    def explain(self, row: FloatArray) -> tuple[float, FloatArray]:
+        """Return the baseline and each feature's contribution (8,) to the prediction of a row (8,).
+
+        Exact Shapley values. The baseline is the mean prediction for the background; baseline and
+        contributions add up to the prediction.
+        """
+        return shapley_values(self.predict, row, self.background.rows)
 
     def _estimate(self, rows: FloatArray, level: float) -> tuple[Estimate, FloatArray]:
-        """The estimate, and how far the nearest training row is; 0 where the model asks none."""
+        """Return the estimate, and the distance (n,) to the nearest training row, km.
+
+        The distance is 0 for a model without neighbours.
+        """
         inputs = self.encoder.transform(np.asfortranarray(rows))  # a third of the time by columns
         outputs = self.network.predict(inputs).astype(np.float64, copy=False)
         estimate = self.interval.estimate(outputs, level)
@@ -128,25 +139,18 @@ class HousePriceModel:
         return self._widen(estimate, kilometres), kilometres
 
     def _widen(self, estimate: Estimate, kilometres: FloatArray) -> Estimate:
-        """Out to all values seen in training, the further a row is from every training row.
+        """Widen the intervals of rows far from every training row.
 
-        No calibration reaches there: hardly any row is so far from the others.
+        Hardly any training row is that far from the others, so the calibration does not cover it.
         """
-        if kilometres.max(initial=0.0) <= FAR_AWAY:
+        if kilometres.max(initial=0.0) <= WIDENING_START:
             return estimate
-        share = np.clip((kilometres - FAR_AWAY) / (NO_NEIGHBOURS - FAR_AWAY), 0.0, 1.0)
+        share = np.clip((kilometres - WIDENING_START) / (WIDENING_END - WIDENING_START), 0.0, 1.0)
         ranges = self.training_ranges
         return estimate._replace(
             lower=(1.0 - share) * estimate.lower + share * ranges.target_minimum,
             upper=(1.0 - share) * estimate.upper + share * ranges.target_maximum,
         )
-
-    def explain(self, row: FloatArray) -> tuple[float, FloatArray]:
-        """The mean prediction for the background, and each feature's contribution (8,) to a row's.
-
-        Exact Shapley values; the baseline and the contributions add up to the prediction.
-        """
-        return shapley_values(self.predict, row, self.background.rows)
 
     def _warnings(self, row: Sequence[float], prediction: float, kilometres: float) -> list[str]:
         ranges = self.training_ranges
@@ -156,12 +160,12 @@ class HousePriceModel:
             for number, (feature, low, high) in zip(row, ranges.by_feature, strict=True)
             if not low <= number <= high
         ]
-        if kilometres > FAR_AWAY:
+        if kilometres > WIDENING_START:
             sentences.append(
                 f"The nearest training row is {kilometres:.0f} km away; "
                 "the interval is wider there."
             )
-        if prediction >= ranges.target_maximum - AT_THE_CAP:
+        if prediction >= ranges.target_maximum - CAP_TOLERANCE:
             sentences.append(
                 f"The data end at {ranges.target_maximum * 100_000:,.0f} USD: "
                 "read the prediction as that or more."

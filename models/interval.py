@@ -1,4 +1,4 @@
-"""From a network's outputs to predictions and how sure they are."""
+"""Predictions and intervals from a network's outputs."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -11,7 +11,7 @@ DEFAULT_LEVEL = 0.9
 
 
 class Estimate(NamedTuple):
-    """Median house values and their interval, in 100,000 USD (1990)."""
+    """Median house values and their intervals, in 100,000 USD (1990)."""
 
     predictions: FloatArray  # (n,)
     lower: FloatArray  # (n,)
@@ -19,37 +19,37 @@ class Estimate(NamedTuple):
 
 
 class Interval(Protocol):
-    """What a model needs of its interval."""
+    """Computes predictions and intervals from the outputs of a network."""
 
     @property
     def levels(self) -> FloatArray:
-        """The levels that were calibrated, (k,), each the share of true values to be held."""
+        """The calibrated levels (k,): the shares of true values that intervals should contain."""
 
     def estimate(self, outputs: FloatArray, level: float) -> Estimate:
-        """Predictions and bounds from the network's outputs (n, outputs), at one of the levels."""
+        """Compute predictions and bounds at a calibrated level from outputs (n, outputs)."""
 
 
-def index_of(level: float, levels: FloatArray) -> int:
-    """Where a level stands; raises ValueError where it was not calibrated."""
+def level_index(level: float, levels: FloatArray) -> int:
+    """Return the position of a level; raises ValueError if it is not calibrated."""
     calibrated: list[float] = levels.tolist()
     if level not in calibrated:
-        raise ValueError(f"the level must be one of {calibrated}, however: {level!r:.40}")
+        raise ValueError(f"the level must be one of {calibrated}, got {level!r:.40}")
     return calibrated.index(level)
 
 
 def check_levels(levels: FloatArray) -> None:
-    """Raise ValueError unless the levels (k,) ascend between 0 and 1 and hold the default."""
+    """Raise ValueError unless the levels (k,) ascend between 0 and 1 and include the default."""
     ascending = np.concatenate([[0.0], levels, [1.0]])
     if not (np.diff(ascending) > 0).all() or DEFAULT_LEVEL not in levels:
         raise ValueError(
-            f"the levels must ascend between 0 and 1 and hold {DEFAULT_LEVEL}, "
-            f"however: {levels.tolist()!s:.80}"
+            f"the levels must ascend between 0 and 1 and include {DEFAULT_LEVEL}, "
+            f"got {levels.tolist()!s:.80}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ResidualInterval:
-    """The one output plus or minus a quantile of residuals: equally wide everywhere."""
+    """The single output plus or minus a quantile of the residuals: the same width everywhere."""
 
     levels: FloatArray  # (k,), ascending
     half_widths: FloatArray  # (k,), 100,000 USD, 0 or above
@@ -58,7 +58,7 @@ class ResidualInterval:
     def __post_init__(self) -> None:
         check_levels(self.levels)
         if self.half_widths.shape != self.levels.shape or (self.half_widths < 0).any():
-            raise ValueError(f"the half-widths must be 0 or above, however: {self.half_widths}")
+            raise ValueError(f"the half-widths must be 0 or above, got {self.half_widths}")
         by_level = dict(zip(self.levels.tolist(), self.half_widths.tolist(), strict=True))
         object.__setattr__(self, "_half_width_at", by_level)
 
@@ -68,40 +68,43 @@ class ResidualInterval:
         return Estimate(predictions, predictions - half_width, predictions + half_width)
 
     def half_width(self, level: float) -> float:
-        """Half of the interval at a level, 100,000 USD; raises ValueError at another level."""
+        """Return half the interval's width, 100,000 USD; raises ValueError if not calibrated."""
         if level not in self._half_width_at:
-            index_of(level, self.levels)
+            level_index(level, self.levels)
         return self._half_width_at[level]
 
 
 @dataclass(frozen=True, slots=True)
 class QuantileInterval:
-    """Quantiles that the network gives for each row, moved outwards by a share of their distance.
+    """The network's quantiles for each row, widened by a calibrated share of their distance.
 
     Conformalised quantile regression with relative margins: Romano, Patterson and Candes,
     arXiv:1905.03222, and Sesia and Candes, "A comparison of some conformal quantile regression
-    methods", arXiv:1909.05433 (CQR-r); the margins are those of the prediction's group.
-    The outputs are the prediction, then the quantiles, ascending: the lower ones of the levels,
-    highest level first, then the upper ones, lowest level first.
+    methods", arXiv:1909.05433 (CQR-r). Each group of predictions has its own margins. The outputs
+    are the prediction and the ascending quantiles: the lower ones, highest level first, then the
+    upper ones, lowest level first.
     """
 
     levels: FloatArray  # (k,), ascending
-    edges: FloatArray  # (groups - 1,), 100,000 USD, between the groups of predictions
-    margins: FloatArray  # (groups, k), of the distance of the quantiles; below 0: inwards
-    minimum: float  # 100,000 USD; nothing below and
-    maximum: float  # nothing above this was seen in training
+    edges: FloatArray  # (groups - 1,), 100,000 USD, separate the groups of predictions
+    margins: FloatArray  # (groups, k), relative to the quantiles' distance; negative: narrower
+    minimum: float  # 100,000 USD, of the training targets
+    maximum: float
 
     def __post_init__(self) -> None:
         check_levels(self.levels)
-        if self.margins.shape != (len(self.edges) + 1, len(self.levels)):
-            raise ValueError("each group of predictions must have a margin for each level")
+        shape = len(self.edges) + 1, len(self.levels)
+        if self.margins.shape != shape:
+            raise ValueError(f"the margins must be {shape}, got {self.margins.shape}")
         if not self.minimum <= self.maximum:
-            raise ValueError("the minimum must not be above the maximum")
+            raise ValueError(
+                f"the minimum must not exceed the maximum, got {self.minimum} and {self.maximum}"
+            )
 
     def estimate(self, outputs: FloatArray, level: float) -> Estimate:
-        index = index_of(level, self.levels)
+        index = level_index(level, self.levels)
         predictions = outputs[:, 0]
-        lower, upper = quantiles_of(outputs, index)
+        lower, upper = quantile_bounds(outputs, index)
         groups = self.edges.searchsorted(predictions)
         margins = self.margins[:, index].take(groups) * (upper - lower)
         estimate = np.empty((3, len(outputs)))
@@ -111,8 +114,8 @@ class QuantileInterval:
         return Estimate(*np.maximum(np.minimum(estimate, self.maximum), self.minimum))
 
 
-def quantiles_of(outputs: FloatArray, index: int) -> tuple[FloatArray, FloatArray]:
-    """The lower and the upper quantile (n,) of the level at an index, from outputs (n, 1 + 2k)."""
-    quantiles = np.sort(outputs[:, 1:], axis=1)  # a network may let them cross
+def quantile_bounds(outputs: FloatArray, index: int) -> tuple[FloatArray, FloatArray]:
+    """Return the lower and upper quantiles (n,) of one level from outputs (n, 1 + 2 levels)."""
+    quantiles = np.sort(outputs[:, 1:], axis=1)  # the network's quantiles may cross
     half = quantiles.shape[1] // 2
     return quantiles[:, half - 1 - index], quantiles[:, half + index]

@@ -1,11 +1,11 @@
 """Forward and backward of each layer, side by side.
 
 X is a layer's inputs, Y its outputs, L the loss; rows are examples. Forward also takes a stack of
-batches, (..., batch, fan_in), each of which goes through by itself. A layer remembers nothing
-between calls, so one network serves concurrent requests. Every forward pass is complex-safe, which
-is what lets the tests check the backward passes to rounding error (the complex-step derivative:
-Squire and Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", SIAM Review
-40, 1998, 110-112).
+batches, (..., batch, fan_in), and computes each independently. A layer keeps no state between
+calls, so one network serves concurrent requests. Every forward pass is complex-safe, so that the
+tests can check the backward passes to rounding error (the complex-step derivative: Squire and
+Trapp, "Using Complex Variables to Estimate Derivatives of Real Functions", SIAM Review 40, 1998,
+110-112).
 """
 
 from dataclasses import dataclass
@@ -17,38 +17,38 @@ from models.arrays import FloatArray
 
 
 class Layer(Protocol):
-    """What a network needs of a layer."""
+    """One layer of a network."""
 
     @property
     def parameters(self) -> dict[str, FloatArray]:
-        """The arrays that training moves, by name."""
+        """The trainable arrays by name."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        """X to Y."""
+        """Compute Y from X."""
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
     ) -> FloatArray:
-        """Carry dL/dY back to dL/dX."""
+        """Compute dL/dX from dL/dY."""
 
     def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
-        """Carry dL/dY to dL/d(each parameter), under the parameter's name."""
+        """Compute dL/d(parameter) from dL/dY, by the parameter's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
     """An affine layer, Y = X W + b, with X (batch, fan_in) and Y (batch, fan_out).
 
-    Y is laid out in memory as X is: where that is unit by unit, whatever follows element by element
-    runs along the batch.
+    Y has the memory order of X. In column order, the element-wise layers that follow run along the
+    batch.
     """
 
     weights: FloatArray  # W, (fan_in, fan_out)
-    biases: FloatArray  # b, (fan_out,); or (1,), one number shared by all units
+    biases: FloatArray  # b, (fan_out,), or (1,): one bias shared by all units
 
     @classmethod
     def initial(cls, fan_in: int, fan_out: int, *, rng: "np.random.Generator") -> "Dense":
-        """A layer to train: weights of variance 2 / fan_in, and for each unit a bias of 0.
+        """Initialise a layer: weights of variance 2 / fan_in, and a bias of 0 for each unit.
 
         He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
         """
@@ -67,21 +67,21 @@ class Dense:
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
     ) -> FloatArray:
-        # dL/dX = dL/dY W^T; by np.dot, because matmul is slow where fan_out is 1
+        # dL/dX = dL/dY W^T, by np.dot: matmul is slow for a fan_out of 1
         grad_inputs: FloatArray = np.dot(self.weights, grad_outputs.T).T
         return grad_inputs
 
     def gradients(self, inputs: FloatArray, grad_outputs: FloatArray) -> dict[str, FloatArray]:
         grad_weights = inputs.T @ grad_outputs  # dL/dW = X^T dL/dY
         grad_biases = grad_outputs.sum(axis=0)  # dL/db = sum of dL/dY over the batch
-        if len(self.biases) == 1:  # shared: every unit pulls at the same number
+        if len(self.biases) == 1:  # shared by all units: their gradients add up
             grad_biases = grad_biases.sum(keepdims=True)
         return {"weights": grad_weights, "biases": grad_biases}
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A layer that bends each number by itself and has nothing to learn."""
+    """An element-wise layer without parameters."""
 
     @property
     def parameters(self) -> dict[str, FloatArray]:
@@ -96,7 +96,7 @@ class Sigmoid(Activation):
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         outputs = np.negative(inputs)  # in place, for speed
-        with np.errstate(over="ignore"):  # far below 0 it is infinite, and the output is 0
+        with np.errstate(over="ignore"):  # exp(-X) may be infinite; then Y is 0
             np.exp(outputs, out=outputs)
         outputs += 1.0
         return np.reciprocal(outputs, out=outputs)
@@ -114,7 +114,7 @@ class ReLU(Activation):
     """Y = max(X, 0)."""
 
     def forward(self, inputs: FloatArray) -> FloatArray:
-        return np.maximum(inputs, 0.0)  # a NaN stays one
+        return np.maximum(inputs, 0.0)  # propagates NaN
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
@@ -122,34 +122,24 @@ class ReLU(Activation):
         return np.where(inputs > 0.0, grad_outputs, 0.0)  # dY/dX = 1 where X > 0, else 0
 
 
-class SiLU(Activation):
-    """Y = X sigmoid(X) (Elfwing, Uchibe and Doya, arXiv:1702.03118)."""
-
-    def forward(self, inputs: FloatArray) -> FloatArray:
-        return inputs * Sigmoid().forward(inputs)
-
-    def backward(
-        self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
-    ) -> FloatArray:
-        sigmoid = Sigmoid().forward(inputs)
-        return grad_outputs * (sigmoid + outputs * (1.0 - sigmoid))  # dY/dX = s + Y (1 - s)
-
-
 @dataclass(frozen=True, slots=True)
 class Standardise(Activation):
-    """Y = (X - mean) / scale, held within +-limit; of the training rows, and not learned."""
+    """Y = (X - mean) / scale, clipped to +-limit; mean and scale are fitted, not trained."""
 
     mean: FloatArray  # (features,)
     scale: FloatArray  # (features,), above 0
-    limit: float  # an input further out says no more
+    limit: float  # standard deviations
 
     def __post_init__(self) -> None:
         if not (self.scale > 0).all() or not self.limit > 0:
-            raise ValueError("every scale and the limit must be above 0, however one is not")
+            raise ValueError(
+                f"every scale and the limit must be above 0, "
+                f"got {self.scale.min():g} and {self.limit:g}"
+            )
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         standardised = (inputs - self.mean) / self.scale
-        return np.maximum(np.minimum(standardised, self.limit), -self.limit)  # a NaN stays one
+        return np.maximum(np.minimum(standardised, self.limit), -self.limit)  # propagates NaN
 
     def backward(
         self, inputs: FloatArray, outputs: FloatArray, grad_outputs: FloatArray
@@ -159,18 +149,17 @@ class Standardise(Activation):
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Y = X F, number by number, with factors F that are not learned: one draw of dropout.
+    """Dropout: Y = X F, element by element, with a mask F drawn for one training step.
 
-    A layer of the training network only. Srivastava et al., "Dropout: A Simple Way to Prevent
-    Neural Networks from Overfitting", JMLR 15, 2014, section 4; scaled in training, so that nothing
-    is left to do when predicting.
+    Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15,
+    2014, section 4; scaled in training (inverted dropout), so that predicting needs no mask.
     """
 
     factors: FloatArray  # F, (batch, units): 0 for a dropped unit, 1 / (1 - dropout) for a kept one
 
     @classmethod
     def draw(cls, shape: tuple[int, ...], dropout: float, *, rng: "np.random.Generator") -> "Mask":
-        """Drop each unit of each example with a probability of `dropout`."""
+        """Draw a mask that drops each unit of each example with probability `dropout`."""
         kept = rng.random(shape, dtype=np.float32) >= dropout
         return cls(kept / np.float32(1.0 - dropout))
 

@@ -1,4 +1,4 @@
-"""The layers in order."""
+"""A network: layers in order, forward and backward."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,12 +9,12 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-# Rows to predict at a time, so that the outputs of a layer stay in the cache: of a small network as
-# one batch, of one in float32 as a stack of batches of one.
+# Rows predicted at a time, so that the outputs of a layer stay in the cache: one batch in float64,
+# and a stack of one-row batches in float32.
 BATCH, STACK = 1024, 128
 
 Gradients = list[dict[str, FloatArray]]
-"""For each layer, in order, the gradient of the loss by parameter name."""
+"""The gradients of the loss by parameter name, for each layer in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Network:
         object.__setattr__(self, "dtype", np.result_type(*parameters, np.float32))
 
     @property
-    def rows_to_a_batch(self) -> int:
-        """How many rows make a batch: in float32 one, which so rounds as it does alone."""
+    def rows_per_batch(self) -> int:
+        """1 in float32, so that a row's result does not depend on the other rows."""
         return 1 if self.dtype == np.float32 else BATCH
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """Inputs (batch, fan_in) to outputs (batch, fan_out), in the network's own precision."""
-        if self.rows_to_a_batch > 1:
+        """Compute outputs (n, fan_out) from inputs (n, fan_in) in the network's precision."""
+        if self.rows_per_batch > 1:
             return self._outputs(inputs.astype(self.dtype, copy=False), BATCH)
         stack = inputs.astype(self.dtype, order="C", copy=False)[:, np.newaxis]
         return self._outputs(stack, STACK)[:, 0]
@@ -43,13 +43,13 @@ class Network:
     def _outputs(self, inputs: FloatArray, at_a_time: int) -> FloatArray:
         if len(inputs) <= at_a_time:
             return self.forward(inputs)[-1]
-        parts = np.split(inputs, range(at_a_time, len(inputs), at_a_time))
-        return np.concatenate([self.forward(part)[-1] for part in parts])
+        chunks = np.split(inputs, range(at_a_time, len(inputs), at_a_time))
+        return np.concatenate([self.forward(chunk)[-1] for chunk in chunks])
 
     def forward(self, inputs: FloatArray) -> list[FloatArray]:
-        """The inputs, then the outputs of each layer: what `backward` needs.
+        """Return the inputs and the outputs of each layer, as `backward` needs them.
 
-        Of a stack of batches, (..., batch, fan_in), each goes through by itself.
+        Each batch of a stack, (..., batch, fan_in), is computed independently.
         """
         activations = [inputs]
         for layer in self.layers:
@@ -57,19 +57,22 @@ class Network:
         return activations
 
     def as_type(self, dtype: type[np.floating[Any]]) -> "Network":
-        """The same network with its arrays in another precision."""
+        """Return the same network with parameters of another dtype."""
         return Network([_as_type(layer, dtype) for layer in self.layers])
 
     def backward(self, activations: list[FloatArray], grad_outputs: FloatArray) -> Gradients:
-        """The chain rule, last layer first (Rumelhart, Hinton and Williams, Nature 323, 1986).
+        """Apply the chain rule, last layer first.
 
-        Takes what `forward` returned and dL/d(outputs) (batch, fan_out).
+        Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+        Nature 323, 1986, 533-536.
+
+        Takes the activations that `forward` returned, and dL/d(outputs) (batch, fan_out).
         """
         gradients: Gradients = []
         for index in reversed(range(len(self.layers))):
             layer, inputs, outputs = self.layers[index], activations[index], activations[index + 1]
             gradients.insert(0, layer.gradients(inputs, grad_outputs))
-            if index > 0:  # nobody asks for the gradient of the network's own inputs
+            if index > 0:  # the gradient of the network's inputs is not needed
                 grad_outputs = layer.backward(inputs, outputs, grad_outputs)
         return gradients
 

@@ -1,4 +1,4 @@
-"""A small network's output for one row in plain Python: NumPy would take longer to be called."""
+"""A small network's output for one row in plain Python, faster than the calls to NumPy alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from models.features import FEATURES
 from models.layers import Dense, Layer, Sigmoid
 from models.scaler import StandardScaler
 
-MAX_UNITS = 16  # of the hidden layer; with more, NumPy is faster
+MAX_UNITS = 16  # in the hidden layer; with more, NumPy is faster
 
 
 @dataclass(frozen=True, slots=True)
 class ScalarNetwork:
-    """y = c + sum of v_j tanh(b_j + sum of w_ij x_i), for the eight features x of one row."""
+    """y = c + sum over j of v_j tanh(b_j + sum over i of w_ij x_i), for the eight features x."""
 
     constant: float  # c
     units: tuple[tuple[float, ...], ...]  # b_j, the eight w_ij, v_j
 
     def output(self, row: Sequence[float]) -> float:
-        """The output for the eight features, in their own units."""
+        """Compute the output for eight features in their own units."""
         x0, x1, x2, x3, x4, x5, x6, x7 = row
         y = self.constant
         for b, w0, w1, w2, w3, w4, w5, w6, w7, v in self.units:
@@ -32,9 +32,9 @@ class ScalarNetwork:
 
 
 def scalar_network(encoder: object, layers: Sequence[Layer]) -> ScalarNetwork | None:
-    """Scaled features, a hidden layer of sigmoids and one linear unit, folded into one expression.
+    """Fold scaler, one hidden layer of sigmoids and one linear output into a ScalarNetwork.
 
-    None where the network is another one.
+    Returns None for any other encoder or network.
     """
     match encoder, [*layers]:
         case StandardScaler() as scaler, [Dense() as hidden, Sigmoid(), Dense() as output]:
@@ -45,7 +45,7 @@ def scalar_network(encoder: object, layers: Sequence[Layer]) -> ScalarNetwork | 
 
 
 def _fold(scaler: StandardScaler, hidden: Dense, output: Dense) -> ScalarNetwork:
-    """By sigmoid(z) = (1 + tanh(z / 2)) / 2, with the scaler's mean and scale in b and w."""
+    """Use sigmoid(z) = (1 + tanh(z / 2)) / 2, and absorb the scaler's mean and scale in b and w."""
     weights = hidden.weights.T / scaler.scale / 2.0
     biases = hidden.biases / 2.0 - weights @ scaler.mean
     half_outputs = output.weights[:, :1] / 2.0

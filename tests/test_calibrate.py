@@ -21,7 +21,7 @@ def test_the_conformal_quantile_is_the_rank_that_the_paper_gives():
 
 
 def test_too_few_scores_for_the_level_are_refused():
-    with pytest.raises(ValueError, match="must have more than 8 scores"):
+    with pytest.raises(ValueError, match="must have at least 9 scores, got 8"):
         conformal_quantile(np.ones(8), 0.9)
 
 

@@ -235,19 +235,19 @@ FAILING = """
 import sys
 from math import nan
 from app.__main__ import main
-from models.house_price import HousePriceModel, RowAnswer
-answer_row, answer_rows = HousePriceModel.answer_row, HousePriceModel.answer_rows
+from models.house_price import HousePriceModel, RowPrediction
+predict_row, predict_rows = HousePriceModel.predict_row, HousePriceModel.predict_rows
 
 def fail_or(answer, row):
     if row[0] == 1:
         raise MemoryError
-    return RowAnswer(nan, nan, nan, []) if row[0] == 2 else answer()
+    return RowPrediction(nan, nan, nan, []) if row[0] == 2 else answer()
 
-HousePriceModel.answer_row = lambda self, row, level: fail_or(
-    lambda: answer_row(self, row, level), row
+HousePriceModel.predict_row = lambda self, row, level: fail_or(
+    lambda: predict_row(self, row, level), row
 )
-HousePriceModel.answer_rows = lambda self, rows, level: [
-    fail_or(lambda: answer, row) for row, answer in zip(rows, answer_rows(self, rows, level))
+HousePriceModel.predict_rows = lambda self, rows, level: [
+    fail_or(lambda: answer, row) for row, answer in zip(rows, predict_rows(self, rows, level))
 ]
 sys.exit(main())
 """

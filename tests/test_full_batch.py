@@ -80,5 +80,5 @@ def test_a_fit_that_diverges_says_so():
         steps=1000,
     )
 
-    with pytest.raises(DivergedError, match="must stay finite, however it was inf at step"):
+    with pytest.raises(DivergedError, match="must stay finite, got inf at step"):
         list(losses)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.layers import Dense, ReLU, Sigmoid, SiLU
+from models.layers import Dense, ReLU, Sigmoid
 from models.network import STACK, Network
 from tests.support.complex_step import complex_step
 from training.loss import mean_squared_error, mean_squared_error_gradient
@@ -16,7 +16,7 @@ def network(rng):
         Dense(rng.normal(size=(fan_in, fan_out)), rng.normal(size=fan_out))
         for fan_in, fan_out in pairwise(widths)
     ]
-    return Network([dense[0], Sigmoid(), dense[1], SiLU(), dense[2], ReLU(), dense[3]])
+    return Network([dense[0], Sigmoid(), dense[1], Sigmoid(), dense[2], ReLU(), dense[3]])
 
 
 def test_predict_applies_the_layers_in_order():

@@ -52,8 +52,8 @@ def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):
     rows = np.vstack([saved.golden_rows, rng.uniform(lowest, highest, size=(200, 8))])
 
     for level in saved.model.interval.levels.tolist():
-        estimate, warnings = saved.model.answer(rows, level)
-        alone = [saved.model.answer_row(row, level) for row in rows.tolist()]
+        estimate, warnings = saved.model.estimate_with_warnings(rows, level)
+        alone = [saved.model.predict_row(row, level) for row in rows.tolist()]
 
         assert_allclose([answer[:3] for answer in alone], np.transpose(estimate), atol=1e-12)
         assert [answer.warnings for answer in alone] == warnings
@@ -61,7 +61,7 @@ def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):
 
 def test_a_level_that_was_not_calibrated_is_refused_for_one_row_too(saved):
     with pytest.raises(ValueError, match=r"the level must be one of"):
-        saved.model.answer_row(saved.golden_rows[0].tolist(), 0.85)
+        saved.model.predict_row(saved.golden_rows[0].tolist(), 0.85)
 
 
 def test_a_changed_network_changes_what_one_row_is_answered(saved, other):
@@ -69,4 +69,4 @@ def test_a_changed_network_changes_what_one_row_is_answered(saved, other):
 
     changed = replace(saved.model, network=other.network)
 
-    assert changed.answer_row(row).prediction == 2 * saved.model.answer_row(row).prediction
+    assert changed.predict_row(row).prediction == 2 * saved.model.predict_row(row).prediction

@@ -1,4 +1,4 @@
-"""How wide the intervals are, from rows that did not train what predicts them."""
+"""Calibrate intervals on training rows, each predicted by a network that was not fitted on it."""
 
 import math
 from collections.abc import Callable
@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from models.arrays import FloatArray
-from models.interval import QuantileInterval, ResidualInterval, quantiles_of
+from models.interval import QuantileInterval, ResidualInterval, quantile_bounds
 
 
 class Fold(NamedTuple):
-    """The training part without some rows, and those rows."""
+    """The training part without the held-out rows, and the held-out rows."""
 
     number: int
     rows: FloatArray  # (n, 8), to fit on
@@ -22,18 +22,18 @@ class Fold(NamedTuple):
 
 
 FitFold = Callable[[Fold], FloatArray]
-"""A fold to the outputs (m, outputs), for its held-out rows, of a network that was fitted on it."""
+"""Fits a network on a fold; returns its outputs (m, outputs) for the held-out rows."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 FOLDS = 5
-GROUPS = 4  # of predictions, equally many in each
+GROUPS = 4  # of predictions, of equal size
 
 
 def cross_fit(fit_fold: FitFold, rows: FloatArray, targets: FloatArray, *, seed: int) -> FloatArray:
-    """The outputs (n, outputs) for each training row of a network that has not seen it.
+    """Return outputs (n, outputs) for the training rows, each from a fit without that row.
 
     Each fold is predicted by a fit on the other folds (Vovk, "Cross-conformal predictors",
-    arXiv:1208.0806), so all training rows both train the final model and calibrate it.
+    arXiv:1208.0806), so all training rows can train the final model and calibrate it.
     """
     outputs: FloatArray | None = None
     folds = KFold(FOLDS, shuffle=True, random_state=seed).split(rows)
@@ -48,26 +48,26 @@ def cross_fit(fit_fold: FitFold, rows: FloatArray, targets: FloatArray, *, seed:
 
 
 def residual_interval(outputs: FloatArray, targets: FloatArray) -> ResidualInterval:
-    """Intervals of one width from held-out outputs (n, 1) and the true values (n,)."""
+    """Calibrate intervals of constant width on held-out outputs (n, 1) and true values (n,)."""
     residuals = np.abs(targets - outputs[:, 0])
     half_widths = [conformal_quantile(residuals, level) for level in LEVELS]
     return ResidualInterval(np.array(LEVELS), np.array(half_widths))
 
 
 def quantile_interval(outputs: FloatArray, targets: FloatArray) -> QuantileInterval:
-    """Intervals as wide as each row needs, from held-out outputs (n, 1 + 2 levels).
+    """Calibrate intervals of adaptive width on held-out outputs (n, 1 + 2 levels).
 
-    A row's score is how far its true value lies outside its quantiles, relative to their distance
-    and below 0 when inside; a margin is the conformal quantile of a group's scores (Sesia and
-    Candes, arXiv:1909.05433, CQR-r). The groups are those of the prediction, so that cheap and dear
-    houses are covered alike.
+    A row's score is the distance from its true value to its quantiles, relative to the distance
+    between them and negative between them. A margin is the conformal quantile of a group's scores
+    (Sesia and Candes, arXiv:1909.05433, CQR-r). The groups divide the rows by prediction, so that
+    cheap and expensive block groups have the same coverage.
     """
     predictions = outputs[:, 0]
     edges = np.quantile(predictions, np.arange(1, GROUPS) / GROUPS)
     group = np.searchsorted(edges, predictions)
     margins = np.empty((GROUPS, len(LEVELS)))
     for index, level in enumerate(LEVELS):
-        lower, upper = quantiles_of(outputs, index)
+        lower, upper = quantile_bounds(outputs, index)
         scores = np.maximum(lower - targets, targets - upper) / (upper - lower)
         for number in range(GROUPS):
             margins[number, index] = conformal_quantile(scores[group == number], level)
@@ -77,12 +77,12 @@ def quantile_interval(outputs: FloatArray, targets: FloatArray) -> QuantileInter
 
 
 def conformal_quantile(scores: FloatArray, level: float) -> float:
-    """The ceil((n + 1) level)-th smallest of n scores.
+    """Return the ceil((n + 1) level)-th smallest of n scores.
 
     Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive Inference for
-    Regression", arXiv:1604.04173, algorithm 2. Raises ValueError where n is too small.
+    Regression", arXiv:1604.04173, algorithm 2. Raises ValueError if n is too small.
     """
     rank = math.ceil((len(scores) + 1) * level)
     if rank > len(scores):
-        raise ValueError(f"level {level} must have more than {len(scores)} scores")
+        raise ValueError(f"level {level} must have at least {rank} scores, got {len(scores)}")
     return float(np.partition(scores, rank - 1)[rank - 1])

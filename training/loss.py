@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Loss functions and their gradients."""
 
 from typing import cast
 
@@ -8,7 +8,7 @@ from models.arrays import FloatArray
 
 
 def mean_squared_error(predictions: FloatArray, targets: FloatArray) -> float:
-    """L = mean of (P - y)^2 over every entry, with P and y (batch, outputs)."""
+    """L = mean of (P - y)^2 over all entries of P and y, (batch, outputs)."""
     errors = predictions - targets
     return cast("float", np.mean(errors * errors))  # not float(): complex under the complex step
 

@@ -1,4 +1,4 @@
-"""How the gradients move the parameters."""
+"""Optimizers: update a network's parameters from gradients."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ class GradientDescent:
     learning_rate: float
 
     def step(self, network: Network, gradients: Gradients) -> None:
-        """Move the network's parameters, in place."""
+        """Update the network's parameters in place."""
         for layer, layer_gradients in zip(network.layers, gradients, strict=True):
             for name, values in layer.parameters.items():
                 np.subtract(values, self.learning_rate * layer_gradients[name], out=values)
@@ -23,10 +23,10 @@ class GradientDescent:
 
 @dataclass(slots=True)
 class AdamW:
-    """Adam with decoupled weight decay, and gradients clipped to a norm.
+    """Adam with decoupled weight decay and clipping of the gradient's norm.
 
     Loshchilov and Hutter, "Decoupled Weight Decay Regularization", arXiv:1711.05101, algorithm 2.
-    Weights decay, biases and scales do not.
+    Only weights decay, not biases and scales.
     """
 
     weight_decay: float
@@ -39,7 +39,7 @@ class AdamW:
     second_moments: list[FloatArray] = field(default_factory=list)
 
     def step(self, network: Network, gradients: Gradients, learning_rate: float) -> None:
-        """Move the network's parameters, in place."""
+        """Update the network's parameters in place."""
         flat = [
             (values, grads[name], name == "weights")
             for layer, grads in zip(network.layers, gradients, strict=True)
@@ -55,7 +55,7 @@ class AdamW:
         for (values, gradient, decays), first, second in zip(
             flat, self.first_moments, self.second_moments, strict=True
         ):
-            gradient = gradient * scale  # the caller keeps its own
+            gradient = gradient * scale  # a copy: the caller's gradient is not changed
             first += (1 - self.beta1) * (gradient - first)
             second += (1 - self.beta2) * (gradient * gradient - second)
             if decays:

@@ -41,6 +41,6 @@ async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -
     response.headers.update(model_header(chosen.model.identity))
     # async, because a forward pass is shorter than a switch to a thread
     row = to_numbers(house)
-    answer = chosen.model.saved.model.answer_row(row, chosen.level)
+    answer = chosen.model.saved.model.predict_row(row, chosen.level)
     count_answer(chosen.model, row, answer)
     return Prediction(**prediction_json(answer, chosen.level, chosen.model.identity))

@@ -36,4 +36,4 @@ def whole_batches(model: HousePriceModel) -> AdaptiveBatchSize:
     Products of matrices round their last few rows in another way than the others, so each slice is
     filled up to whole batches of the network. That costs a few rows their answer more than once.
     """
-    return AdaptiveBatchSize(model.network.rows_to_a_batch)
+    return AdaptiveBatchSize(model.network.rows_per_batch)

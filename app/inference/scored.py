@@ -12,7 +12,7 @@ from app.inference.registry import NamedModel
 from app.inference.rows import Rows
 from app.inference.scheduler import answer_many, estimate_many
 from models.arrays import FloatArray
-from models.house_price import RowAnswer
+from models.house_price import RowPrediction
 from models.interval import DEFAULT_LEVEL
 
 
@@ -69,6 +69,6 @@ class Scored:
         ]
 
 
-def _row_answer(numbers: list[float], warnings: list[str]) -> RowAnswer:
+def _row_answer(numbers: list[float], warnings: list[str]) -> RowPrediction:
     prediction, lower, upper = numbers
-    return RowAnswer(prediction, lower, upper, warnings)
+    return RowPrediction(prediction, lower, upper, warnings)

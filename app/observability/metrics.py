@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from app.inference.registry import NamedModel
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
-from models.house_price import RowAnswer
+from models.house_price import RowPrediction
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
 VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # above the last: the end of the data
@@ -168,7 +168,7 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
                 counter.inc(count)
 
 
-def count_answer(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> None:
+def count_answer(model: NamedModel, row: Sequence[float], answer: RowPrediction) -> None:
     """Count the answer that a model gave for a row of the eight features."""
     _count_predictions(model.name, [answer.prediction])
     _count_out_of_range(model, row, answer)
@@ -186,7 +186,7 @@ class RowsAnswered:
         self._by_model: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
 
     def add(
-        self, model: NamedModel, row: Sequence[float], answer: RowAnswer, seconds: float
+        self, model: NamedModel, row: Sequence[float], answer: RowPrediction, seconds: float
     ) -> None:
         """Remember a row that a model answered, and how long its request took."""
         self._by_model[model.name].append((answer.prediction, seconds))
@@ -209,7 +209,7 @@ def _count_predictions(model: str, predictions: Sequence[float]) -> None:
     series.values.observe_some(predictions)
 
 
-def _count_out_of_range(model: NamedModel, row: Sequence[float], answer: RowAnswer) -> None:
+def _count_out_of_range(model: NamedModel, row: Sequence[float], answer: RowPrediction) -> None:
     if not answer.warnings:  # as there are where a feature is out of range
         return
     ranges = model.saved.model.training_ranges.by_feature

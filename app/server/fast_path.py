@@ -37,7 +37,7 @@ from app.observability.metrics import RowsAnswered
 from app.server.response_bytes import rest_of_answer
 from app.state import AppState
 from models.features import FEATURES
-from models.house_price import RowAnswer
+from models.house_price import RowPrediction
 from models.interval import DEFAULT_LEVEL
 
 PATH = "/predict"
@@ -144,14 +144,14 @@ class FastPath:
         rows = [question.row for question in questions]
         rests: list[bytes | None]
         try:
-            answers = chosen.model.saved.model.answer_rows(rows, chosen.level)
+            answers = chosen.model.saved.model.predict_rows(rows, chosen.level)
             rests = [*map(self._rest, questions, answers)]
         except Exception:  # FastAPI answers each by itself, and tells what failed
             rests = [None] * len(questions)
         for question, rest in zip(questions, rests, strict=True):
             question.reply(rest)
 
-    def _rest(self, question: PendingPrediction, answer: RowAnswer) -> bytes | None:
+    def _rest(self, question: PendingPrediction, answer: RowPrediction) -> bytes | None:
         """The rest of an answer, which is counted and told the log; None of one that is none."""
         if not isfinite(answer.prediction):
             return None

@@ -13,7 +13,7 @@ import numpy as np
 from models.arrays import FloatArray
 from models.ensemble import MemberDense, MemberMean, MemberScale
 from models.interval import QuantileInterval, ResidualInterval
-from models.layers import Dense, ReLU, Sigmoid, SiLU, Standardise
+from models.layers import Dense, ReLU, Sigmoid, Standardise
 from models.neighbour_encoder import NeighbourEncoder
 from models.saved_model.errors import SavedModelError, reason
 from models.scaler import StandardScaler
@@ -25,7 +25,6 @@ COMPONENTS = (
     Dense,
     Sigmoid,
     ReLU,
-    SiLU,
     Standardise,
     MemberScale,
     MemberDense,
