@@ -1,4 +1,4 @@
-"""Numbers from a CSV file with a header, or one sentence that says which cell is not one."""
+"""Read numbers from a CSV file with a header; an error names the line and the column."""
 
 import csv
 import io
@@ -12,11 +12,11 @@ from models.arrays import FloatArray
 
 
 class TableError(Exception):
-    """A table cannot be read as numbers; names the file, the column and the line."""
+    """A table is not valid; the message names the file, and if known the line and the column."""
 
 
 class Table(NamedTuple):
-    """The wanted columns of a CSV file."""
+    """The selected columns of a CSV file."""
 
     columns: Sequence[str]
     values: FloatArray  # (n, columns)
@@ -24,27 +24,28 @@ class Table(NamedTuple):
 
 
 def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> Table:
-    """The columns of the first alternative that the header has in full, in the alternative's order.
+    """Parse the alternative set of columns that the header matches best, in its own order.
 
-    Other columns are left out, blank lines are passed over. The name is the file's, for the
-    messages. Raises TableError where a column is missing or there twice, a line is ragged, or a
-    cell is not a finite number.
+    Other columns and blank lines are ignored. The name is the file's, for messages. Raises
+    TableError if a column is missing or repeated, a line has another number of cells than the
+    header, or a cell is not a finite number.
     """
     try:
         return _parse(name, content.decode("utf-8-sig"), alternatives)
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{name} must be CSV in UTF-8, however it is not at byte {error.start}"
+            f"{name} must be CSV in UTF-8, got another byte at {error.start}"
         ) from error
     except csv.Error as error:  # its message depends on the Python version
-        raise TableError(f"{name} must be CSV in UTF-8, however it is malformed") from error
+        raise TableError(f"{name} must be CSV in UTF-8, got malformed CSV") from error
 
 
 def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [column.strip() for column in next(reader, [])]
     if not header:
-        raise TableError(f"{name} must have a header, however it is empty")
+        expected = ", ".join(alternatives[0][:2])
+        raise TableError(f"{name} is empty; expected a header line with {expected}, ...")
     columns = choose_columns(f"{name}, line 1: the header", header, alternatives)
     positions = [header.index(column) for column in columns]
     values: list[list[float]] = []
@@ -55,7 +56,7 @@ def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table
         where = f"{name}, line {reader.line_num}"
         if len(cells) != len(header):
             raise TableError(
-                f"{where}: must have {len(header)} cells like the header, however: {len(cells)}"
+                f"{where}: must have {len(header)} cells like the header, got {len(cells)}"
             )
         values.append(list(_numbers(where, columns, (cells[p] for p in positions))))
         lines.append(reader.line_num)
@@ -65,43 +66,41 @@ def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table
 def choose_columns(
     where: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
 ) -> Sequence[str]:
-    """The first of the alternatives that comes nearest to a header, which must have it in full.
+    """Return the alternative set of columns that a header matches best; it must have all of them.
 
-    Raises TableError where a column of it is missing or there twice, or others than commas stand
-    between them.
+    Raises TableError if a column is missing or repeated, or the separator is not a comma.
     """
-    columns = max(alternatives, key=lambda columns: _likeness(header, columns))
+    columns = max(alternatives, key=lambda columns: _match(header, columns))
     if len(header) == 1:
         _require_commas(where, header[0])
-    absent = [column for column in columns if column not in header]
-    if absent:
+    missing = [column for column in columns if column not in header]
+    if missing:
         raise TableError(
-            f"{where} must have the column {absent[0]}, however {_came(absent[0], header)}"
-            + (f" (with {', '.join(absent[1:])})" if absent[1:] else "")
+            f"{where} must have the column {missing[0]}, {_found(missing[0], header)}"
+            + (f" (also missing: {', '.join(missing[1:])})" if missing[1:] else "")
         )
     for column in columns:
         if header.count(column) > 1:
             raise TableError(
-                f"{where} must have the column {column} once, "
-                f"however it is there {header.count(column)} times"
+                f"{where} must have the column {column} once, got it {header.count(column)} times"
             )
     return columns
 
 
 def _require_commas(where: str, header: str) -> None:
-    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
         if separator in header:
-            raise TableError(f"{where} must have commas between its columns, however {name} came")
+            raise TableError(f"{where} must have commas between its columns, got {name}")
 
 
-def _came(column: str, header: Sequence[str]) -> str:
-    """What came in place of an absent column."""
-    alike = [name for name in header if name.lower() == column.lower()]
-    return f"it is written {alike[0]}" if alike else "it is missing"
+def _found(column: str, header: Sequence[str]) -> str:
+    """Describe what the header has in place of a missing column."""
+    similar = [name for name in header if name.lower() == column.lower()]
+    return f"got {similar[0]}" if similar else "but it is missing"
 
 
-def _likeness(header: Sequence[str], columns: Sequence[str]) -> float:
-    """The share of the columns that the header has, whatever their case."""
+def _match(header: Sequence[str], columns: Sequence[str]) -> float:
+    """Return the share of the columns that the header has, ignoring case."""
     folded = {column.lower() for column in header}
     return sum(column.lower() in folded for column in columns) / len(columns)
 
@@ -111,13 +110,13 @@ def _numbers(where: str, columns: Sequence[str], cells: Iterable[str]) -> Iterat
         number = to_number(cell)
         if not math.isfinite(number):
             raise TableError(
-                f"{where}, column {column}: must be a finite number, however: {cell[:40]!r}"
+                f"{where}, column {column}: must be a finite number, got {cell[:40]!r}"
             )
         yield number
 
 
 def to_number(cell: str) -> float:
-    """The number in a cell; NaN where there is none."""
+    """Return the number in a cell, or NaN if it is not a number."""
     try:
         # float() reads 1_0 as 10, and the digits of other scripts.
         return float(cell) if cell.isascii() and "_" not in cell else math.nan

@@ -1,4 +1,4 @@
-"""The file that the page draws, read by a second reading of the format that its module tells."""
+"""The file that the page draws, decoded by a second implementation of the format that its module documents."""
 
 import gzip
 import json
@@ -80,5 +80,5 @@ def test_the_command_writes_the_file_whole_or_not_at_all(tmp_path, monkeypatch, 
 
     monkeypatch.setattr("training.block_groups.FILE", tmp_path / "nowhere" / "map.bin")
     assert main() == 2
-    assert "must be writable, however: No such file or directory" in capsys.readouterr().err
+    assert "must be writable: No such file or directory" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["map.bin"]

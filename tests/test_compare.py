@@ -45,7 +45,7 @@ def test_each_competitor_and_each_recipe_has_a_line_the_best_rmse_last(csv, caps
     cells = [line.strip("| ").split(" | ") for line in lines]
     errors = [float(rmse) for _, _, rmse, _, _ in cells]
     assert heading.startswith(
-        "Random split 10: 387 rows to train, 129 to test; errors in 100,000 USD"
+        "Random split 10: 387 training rows, 129 test rows; errors in 100,000 USD"
     )
     assert empty == ""
     assert header == "| model | MAE | RMSE | fit, s | one row, us |"
@@ -125,8 +125,7 @@ def test_a_missing_extra_is_named_before_anything_is_fitted(monkeypatch, capsys)
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert printed.err.startswith(
-        "python -m training compare: the extra `compare` must be installed, as `make compare` does,"
-        " however: "
+        "python -m training compare: the extra `compare` must be installed. Run `make compare`. ("
     )
     assert "lightgbm" in printed.err
 
@@ -137,7 +136,7 @@ def test_a_missing_extra_is_named_before_anything_is_fitted(monkeypatch, capsys)
         (["--split", "spatial"], "argument --split: invalid choice"),
         (["--split-seed", "-1"], "argument --split-seed: must be a whole number"),
         (["--seed", "3"], "unrecognized arguments"),
-        (["--data", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
+        (["--data", "absent.csv"], "absent.csv must be a readable file: No such file"),
     ],
 )
 def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):

@@ -134,20 +134,21 @@ def test_only_pictures_that_are_there_are_shown(directory):
     assert re.findall(r"!\[.*\]\((.*)\)", text) == [f"report/{PICTURES[0].name}"]
 
 
-def test_tried_changes_are_listed_only_where_there_are_some(directory):
+def test_ablations_have_a_section_only_if_there_are_any(directory):
     without = card(directory)
 
     text = card(directory, [Ablation("twice | as wide", "RMSE\n+0.01")])
 
-    assert "Tried" not in without
-    assert "## Ablation, and did not help\n\n| what | result |\n" in text
+    assert "Ablations" not in without
+    assert "## Ablations\n" in text
+    assert "| variant | result |\n| --- | --- |\n| twice" in text
     assert "| twice \\| as wide | RMSE +0.01 |" in text
 
 
 def test_a_readme_of_another_kind_is_left_alone(directory):
     (directory / "README.md").write_text("# Mine\n")
 
-    with pytest.raises(ReportError, match="must be a generated model card or absent"):
+    with pytest.raises(ReportError, match="is not a generated model card and is kept"):
         write_model_card(directory)
     remove_model_card(directory)
 

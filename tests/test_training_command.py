@@ -162,7 +162,7 @@ def test_a_failing_report_is_named_and_the_model_and_its_card_are_whole(
     tmp_path, monkeypatch, capsys
 ):
     def fail(*_):
-        raise ReportError("matplotlib must be installed, however it is not")
+        raise ReportError("matplotlib must be installed.")
 
     monkeypatch.setattr("training.__main__.write_report", fail)
 
@@ -170,10 +170,7 @@ def test_a_failing_report_is_named_and_the_model_and_its_card_are_whole(
 
     out, err = capsys.readouterr()
     assert status == 0
-    assert err == (
-        "python -m training: the report is not whole: "
-        "matplotlib must be installed, however it is not\n"
-    )
+    assert err == ("python -m training: the report is incomplete: matplotlib must be installed.\n")
     assert json.loads(out)["model"].endswith(load_model(tmp_path).version)
     assert "## Pictures" not in (tmp_path / "README.md").read_text()
 
@@ -188,7 +185,7 @@ def test_a_report_that_is_interrupted_leaves_the_model_and_no_card(tmp_path, mon
 
     assert status == 130
     assert capsys.readouterr().err.endswith(
-        "interrupted; the model is saved, its report is not whole\n"
+        "interrupted; the model is saved, but its report is incomplete\n"
     )
     assert load_model(tmp_path).card.recipe == "notebook"
     assert not (tmp_path / "README.md").exists()
@@ -206,7 +203,7 @@ def test_a_training_that_is_stopped_leaves_the_old_model(number, trained):
     assert contents(trained) == before
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert rest.endswith("interrupted; a model saved before is untouched\n")
+        assert rest.endswith("interrupted; the model saved before is unchanged\n")
         assert "Traceback" not in rest
 
 
@@ -217,10 +214,10 @@ def test_a_training_that_is_stopped_leaves_the_old_model(number, trained):
         (["--split-seed", "1.5"], "argument --split-seed: must be a whole number"),
         (["--split", "spatial"], "argument --split: invalid choice"),
         (["--epochs", "3"], "unrecognized arguments"),
-        (["--data", "absent.csv"], "absent.csv must be a readable file, however: No such file"),
+        (["--data", "absent.csv"], "absent.csv must be a readable file: No such file"),
         (
             ["--output", "/dev/null/model"],
-            "/dev/null/model must be a directory, however: Not a directory",
+            "/dev/null/model must be a directory: Not a directory",
         ),
     ],
 )
@@ -279,7 +276,5 @@ def test_an_empty_output_is_refused_and_a_full_standard_output_reported(tmp_path
     )
 
     assert (empty.returncode, full.returncode) == (2, 2)
-    assert "must name a directory, however it is empty" in empty.stderr
-    assert full.stderr.endswith(
-        "standard output must be writable, however: No space left on device\n"
-    )
+    assert "must name a directory, got an empty text" in empty.stderr
+    assert full.stderr.endswith("standard output must be writable: No space left on device\n")

@@ -33,20 +33,20 @@ from training.report.write import remove_report, write_report
 from training.split import split_dataset
 
 COMMAND = "python -m training"
-INTERRUPTED = "interrupted; a model saved before is untouched"
+INTERRUPTED = "interrupted; the model saved before is unchanged"
 CHECKPOINTS = "checkpoints"  # a directory beside the model, while it is trained
 GOLDEN_ROWS = 8
 
 
 class OutputError(Exception):
-    """The model cannot be saved where it should be."""
+    """The output directory cannot be written."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, save and report as the command line asks; returns the exit status."""
+    """Train, save and report as the arguments say; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["compare"]:
-        from training import compare  # noqa: PLC0415  # its trees take longer to import than to skip
+        from training import compare  # noqa: PLC0415  # slow to import
 
         return compare.main(arguments[1:])
     options = _parse(arguments)
@@ -58,22 +58,22 @@ def main(arguments: list[str] | None = None) -> int:
     except (DivergedError, SavedModelError) as error:
         return fail(COMMAND, error, 1)
     except KeyboardInterrupt:
-        resumes = ", and --resume goes on" if has_checkpoints(output / CHECKPOINTS) else ""
+        resumes = "; continue with --resume" if has_checkpoints(output / CHECKPOINTS) else ""
         return fail(COMMAND, INTERRUPTED + resumes, 130)
-    figures = _figures(run.saved, output)
+    result = _result(run.saved, output)
     status = print_result(
-        COMMAND, json.dumps(figures) if options.json else _summary(run.saved, output)
+        COMMAND, json.dumps(result) if options.json else _summary(run.saved, output)
     )
     try:
         if status == 0 and not options.no_report:
             _report(run, output)
     except KeyboardInterrupt:
-        return fail(COMMAND, "interrupted; the model is saved, its report is not whole", 130)
+        return fail(COMMAND, "interrupted; the model is saved, but its report is incomplete", 130)
     return status
 
 
 class Run(NamedTuple):
-    """A finished training: the model saved, and what its report is drawn from."""
+    """A finished training run: the saved model and the data of its report."""
 
     saved: SavedModel
     train: Dataset
@@ -83,18 +83,21 @@ class Run(NamedTuple):
 
 
 def train(options: argparse.Namespace, output: Path) -> Run:
-    """The whole story: from the data to a model saved in the output directory."""
+    """Load, split, train, evaluate, and save the model in the output directory.
+
+    Raises DataError, OutputError, DivergedError and SavedModelError.
+    """
     _require_writable(output)
     dataset = load_dataset(options.data)
     train_part, test_part = split_dataset(dataset, options.split, options.split_seed)
     recipe = RECIPES[options.recipe]
-    checkpoints = Checkpoints(output / CHECKPOINTS, _run_of(options, dataset))
+    checkpoints = Checkpoints(output / CHECKPOINTS, _run_id(options, dataset))
     try:
         if not options.resume:
             checkpoints.clear()
         trained = recipe.train(train_part, options.seed, Progress(options.quiet), checkpoints)
     except OSError as error:
-        raise OutputError(f"{output} must take checkpoints, however: {error.strerror}") from error
+        raise OutputError(f"checkpoints must be writable in {output}: {error.strerror}") from error
     card = ModelCard(
         recipe=recipe.name,
         seed=options.seed,
@@ -112,22 +115,22 @@ def train(options: argparse.Namespace, output: Path) -> Run:
     )
     try:
         saved = save_model(output, trained.model, card, golden_rows=dataset.rows[:GOLDEN_ROWS])
-        remove_report(output)  # it tells of the model that was saved here before
+        remove_report(output)  # it describes the previous model
         remove_model_card(output)
     except OSError as error:
-        raise OutputError(f"{output} must be writable, however: {error.strerror}") from error
+        raise OutputError(f"{output} must be writable: {error.strerror}") from error
     checkpoints.clear()
     return Run(saved, train_part, test_part, trained.history, recipe)
 
 
-def _run_of(options: argparse.Namespace, dataset: Dataset) -> str:
-    """What must be the same for a run to go on from another's checkpoints."""
-    made_of = (options.recipe, options.seed, options.split, options.split_seed, np.__version__)
-    return f"{made_of} {dataset.source.sha256} {RECIPES[options.recipe].hyperparameters}"
+def _run_id(options: argparse.Namespace, dataset: Dataset) -> str:
+    """Return everything that must be equal to resume from a checkpoint."""
+    settings = (options.recipe, options.seed, options.split, options.split_seed, np.__version__)
+    return f"{settings} {dataset.source.sha256} {RECIPES[options.recipe].hyperparameters}"
 
 
 def _report(run: Run, output: Path) -> None:
-    """The pictures, then the card that shows them. The model is saved: what fails is only told."""
+    """Draw the pictures, then write the card that shows them. A failure is only printed."""
     steps = (
         partial(write_report, output, run.saved.model, run.train, run.test, run.history),
         partial(write_model_card, output, run.recipe.ablations),
@@ -135,22 +138,22 @@ def _report(run: Run, output: Path) -> None:
     for step in steps:
         try:
             step()
-        except Exception as error:  # a report is no reason to lose a training
+        except Exception as error:  # the model is saved: a failed report is no failed training
             reason = " ".join(str(error).split())
-            print(f"python -m training: the report is not whole: {reason}", file=sys.stderr)
+            print(f"{COMMAND}: the report is incomplete: {reason}", file=sys.stderr)
 
 
 def _require_writable(output: Path) -> None:
-    """Before an hour is spent on what could not be saved."""
+    """Check the output directory before a long training run."""
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{output} must be a directory, however: {error.strerror}") from error
+        raise OutputError(f"{output} must be a directory: {error.strerror}") from error
     if not os.access(output, os.W_OK):
-        raise OutputError(f"{output} must be writable, however it is not")
+        raise OutputError(f"{output} must be writable")
 
 
-def _figures(saved: SavedModel, output: Path) -> dict[str, object]:
+def _result(saved: SavedModel, output: Path) -> dict[str, object]:
     card = saved.card
     return {
         "model": f"{output.resolve().name}@{saved.version}",
@@ -177,7 +180,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         epilog="`python -m training compare` fits the recipes and other models side by side.",
         allow_abbrev=False,
     )
-    parser.add_argument("recipe", choices=sorted(RECIPES), help="the way to train")
+    parser.add_argument("recipe", choices=sorted(RECIPES), help="what to train")
     parser.add_argument(
         "--output",
         type=_directory,
@@ -186,11 +189,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     add_data_options(parser)
     parser.add_argument(
-        "--seed", type=seed, default=10, metavar="N", help="draws the network (default 10)"
+        "--seed", type=seed, default=10, metavar="N", help="seed of the network (default 10)"
     )
     add_output_options(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoints of a killed run"
+        "--resume", action="store_true", help="continue from the checkpoints of an interrupted run"
     )
     parser.add_argument(
         "--no-report", action="store_true", help="write no pictures and no model card"
@@ -200,7 +203,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _directory(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("must name a directory, however it is empty")
+        raise argparse.ArgumentTypeError("must name a directory, got an empty text")
     return Path(text)
 
 

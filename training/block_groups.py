@@ -1,16 +1,16 @@
-"""python -m training.block_groups: the embedded block groups, small enough for a page to draw.
+"""python -m training.block_groups: pack the embedded block groups for the page's map.
 
-The file that it writes is one gzip member. Inside, little-endian:
+The file is one gzip member. Its content is little-endian:
 
-    uint32                  the length of the header
-    the header              JSON: how many there are, and what each column's steps mean
-    int16 (places, 2)       latitude and longitude in hundredths of a degree, as the data have them,
-                            each place as its difference from the one before
-    uint8 (places)          how many block groups share the place
-    uint8 (7, block groups) a column after the other: six features and the value, in steps
+    uint32                  length of the header
+    header                  JSON: counts, and the scale of each column
+    int16 (places, 2)       latitude and longitude in hundredths of a degree, the data's precision,
+                            as differences from the previous place
+    uint8 (places)          number of block groups at each place
+    uint8 (7, block groups) one column after another: six features and the value, in steps
 
-A step is an equal difference or, where the header says "log", an equal ratio. The last steps of a
-"log" column are at 0.1 % and 99.9 % of the block groups; the few beyond are moved there.
+The steps of a column are equally spaced, on a logarithmic scale if the header says "log". A "log"
+column ranges from the 0.1st to the 99.9th percentile; values beyond are clipped.
 """
 
 import json
@@ -28,26 +28,27 @@ from models.features import FEATURE_NAMES, FEATURES, TARGET, Column
 from training.data import DataError, Dataset, load_dataset
 from training.options import fail
 
+COMMAND = "python -m training.block_groups"
 FILE = Path(__file__).parents[1] / "app" / "static" / "block-groups.bin"
 
 PLACE = [FEATURE_NAMES.index(name) for name in ("Latitude", "Longitude")]
-MAX_STEPS = 255  # of a byte
-LINEAR = {"HouseAge": 51, TARGET.name: MAX_STEPS}  # whole years from 1 to 52 keep their number
+MAX_STEPS = 255  # the largest of a byte
+LINEAR = {"HouseAge": 51, TARGET.name: MAX_STEPS}  # one step per year, from 1 to 52
 TAILS = (0.1, 99.9)  # percent
 GZIP_HEADER = b"\x1f\x8b\x08\0" + bytes(4) + b"\x02\x03"  # no time, best compression, Unix
 
 
 def pack(dataset: Dataset) -> bytes:
-    """What a file holds, before it is compressed."""
+    """Pack a data set as the content of the file, uncompressed."""
     hundredths = np.rint(dataset.rows[:, PLACE] * 100).astype(np.int16)
-    order = np.lexsort(hundredths.T[::-1])  # by place: neighbours compress well
+    order = np.lexsort(hundredths.T[::-1])  # by place: adjacent rows compress well
     places, counts = np.unique(hundredths, axis=0, return_counts=True)
     differences = np.diff(places, axis=0, prepend=np.zeros((1, 2), np.int16))
     columns, steps = [], []
     for column, values in _columns(dataset):
-        description, of_column = _in_steps(column, values)
+        description, column_steps = _quantise(column, values)
         columns.append(description)
-        steps.append(of_column[order])
+        steps.append(column_steps[order])
     header = json.dumps(
         {
             "blockGroups": len(dataset.rows),
@@ -66,13 +67,13 @@ def pack(dataset: Dataset) -> bytes:
             header,
             differences.astype("<i2").tobytes(),
             counts.astype(np.uint8).tobytes(),
-            *(of_column.tobytes() for of_column in steps),
+            *(column_steps.tobytes() for column_steps in steps),
         ]
     )
 
 
 def _columns(dataset: Dataset) -> list[tuple[Column, FloatArray]]:
-    """All columns but the place's."""
+    """Return all columns but latitude and longitude."""
     features = [
         (feature, values)
         for index, (feature, values) in enumerate(zip(FEATURES, dataset.rows.T, strict=True))
@@ -81,8 +82,8 @@ def _columns(dataset: Dataset) -> list[tuple[Column, FloatArray]]:
     return [*features, (TARGET, dataset.targets)]
 
 
-def _in_steps(column: Column, values: FloatArray) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
-    """A column's description for the header, and its values as steps."""
+def _quantise(column: Column, values: FloatArray) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """Return a column's description for the header, and its values (n,) as steps."""
     linear = column.name in LINEAR
     count = LINEAR.get(column.name, MAX_STEPS)
     low, high = np.percentile(values, [0, 100] if linear else TAILS)
@@ -105,18 +106,14 @@ def to_gzip(content: bytes) -> bytes:
 
 
 def main() -> int:
-    """Write the file; returns the exit status."""
+    """Write the file; return the exit status."""
     try:
         content = to_gzip(pack(load_dataset("embedded")))
         write_atomically(FILE, content)
     except DataError as error:
-        return fail("python -m training.block_groups", error, 2)
+        return fail(COMMAND, error, 2)
     except OSError as error:
-        return fail(
-            "python -m training.block_groups",
-            f"{FILE} must be writable, however: {error.strerror}",
-            2,
-        )
+        return fail(COMMAND, f"{FILE} must be writable: {error.strerror}", 2)
     print(f"{FILE.name}: {len(content):,} bytes", file=sys.stderr)
     return 0
 

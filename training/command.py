@@ -1,10 +1,10 @@
-"""The command that trained a model."""
+"""The command that trains a saved model again."""
 
 from models.saved_model.card import ModelCard
 
 
-def arguments_of(card: ModelCard) -> list[str]:
-    """What `python -m training` must be given to train a model again, as its card says."""
+def training_arguments(card: ModelCard) -> list[str]:
+    """Return the arguments of `python -m training` that train a model again."""
     return [
         card.recipe,
         f"--seed={card.seed}",

@@ -1,4 +1,4 @@
-"""python -m training compare: the recipes beside other models, on the same split, in one table."""
+"""python -m training compare: fit recipes and other models on one split; print one table."""
 
 import argparse
 import json
@@ -48,41 +48,41 @@ Predict = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model, and how long it took to fit."""
+    """A fitted model and the time that its fit took."""
 
     name: str
     predict: Predict
-    fit_seconds: float  # wall time; a recipe's is that of its fitting loop, without its interval
+    fit_seconds: float  # wall time; for a recipe, of the fitting loop alone
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A line of the table."""
+    """One row of the table."""
 
     model: str
     mae: float  # 100,000 USD (1990)
     rmse: float  # 100,000 USD (1990)
     fit_seconds: float
-    one_row_microseconds: float  # the median of single calls of predict
+    one_row_microseconds: float  # the median of calls of predict with one row
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The table, and what its figures depend on."""
+    """The scores, and the conditions under which they were measured."""
 
     split: Split
     unit: str
-    threads: int  # that each fit and each call had
+    threads: int  # of each fit and each call
     cores: int | None  # of the machine
     date: str
     versions: Mapping[str, str]
-    models: list[Score]  # the best RMSE last
+    models: list[Score]  # by descending RMSE
 
 
 def main(
     arguments: list[str], competitors: Mapping[str, Callable[[], Regressor]] = COMPETITORS
 ) -> int:
-    """Compare and report as the command line asks; returns the exit status."""
+    """Compare and print as the arguments say; return the exit status."""
     options = _parse(arguments)
     try:
         comparison = _comparison(options, competitors)
@@ -102,7 +102,7 @@ def _comparison(
 ) -> Comparison:
     train, test = split_dataset(load_dataset(options.data), options.split, options.split_seed)
     regressors = unfitted(competitors)
-    with threadpool_limits(limits=THREADS):  # of the libraries that are told no number themselves
+    with threadpool_limits(limits=THREADS):  # for libraries without an option for it
         scores = compare(train, test, regressors, RECIPES, quiet=options.quiet)
     return Comparison(
         split=Split(options.split, options.split_seed, len(train.rows), len(test.rows)),
@@ -123,7 +123,7 @@ def compare(
     *,
     quiet: bool = False,
 ) -> list[Score]:
-    """Fit each regressor and each recipe on the training part, and score it on the test part."""
+    """Fit each regressor and each recipe on the training part, and score them on the test part."""
     scores = []
     for fitted in chain(_fit_all(regressors, train), _train_all(recipes, train, quiet=quiet)):
         scores.append(_score(fitted, test))
@@ -159,7 +159,7 @@ def _score(fitted: Fitted, test: Dataset) -> Score:
 
 
 def one_row_microseconds(predict: Predict, rows: FloatArray) -> float:
-    """The median time of a prediction of one row alone, taken in turn from rows (n, 8)."""
+    """Measure the median time to predict a single row, cycling through rows (n, 8)."""
     times = []
     for call in range(WARM_UP_CALLS + ONE_ROW_CALLS):
         row = rows[[call % len(rows)]]
@@ -170,7 +170,7 @@ def one_row_microseconds(predict: Predict, rows: FloatArray) -> float:
 
 
 def _versions(regressors: Iterable[Regressor]) -> dict[str, str]:
-    """Of Python, NumPy, and the packages that the regressors come from."""
+    """Return the versions of Python, NumPy and the regressors' packages."""
     modules = {type(regressor).__module__.partition(".")[0] for regressor in regressors}
     installed = packages_distributions()
     libraries = sorted(installed[module][0] for module in {"numpy", *modules})
@@ -178,12 +178,12 @@ def _versions(regressors: Iterable[Regressor]) -> dict[str, str]:
 
 
 def table(comparison: Comparison) -> str:
-    """The comparison in Markdown: a line that tells its circumstances, then the table."""
+    """Format the comparison in Markdown: a line of conditions, then the table."""
     split = comparison.split
     versions = ", ".join(f"{name} {number}" for name, number in comparison.versions.items())
     lines = [
-        f"{split.kind.capitalize()} split {split.seed}: {split.train_rows:,} rows to train, "
-        f"{split.test_rows:,} to test; errors in {comparison.unit}; "
+        f"{split.kind.capitalize()} split {split.seed}: {split.train_rows:,} training rows, "
+        f"{split.test_rows:,} test rows; errors in {comparison.unit}; "
         f"{comparison.threads} thread of {comparison.cores} cores, {versions}; {comparison.date}.",
         "",
         "| model | MAE | RMSE | fit, s | one row, us |",

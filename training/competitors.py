@@ -1,10 +1,10 @@
-"""The models that the recipes are compared with, every choice of each on this page.
+"""The models that the recipes are compared with, and all of their hyper-parameters.
 
-The sizes and rates were chosen on the training part of the random split 10, a fifth of it held out
-(`train_test_split(..., test_size=0.2, random_state=0)`); no test part was looked at.
+Hyper-parameters were chosen on the training part of the random split 10, with a fifth of it held
+out (`train_test_split(..., test_size=0.2, random_state=0)`). The test part was not used.
 
-Each works on one thread, so that times can be compared: on a busy machine of two cores, a second
-thread made the fit of HistGradientBoosting ten times as long.
+Each model uses one thread, so that times are comparable: on a busy machine with two cores, a
+second thread made the fit of HistGradientBoosting take ten times as long.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ SKEWED = ("AveRooms", "AveBedrms", "Population", "AveOccup")  # above 0, with lo
 
 
 class Regressor(Protocol):
-    """What scikit-learn calls a regressor: rows (n, 8) and targets (n,), in 100,000 USD (1990)."""
+    """A scikit-learn regressor of rows (n, 8) and targets (n,), 100,000 USD (1990)."""
 
     def fit(self, rows: FloatArray, targets: FloatArray, /) -> object: ...
 
@@ -35,7 +35,7 @@ class Regressor(Protocol):
 
 
 class MissingExtraError(Exception):
-    """A library of the extra `compare` is not installed."""
+    """A library of the optional dependencies `compare` is not installed."""
 
 
 def linear_regression() -> Regressor:
@@ -77,7 +77,7 @@ def hist_gradient_boosting() -> Regressor:
 
 def lightgbm() -> Regressor:
     """LightGBM: trees grown leaf by leaf."""
-    from lightgbm import LGBMRegressor  # noqa: PLC0415  # of the extra
+    from lightgbm import LGBMRegressor  # noqa: PLC0415  # optional dependency
 
     return LGBMRegressor(
         n_estimators=2000,
@@ -96,7 +96,7 @@ def lightgbm() -> Regressor:
 
 def xgboost() -> Regressor:
     """XGBoost: trees grown level by level."""
-    from xgboost import XGBRegressor  # noqa: PLC0415  # of the extra
+    from xgboost import XGBRegressor  # noqa: PLC0415  # optional dependency
 
     return XGBRegressor(
         n_estimators=2000,
@@ -113,7 +113,7 @@ def xgboost() -> Regressor:
 
 def catboost() -> Regressor:
     """CatBoost: symmetric trees, one condition for a whole level."""
-    from catboost import CatBoostRegressor  # noqa: PLC0415  # of the extra
+    from catboost import CatBoostRegressor  # noqa: PLC0415  # optional dependency
 
     return CatBoostRegressor(
         iterations=4000,
@@ -123,7 +123,7 @@ def catboost() -> Regressor:
         thread_count=THREADS,
         random_seed=SEED,
         verbose=False,
-        allow_writing_files=False,  # it would leave a directory of logs behind
+        allow_writing_files=False,  # no directory of logs
     )
 
 
@@ -138,13 +138,13 @@ COMPETITORS: dict[str, Callable[[], Regressor]] = {
 
 
 def unfitted(competitors: Mapping[str, Callable[[], Regressor]]) -> dict[str, Regressor]:
-    """A new regressor of each competitor.
+    """Create an unfitted regressor of each competitor, before any of them is fitted.
 
-    Raises MissingExtraError where a library is not installed: before an hour is spent on the rest.
+    Raises MissingExtraError if a library is not installed.
     """
     try:
         return {name: make() for name, make in competitors.items()}
-    except (ImportError, OSError) as error:  # OSError: a library lacks a library of the system
+    except (ImportError, OSError) as error:  # OSError: a shared library is missing
         raise MissingExtraError(
-            f"the extra `compare` must be installed, as `make compare` does, however: {error}"
+            f"the extra `compare` must be installed. Run `make compare`. ({error})"
         ) from error

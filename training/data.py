@@ -1,4 +1,4 @@
-"""Where the rows come from: the embedded data set, scikit-learn's copy, or a CSV file."""
+"""Load the data: the embedded data set, scikit-learn's copy, or a CSV file."""
 
 import gzip
 import hashlib
@@ -31,17 +31,17 @@ CENSUS_COLUMNS = (
 )
 FEATURE_COLUMNS = (*FEATURE_NAMES, TARGET.name)
 
-derived = {
+CENSUS_FORMULAS = {
     "AveRooms": " (total_rooms / households)",
     "AveBedrms": " (total_bedrooms / households)",
     "AveOccup": " (population / households)",
     TARGET.name: " (median_house_value / 100000)",
 }
-"""Where a column of the features comes from in the census columns."""
+"""How a column is computed from the census columns."""
 
 
 class DataError(Exception):
-    """The data cannot be used; says what was required and what came instead."""
+    """The data cannot be used; the message names the file, and if known the line and the column."""
 
 
 class Dataset(NamedTuple):
@@ -53,10 +53,9 @@ class Dataset(NamedTuple):
 
 
 def load_dataset(source: str) -> Dataset:
-    """The data set named `embedded` or `sklearn`, or that of a CSV file.
+    """Load the data set named `embedded` or `sklearn`, or a CSV file.
 
-    Raises DataError with one sentence that names the file and, where there is one, the column and
-    the line.
+    Raises DataError.
     """
     if source == "embedded":
         return _load_embedded()
@@ -70,24 +69,24 @@ def _load_embedded() -> Dataset:
         content = gzip.decompress(EMBEDDED.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or "it is damaged"
-        raise DataError(f"{EMBEDDED} must be a readable .gz file, however: {reason}") from error
+        raise DataError(f"{EMBEDDED} must be a readable .gz file: {reason}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != EMBEDDED_SHA256:
-        raise DataError(f"{EMBEDDED} must have the SHA-256 {EMBEDDED_SHA256}, however: {digest}")
+        raise DataError(f"{EMBEDDED} must have the SHA-256 {EMBEDDED_SHA256}, got {digest}")
     return _from_csv("embedded", EMBEDDED.name, content)
 
 
 def _load_sklearn() -> Dataset:
-    # Imported by the one source that needs it.
+    # Imported only where it is needed: it is slow to import.
     from sklearn.datasets import fetch_california_housing  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # it warns of each retry, we tell the end
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # it warns of each retry; the last error is raised
             rows, targets = fetch_california_housing(return_X_y=True)
-    except Exception as error:  # a damaged cache raises whatever joblib's reader happens to raise
-        raise DataError(
-            f"--data sklearn must be able to download the data set, however: {error}"
-        ) from error
+    except Exception as error:  # joblib documents no exceptions for a damaged cache
+        raise DataError(f"--data sklearn must be able to download the data set: {error}") from error
     digest = hashlib.sha256(rows.tobytes() + targets.tobytes()).hexdigest()
     return Dataset(rows, targets, DataSource("sklearn", digest, len(rows)))
 
@@ -96,7 +95,7 @@ def _load_file(path: Path) -> Dataset:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} must be a readable file, however: {error.strerror}") from error
+        raise DataError(f"{path} must be a readable file: {error.strerror}") from error
     return _from_csv(path.name, str(path), content)
 
 
@@ -106,7 +105,7 @@ def _from_csv(source: str, name: str, content: bytes) -> Dataset:
     except TableError as error:
         raise DataError(str(error)) from error
     if len(table.values) == 0:
-        raise DataError(f"{name} must have rows below its header, however it has none")
+        raise DataError(f"{name} must have rows below its header, got none")
     if table.columns is CENSUS_COLUMNS:
         rows, targets = _features_from_census(table)
     else:
@@ -117,11 +116,11 @@ def _from_csv(source: str, name: str, content: bytes) -> Dataset:
 
 
 def _features_from_census(table: Table) -> tuple[FloatArray, FloatArray]:
-    """The averages per household and the target, in scikit-learn's own arithmetic."""
+    """Compute features and targets with the same arithmetic as scikit-learn."""
     longitude, latitude, age, rooms, bedrooms, population, households, income, value = (
         table.values.T
     )
-    with np.errstate(all="ignore"):  # what cannot be an average is found with the other bounds
+    with np.errstate(all="ignore"):  # NaN and infinity are rejected with the other bounds
         averages = rooms / households, bedrooms / households, population / households
     rows = np.column_stack(
         [income, age, averages[0], averages[1], population, averages[2], latitude, longitude]
@@ -130,11 +129,12 @@ def _features_from_census(table: Table) -> tuple[FloatArray, FloatArray]:
 
 
 def _require_bounds(name: str, lines: Sequence[int], rows: FloatArray, targets: FloatArray) -> None:
-    """What the service would refuse is no row to learn from."""
+    """Reject a number that the service would reject, too."""
     for column, numbers in zip((*FEATURES, TARGET), (*rows.T, targets), strict=True):
         for line, number in zip(lines, numbers.tolist(), strict=True):
             if not column.allows(number):
+                formula = CENSUS_FORMULAS.get(column.name, "")
                 raise DataError(
-                    f"{name}, line {line}, column {column.name}{derived.get(column.name, '')}: "
-                    f"must be a number {column.bounds}, however: {number:g}"
+                    f"{name}, line {line}, column {column.name}{formula}: "
+                    f"must be a number {column.bounds}, got {number:g}"
                 )

@@ -1,4 +1,4 @@
-"""How good a model is on rows it has not seen."""
+"""Evaluate a model on rows that it was not trained on."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -14,7 +14,7 @@ from models.saved_model.card import Metrics
 
 
 def evaluate(model: HousePriceModel, rows: FloatArray, targets: FloatArray) -> Metrics:
-    """The errors of a model on rows (n, 8) with their true values (n,), in 100,000 USD (1990)."""
+    """Compute the metrics of a model on rows (n, 8) and true values (n,), in 100,000 USD (1990)."""
     predictions, lower, upper = model.estimate(rows)
     return Metrics(
         mae=float(mean_absolute_error(targets, predictions)),

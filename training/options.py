@@ -1,4 +1,4 @@
-"""What the commands of this package share: options, the answer, and the refusal."""
+"""Options and output that the commands of this package share."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses bad arguments in one sentence, with exit status 2."""
+    """A parser that reports bad arguments in one sentence, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
         head, mark, choices = message.partition("(choose from ")
@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Where the rows come from, and which of them test."""
+    """Add the options that choose the data and the split."""
     parser.add_argument(
         "--data",
         default="embedded",
@@ -32,12 +32,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="the test part: a quarter of the rows (default), or of the 0.25-degree cells",
     )
     parser.add_argument(
-        "--split-seed", type=seed, default=10, metavar="N", help="draws the split (default 10)"
+        "--split-seed", type=seed, default=10, metavar="N", help="seed of the split (default 10)"
     )
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """What is printed."""
+    """Add the options that choose what is printed."""
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object on standard output"
     )
@@ -45,26 +45,26 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def seed(text: str) -> int:
-    """An option's text as a seed; refused where it is none."""
+    """Parse the seed in an option; raises ArgumentTypeError."""
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number from 0 to {2**32 - 1}, however: {text[:40]!r}"
+            f"must be a whole number from 0 to {2**32 - 1}, got {text[:40]!r}"
         )
     return int(text)
 
 
 def print_result(command: str, text: str) -> int:
-    """Print what a command found; returns the exit status."""
+    """Print the result of a command; return the exit status."""
     try:
         print(text, flush=True)
     except OSError as error:
-        # What is left for it would fail again at exit.
+        # At exit, Python would fail again to flush the buffered output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return fail(command, f"standard output must be writable, however: {error.strerror}", 2)
+        return fail(command, f"standard output must be writable: {error.strerror}", 2)
     return 0
 
 
 def fail(command: str, reason: object, status: int) -> int:
-    """Tell on standard error why a command found nothing; returns the exit status."""
+    """Print on standard error why a command failed; return the exit status."""
     print(f"{command}: {reason}", file=sys.stderr)
     return status

@@ -1,16 +1,16 @@
-"""python -m training.retrain: train every saved model again, in place, as its own card says."""
+"""python -m training.retrain: train every saved model again, in place, as its card says."""
 
 import sys
 
 from models import SAVED_MODELS
 from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 from training.__main__ import main as train
-from training.command import arguments_of
+from training.command import training_arguments
 from training.options import fail
 
 
 def main() -> int:
-    """Retrain what is saved; returns the exit status of the first failure, or 0."""
+    """Retrain every saved model; return the exit status of the first failure, or 0."""
     for manifest in sorted(SAVED_MODELS.glob(f"*/{MANIFEST}")):
         directory = manifest.parent
         print(directory.name, file=sys.stderr)
@@ -18,7 +18,7 @@ def main() -> int:
             card = load_model(directory).card
         except SavedModelError as error:
             return fail("python -m training.retrain", error, 1)
-        if status := train([*arguments_of(card), f"--output={directory}"]):
+        if status := train([*training_arguments(card), f"--output={directory}"]):
             return status
     return 0
 

@@ -1,1 +1,1 @@
-"""The report that is written next to a saved model, for people who would rather look than read."""
+"""The report beside a saved model: pictures of its errors and intervals on the test part."""

@@ -1,4 +1,4 @@
-"""Errors and coverage in bins of rows: the numbers behind the pictures."""
+"""Errors and coverage in bins of the test rows: the numbers in the pictures."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from models.interval import Estimate
 
 EARTH_RADIUS = 6371.0088  # km, the mean
 TENTHS = 10
-DISTANCE_EDGES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # km; the last bin has no end
+DISTANCE_EDGES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # km; the last bin is open
 PLACE = [FEATURE_NAMES.index("Latitude"), FEATURE_NAMES.index("Longitude")]
 
 
 class Bin(NamedTuple):
-    """The test rows between two numbers of whatever they are ordered by."""
+    """The test rows between two values of the quantity that they are ordered by."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Bin(NamedTuple):
 
 
 class ErrorBin(NamedTuple):
-    """The errors of a bin's rows, in 100,000 USD."""
+    """The errors of the rows in a bin, in 100,000 USD."""
 
     bin: Bin
     rmse: float
@@ -32,7 +32,7 @@ class ErrorBin(NamedTuple):
 
 
 class CoverageBin(NamedTuple):
-    """How well the intervals of a bin's rows hold."""
+    """The coverage and width of the intervals in a bin."""
 
     bin: Bin
     coverage: float  # the share of true values inside their interval
@@ -40,7 +40,7 @@ class CoverageBin(NamedTuple):
 
 
 def errors_by_price(targets: FloatArray, predictions: FloatArray) -> list[ErrorBin]:
-    """The errors in each tenth of the rows (n,), ordered by their true value."""
+    """Compute the errors in each tenth of the rows (n,), ordered by true value."""
     return [
         _errors(_span(targets[rows]), targets[rows], predictions[rows]) for rows in _tenths(targets)
     ]
@@ -49,7 +49,7 @@ def errors_by_price(targets: FloatArray, predictions: FloatArray) -> list[ErrorB
 def errors_by_distance(
     distances: FloatArray, targets: FloatArray, predictions: FloatArray
 ) -> list[ErrorBin]:
-    """The errors of rows (n,) by their distance in km; bins without rows are left out."""
+    """Compute the errors of rows (n,) by distance in km, without empty bins."""
     bins = np.digitize(distances, DISTANCE_EDGES) - 1
     highs = (*DISTANCE_EDGES[1:], np.inf)
     return [
@@ -63,7 +63,7 @@ def errors_by_distance(
 
 
 def coverage_by_prediction(estimate: Estimate, targets: FloatArray) -> list[CoverageBin]:
-    """How the intervals hold in each tenth of the rows (n,), ordered by their prediction."""
+    """Compute coverage and width in each tenth of the rows (n,), ordered by prediction."""
     predictions, lower, upper = estimate
     inside = (lower <= targets) & (targets <= upper)
     return [
@@ -77,14 +77,14 @@ def coverage_by_prediction(estimate: Estimate, targets: FloatArray) -> list[Cove
 
 
 def distances_to_nearest(rows: FloatArray, training_rows: FloatArray) -> FloatArray:
-    """The great-circle distance (n,) in km from each row (n, 8) to the nearest training row."""
+    """Compute the great-circle distance (n,) in km from rows (n, 8) to the nearest training row."""
     tree = BallTree(np.radians(training_rows[:, PLACE]), metric="haversine")
     radians, _ = tree.query(np.radians(rows[:, PLACE]), k=1)
     return np.asarray(radians[:, 0] * EARTH_RADIUS, dtype=np.float64)
 
 
 def _tenths(values: FloatArray) -> list[Indices]:
-    """The rows in order, in ten parts as equal as can be; equal values keep the rows' order."""
+    """Sort the rows and split them into ten parts of nearly equal size."""
     return np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
 
 

@@ -1,4 +1,4 @@
-"""All pictures of a model, as the bytes of their files."""
+"""Draw all pictures of a model as the bytes of their files."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,13 +14,13 @@ from training.report.importance import permutation_importance
 from training.report.pictures import Picture
 from training.report.style import render, style
 
-SEED = 0  # draws the rows and the shuffles of the permutation importance
+SEED = 0  # of the permutation importance
 
 
 def draw(
     model: HousePriceModel, train: Dataset, test: Dataset, history: History
 ) -> Iterator[tuple[Picture, bytes]]:
-    """Each picture with the content of its file; the same bytes for the same model and rows."""
+    """Yield each picture with its file's content; the same model and rows give the same bytes."""
     for picture, plot in _plots(model, train, test, history).items():
         with style():
             content = render(plot(), picture.name)
@@ -30,7 +30,7 @@ def draw(
 def _plots(
     model: HousePriceModel, train: Dataset, test: Dataset, history: History
 ) -> dict[Picture, Callable[[], Figure]]:
-    """What draws each picture, of what the model says of the test rows."""
+    """Return the function that draws each picture from the predictions for the test rows."""
     rows, targets, _ = test
     estimate = model.estimate(rows)
     predictions = estimate.predictions

@@ -1,4 +1,4 @@
-"""Which features a model leans on."""
+"""Permutation importance: how much a model relies on each feature."""
 
 from collections.abc import Callable
 
@@ -16,10 +16,10 @@ SHUFFLES = 5
 def permutation_importance(
     predict: Predict, rows: FloatArray, targets: FloatArray, *, rng: np.random.Generator
 ) -> FloatArray:
-    """The increase of the RMSE, in 100,000 USD, when a column is shuffled: (features, shuffles).
+    """Compute the increase of the RMSE, 100,000 USD, by shuffling a column: (features, shuffles).
 
-    Breiman, "Random Forests", Machine Learning 45, 2001, section 10. Of more than MAX_ROWS rows
-    (n, features) that many are drawn.
+    Breiman, "Random Forests", Machine Learning 45, 2001, section 10. Uses a sample of at most
+    MAX_ROWS of the rows (n, features).
     """
     if len(rows) > MAX_ROWS:
         drawn = rng.choice(len(rows), MAX_ROWS, replace=False)

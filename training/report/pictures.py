@@ -1,4 +1,4 @@
-"""The pictures of a report: their names, and what a reader should see in each."""
+"""The pictures of a report: file names, titles and captions."""
 
 from typing import NamedTuple
 
@@ -6,58 +6,58 @@ DIRECTORY = "report"
 
 
 class Picture(NamedTuple):
-    """One picture."""
+    """One picture of the report."""
 
-    name: str  # of its file
+    name: str  # of the file
     title: str
     caption: str
 
 
-# SVG stays sharp; a picture of thousands of marks is smaller as PNG.
+# SVG is sharp at any size, but PNG is smaller for thousands of marks.
 LOSS = Picture(
     "loss.svg",
     "Loss during training",
-    "The training loss on a logarithmic scale and, where the recipe watches it, the RMSE of the "
-    "validation rows.",
+    "The training loss on a logarithmic scale and, if the recipe validates each epoch, the RMSE of "
+    "the validation rows.",
 )
 PREDICTED_AGAINST_TRUE = Picture(
     "predicted-against-true.png",
     "Predicted against true",
-    "A darker cell holds more test rows, on a logarithmic scale. A perfect model has all of them "
-    "on the diagonal; those stacked at the dashed line were capped when the data were published.",
+    "A darker cell holds more test rows, on a logarithmic scale. A perfect model would have all of "
+    "them on the diagonal. The rows at the dashed line were capped when the data were published.",
 )
 ERROR_BY_PRICE = Picture(
     "error-by-price.svg",
     "Error by price",
     "RMSE and mean error (predicted minus true) in each tenth of the test rows, by true price. A "
-    "mean error above zero at the left and below zero at the right says that the model shrinks "
-    "prices towards their middle.",
+    "mean error above zero at the left and below zero at the right means that the model shrinks "
+    "prices towards their mean.",
 )
 ERROR_BY_DISTANCE = Picture(
     "error-by-distance.svg",
     "Error by distance to the nearest training row",
-    "RMSE of the test rows by the distance to the nearest training row. A bar of a few rows says "
-    "little. The data give places to 0.01 degrees, about 1 km, so many rows share theirs.",
+    "RMSE of the test rows by the distance to the nearest training row. A bar of few rows is not "
+    "reliable. The data give locations to 0.01 degrees, about 1 km, so many rows share one.",
 )
 ERROR_MAP = Picture(
     "error-map.png",
     "Map of errors",
-    "The mean error (predicted minus true) of the test rows of each hexagon. Orange: predicted too "
-    "high; purple: too low.",
+    "The mean error (predicted minus true) of the test rows in each hexagon. Orange: predicted too "
+    "high. Purple: predicted too low.",
 )
 COVERAGE = Picture(
     "interval-coverage.svg",
     "Interval coverage",
-    "The share of true prices inside their interval in each tenth of the test rows, by prediction, "
-    "and how wide the intervals are there. If the interval held its level everywhere, 95 % of "
-    "the shares would be in the band.",
+    "The share of true prices inside their interval, and the mean width of the intervals, in each "
+    "tenth of the test rows by prediction. If the coverage equalled the level everywhere, 95 % of "
+    "the shares would lie in the band.",
 )
 IMPORTANCE = Picture(
     "permutation-importance.svg",
     "Permutation importance",
-    "By how much the RMSE of test rows grows when one column is shuffled and the others stay; a "
-    "dot for each shuffle, a bar for their mean. Columns that tell the same thing, such as "
-    "latitude and longitude, share what they are worth unevenly.",
+    "The increase of the RMSE on the test rows when one column is shuffled. Each dot is one "
+    "shuffle, and the bar is their mean. Correlated columns, such as latitude and longitude, share "
+    "their importance unevenly.",
 )
 
 PICTURES = (
@@ -69,4 +69,4 @@ PICTURES = (
     COVERAGE,
     IMPORTANCE,
 )
-"""In the order in which they are shown."""
+"""In the order of the model card."""

@@ -1,4 +1,4 @@
-"""The pictures, each from its numbers. Prices and errors are in 100,000 USD of 1990."""
+"""Plot each picture from its numbers. Prices and errors are in 100,000 USD of 1990."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,16 +23,16 @@ from training.report import pictures
 from training.report.bins import CoverageBin, ErrorBin
 from training.report.style import BLUE, GREY, INK, ORANGE, PALE, SCALE, SKY, grid_along
 
-CAP = 5.00001  # the census published no higher price
+CAP = 5.00001  # the highest price in the data
 
 
 class City(NamedTuple):
-    """A town, for those who know the towns better than the degrees."""
+    """A city, labelled on the map for orientation."""
 
     name: str
     longitude: float
     latitude: float
-    offset: tuple[float, float]  # of its name, in points, to where the map is empty
+    offset: tuple[float, float]  # of the label, in points, towards an empty part of the map
 
 
 CITIES = (
@@ -45,7 +45,7 @@ CITIES = (
 
 
 def plot_loss(history: History) -> Figure:
-    """The training loss, and below it the validation RMSE where there is one."""
+    """Plot the training loss and, if recorded, the validation RMSE below it."""
     validated = [record for record in history.records if record.validation_rmse is not None]
     figure = Figure(figsize=(7.0, 5.6) if validated else None)
     panels = figure.subplots(2 if validated else 1, 1, sharex=True, squeeze=False)[:, 0]
@@ -72,7 +72,7 @@ def plot_loss(history: History) -> Figure:
 def _plot_curve(axes: Axes, numbers: Sequence[int], values: Sequence[float], color: str) -> None:
     axes.plot(numbers, values, color=color)
     axes.margins(x=0.02)
-    if min(values) > 0:  # a likelihood may be negative
+    if min(values) > 0:  # a loss may be negative
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -90,7 +90,7 @@ def _plot_curve(axes: Axes, numbers: Sequence[int], values: Sequence[float], col
 
 
 def plot_predicted_against_true(targets: FloatArray, predictions: FloatArray) -> Figure:
-    """A density of true values (n,) and predictions (n,)."""
+    """Plot the density of true values (n,) and predictions (n,)."""
     figure = Figure(figsize=(6.4, 5.6))
     axes = figure.subplots()
     lowest = min(0.0, float(predictions.min()))
@@ -127,12 +127,12 @@ def plot_predicted_against_true(targets: FloatArray, predictions: FloatArray) ->
 
 
 def _visible_blues() -> ListedColormap:
-    """Blues without its palest fifth: a single row stays visible on white."""
+    """Return Blues without its palest fifth, so that a single row is visible on white."""
     return ListedColormap(colormaps["Blues"](np.linspace(0.2, 1.0, 256)))
 
 
 def plot_error_by_price(bins: Sequence[ErrorBin]) -> Figure:
-    """RMSE and mean error in each tenth."""
+    """Plot RMSE and mean error of each bin."""
     figure = Figure()
     axes = figure.subplots()
     places = np.arange(len(bins))
@@ -157,7 +157,7 @@ def plot_error_by_price(bins: Sequence[ErrorBin]) -> Figure:
 
 
 def plot_error_by_distance(bins: Sequence[ErrorBin]) -> Figure:
-    """RMSE by distance, with the number of rows."""
+    """Plot the RMSE of each bin, labelled with its number of rows."""
     figure = Figure(figsize=(7.8, 4.2))
     axes = figure.subplots()
     places = np.arange(len(bins))
@@ -182,10 +182,12 @@ def _distance_label(each: ErrorBin) -> str:
 
 
 def plot_error_map(longitudes: FloatArray, latitudes: FloatArray, errors: FloatArray) -> Figure:
-    """The mean error (n,) of each hexagon of the map, in degrees."""
+    """Plot the mean of errors (n,) in hexagons on the map."""
     figure = Figure(figsize=(6.6, 6.4))
     axes = figure.subplots()
-    bound = max(float(np.quantile(np.abs(errors), 0.95)), 1e-9)  # a few outliers take no colour
+    bound = max(
+        float(np.quantile(np.abs(errors), 0.95)), 1e-9
+    )  # outliers must not use up the colour scale
     cells = axes.hexbin(
         longitudes,
         latitudes,
@@ -240,14 +242,16 @@ def _mark_city(axes: Axes, city: City) -> None:
 
 
 def plot_coverage(bins: Sequence[CoverageBin], level: float) -> Figure:
-    """Coverage with the level that it should have, and below it the width, in each tenth."""
+    """Plot the coverage of each bin with its nominal level, and the mean width below it."""
     figure = Figure(figsize=(7.0, 5.4))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     places = np.arange(len(bins))
     rows = np.mean([each.bin.rows for each in bins])
-    chance = 1.96 * np.sqrt(level * (1 - level) / rows)  # of a binomial share
+    half_band = 1.96 * np.sqrt(level * (1 - level) / rows)  # 95 % of a binomial share
     shares = [each.coverage for each in bins]
-    upper.axhspan(level - chance, level + chance, color=PALE, label="where 95% would be by chance")
+    upper.axhspan(
+        level - half_band, level + half_band, color=PALE, label="where 95% would be by chance"
+    )
     upper.axhline(level, color=INK, linewidth=1.0, linestyle="--", label=f"level, {level:.0%}")
     upper.plot(places, shares, color=BLUE, marker="o", label="share inside")
     upper.set_ylim(min(level - 0.1, *shares) - 0.03, 1.01)
@@ -266,7 +270,7 @@ def plot_coverage(bins: Sequence[CoverageBin], level: float) -> Figure:
 
 
 def plot_importance(increases: FloatArray) -> Figure:
-    """The increases (8, shuffles) of the RMSE, the largest mean on top."""
+    """Plot increases of the RMSE (8, shuffles), with the largest mean on top."""
     figure = Figure()
     axes = figure.subplots()
     order = np.argsort(increases.mean(axis=1), kind="stable")

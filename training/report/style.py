@@ -1,4 +1,4 @@
-"""One look for all pictures, and the same bytes for the same numbers."""
+"""One style for all pictures; equal numbers give equal bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, which people with any colour vision can tell apart.
+# Okabe and Ito's palette, distinguishable with any colour vision.
 BLUE = "#0072B2"  # lines
-SKY = "#56B4E9"  # bars, light enough for a line or dots on top
+SKY = "#56B4E9"  # bars, light enough to draw on top of them
 ORANGE = "#D55E00"
 INK = "#222222"
 GREY = "#6E6E6E"
 PALE = "#DDDDDD"
 
-SCALE = "100,000 USD"  # short enough for an axis; the card says that they are those of 1990
+SCALE = "100,000 USD"  # short, for an axis; the card adds the year, 1990
 
 STYLE: dict[str, Any] = {
     "figure.figsize": (7.0, 4.2),  # inches
@@ -28,7 +28,7 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.family": "DejaVu Sans",  # bundled with matplotlib, so it is the same everywhere
     "font.size": 10.0,
     "text.color": INK,
     "axes.titlesize": 12.0,
@@ -49,7 +49,7 @@ STYLE: dict[str, Any] = {
     "ytick.labelcolor": INK,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
-    "svg.hashsalt": "report",  # ids from the content instead of from chance
+    "svg.hashsalt": "report",  # element ids that are not random
     "svg.fonttype": "path",
 }
 METADATA: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ METADATA: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in this look, whatever the user's own settings are, and leave those as they were."""
+    """Apply this style inside the block, independent of the user's settings."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are Literals
@@ -68,7 +68,7 @@ def style() -> Iterator[None]:
 
 
 def render(figure: Figure, name: str) -> bytes:
-    """The figure as a file of that name's kind."""
+    """Render a figure in the format that the file name's suffix says."""
     kind = PurePath(name).suffix[1:]
     content = BytesIO()
     FigureCanvasAgg(figure).print_figure(content, format=kind, metadata=METADATA[kind])

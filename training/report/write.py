@@ -1,4 +1,4 @@
-"""Write the report next to a saved model, which it never touches."""
+"""Write or remove the report beside a saved model, without changing the model."""
 
 import logging
 from pathlib import Path
@@ -17,23 +17,23 @@ class ReportError(Exception):
 def write_report(
     directory: Path, model: HousePriceModel, train: Dataset, test: Dataset, history: History
 ) -> None:
-    """Draw every picture of a model into the report beside it, in `directory/report/`.
+    """Draw every picture of a model into `directory/report/`.
 
-    Raises ReportError where matplotlib is not installed.
+    Raises ReportError if matplotlib is not installed.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a font cache is nothing to tell
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it announces its font cache
     try:
-        # Imported here: who wants no report needs no matplotlib, and does not wait for it.
+        # Imported here: training without a report needs no matplotlib.
         from training.report.draw import draw  # noqa: PLC0415
     except ModuleNotFoundError as error:
         package, _, _ = str(error.name).partition(".")
-        raise ReportError(f"{package} must be installed, however it is not") from error
+        raise ReportError(f"{package} must be installed. Run `make .venv/training`.") from error
     (directory / DIRECTORY).mkdir(exist_ok=True)
     for picture, content in draw(model, train, test, history):
         write_atomically(directory / DIRECTORY / picture.name, content)
 
 
 def remove_report(directory: Path) -> None:
-    """Remove the pictures of a model that was saved here before, and no other file."""
+    """Remove the pictures of the previous model, and no other file."""
     for picture in PICTURES:
         (directory / DIRECTORY / picture.name).unlink(missing_ok=True)
