@@ -1,1 +1,1 @@
-"""Speed, as ratios to something measured in the same run."""
+"""Benchmarks; speeds are ratios to a baseline measured in the same run."""

@@ -1,7 +1,7 @@
-"""python -m benchmarks.batches: 10,000 rows in each form, beside the least that they could take.
+"""python -m benchmarks.batches: 10,000 rows in each format, relative to a lower bound.
 
-That is the bare forward pass, and the fastest parser known for the same bytes; both in this
-process, without HTTP, checks, intervals or an answer. The server has a core of its own.
+The lower bound is the fastest known parser of the same bytes and the bare forward pass, in this
+process, without HTTP, validation, intervals or a response. The server has its own core.
 """
 
 import http.client
@@ -20,8 +20,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from app.inference.formats.floats import to_floats
-from benchmarks.ratios import circumstances, in_turn, ratio
-from benchmarks.running import ours, running
+from benchmarks.ratios import alternate, conditions, ratio
+from benchmarks.running import running, this_service
 from models import SAVED_MODELS
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
@@ -35,8 +35,8 @@ REQUESTS = 20  # a round's figure is their median
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """Rows as the bytes of a request, and how its fastest known parser reads them."""
+class Payload:
+    """A request body in one format, and the fastest known parser of it."""
 
     name: str
     path: str
@@ -45,8 +45,8 @@ class Form:
     parse: Callable[[bytes], FloatArray]
 
 
-def forms(rows: FloatArray) -> list[Form]:
-    """Rows (n, 8) in each form."""
+def payloads(rows: FloatArray) -> list[Payload]:
+    """Encode rows (n, 8) in each format."""
     columns = dict(zip(FEATURE_NAMES, rows.T.tolist(), strict=True))
     lines = [",".join(FEATURE_NAMES), *(",".join(map(repr, row)) for row in rows.tolist())]
     sink = io.BytesIO()
@@ -56,10 +56,10 @@ def forms(rows: FloatArray) -> list[Form]:
     json_columns = json.dumps(columns).encode()
     raw = {"Inference-Header-Content-Length": "0"}
     return [
-        Form("JSON columns", BATCH, {"Content-Type": "application/json"}, json_columns, _orjson),
-        Form("CSV", BATCH, {"Content-Type": "text/csv"}, "\n".join(lines).encode(), _arrow_csv),
-        Form("Arrow", BATCH, {"Content-Type": ARROW}, sink.getvalue(), _arrow),
-        Form("V2 binary", "/v2/models/notebook/infer", raw, rows.tobytes(), _doubles),
+        Payload("JSON columns", BATCH, {"Content-Type": "application/json"}, json_columns, _orjson),
+        Payload("CSV", BATCH, {"Content-Type": "text/csv"}, "\n".join(lines).encode(), _arrow_csv),
+        Payload("Arrow", BATCH, {"Content-Type": ARROW}, sink.getvalue(), _arrow),
+        Payload("V2 binary", "/v2/models/notebook/infer", raw, rows.tobytes(), _doubles),
     ]
 
 
@@ -85,7 +85,7 @@ def _doubles(body: bytes) -> FloatArray:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """The median time of doing it a few times."""
+    """Return the median time of several calls, ms."""
     times = []
     for _ in range(REQUESTS):
         started = time.perf_counter()
@@ -94,38 +94,40 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * statistics.median(times)
 
 
-def read_and_predict(predict: Callable[[FloatArray], FloatArray], form: Form) -> None:
-    """The least that there is to do."""
-    predict(form.parse(form.body))
+def read_and_predict(predict: Callable[[FloatArray], FloatArray], payload: Payload) -> None:
+    """The lower bound."""
+    predict(payload.parse(payload.body))
 
 
-def exchange(connection: http.client.HTTPConnection, form: Form) -> None:
-    """One request and its whole answer."""
-    connection.request("POST", form.path, form.body, form.headers)
+def exchange(connection: http.client.HTTPConnection, payload: Payload) -> None:
+    """Send one request and read the whole response."""
+    connection.request("POST", payload.path, payload.body, payload.headers)
     response = connection.getresponse()
-    answer = response.read()
+    body = response.read()
     if response.status != http.client.OK:
-        raise RuntimeError(f"{form.name} must be answered, however: {answer!r:.200}")
+        raise RuntimeError(
+            f"{payload.name} must be answered with 200, got {response.status}: {body!r:.200}"
+        )
 
 
 def main() -> None:
-    """Print a line for each form."""
+    """Print a row for each format."""
     os.sched_setaffinity(0, {1})
     predict = load_model(SAVED_MODELS / "notebook").model.predict
-    print(f"{circumstances('fastapi', 'numpy', 'orjson', 'pyarrow')}; ", end="")
+    print(f"{conditions('fastapi', 'numpy', 'orjson', 'pyarrow')}; ", end="")
     print(f"{ROWS:,} rows, median of {ROUNDS} rounds of {REQUESTS} requests\n")
-    print("| | least, ms | whole request, ms | ratio |\n| --- | ---: | ---: | ---: |")
-    with running(ours("this service", "--default", "notebook")) as (url, _, _):
+    print("| | lower bound, ms | whole request, ms | ratio |\n| --- | ---: | ---: | ---: |")
+    with running(this_service("this service", "--default", "notebook")) as (url, _, _):
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
-        for form in forms(load_dataset("embedded").rows[:ROWS]):
+        for payload in payloads(load_dataset("embedded").rows[:ROWS]):
             measures = {
-                "least": partial(milliseconds, partial(read_and_predict, predict, form)),
-                "whole": partial(milliseconds, partial(exchange, connection, form)),
+                "bound": partial(milliseconds, partial(read_and_predict, predict, payload)),
+                "whole": partial(milliseconds, partial(exchange, connection, payload)),
             }
-            figures = in_turn(measures, ROUNDS)
-            least, whole = (statistics.median(figures[name]) for name in ("least", "whole"))
-            told = ratio(figures, "whole", "least")
-            print(f"| {form.name} | {least:.2f} | {whole:.2f} | {told} |", flush=True)
+            figures = alternate(measures, ROUNDS)
+            bound, whole = (statistics.median(figures[name]) for name in ("bound", "whole"))
+            relative = ratio(figures, "whole", "bound")
+            print(f"| {payload.name} | {bound:.2f} | {whole:.2f} | {relative} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""python -m benchmarks.fit: the notebook's 1001 steps, by three programs in turn, as ratios."""
+"""python -m benchmarks.fit: the notebook's 1001 steps by three programs, as ratios."""
 
 import platform
 import statistics
@@ -39,7 +39,7 @@ def ours(inputs: FloatArray, targets: FloatArray) -> None:
 
 
 def the_notebook(inputs: FloatArray, targets: FloatArray) -> None:
-    """The arithmetic of the notebook's own loop, expression for expression."""
+    """The notebook's own loop, expression by expression."""
     draw = np.random.RandomState(SEED).randn
     weights: dict[str, Any] = {"W1": draw(8, HIDDEN_UNITS), "B1": draw(1)}
     weights |= {"W2": draw(HIDDEN_UNITS, 1), "B2": draw(1)}
@@ -50,7 +50,7 @@ def the_notebook(inputs: FloatArray, targets: FloatArray) -> None:
         p = (x2 @ weights["W2"] + weights["B2"]).flatten()
         np.mean((p - y) ** 2)
         grad_p = ((2 / rows) * (p - y)).reshape(-1, 1)
-        np.ones((rows, 1))  # the notebook makes it, and does not use it
+        np.ones((rows, 1))  # the notebook computes it, but does not use it
         grad_x1 = (grad_p @ weights["W2"].T) * (x2 * (1 - x2))
         gradients = {"W2": x2.T @ grad_p, "B2": np.sum(grad_p)}
         gradients |= {"W1": inputs.T @ grad_x1, "B1": np.sum(grad_x1)}
@@ -59,7 +59,7 @@ def the_notebook(inputs: FloatArray, targets: FloatArray) -> None:
 
 
 def scikit_learns_mlp(inputs: FloatArray, targets: FloatArray) -> None:
-    """The same work by MLPRegressor: as many full-batch steps of a network of the same size."""
+    """The same number of full-batch steps of the same network by MLPRegressor."""
     mlp = MLPRegressor(
         hidden_layer_sizes=(HIDDEN_UNITS,),
         activation="logistic",
@@ -73,26 +73,28 @@ def scikit_learns_mlp(inputs: FloatArray, targets: FloatArray) -> None:
         random_state=SEED,
         shuffle=False,
     )
-    with warnings.catch_warnings(action="ignore"):  # it did not converge: nor did the notebook
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # it warns that it has not converged, nor has the notebook
         mlp.fit(inputs, targets.ravel())
 
 
 def seconds(
     program: Callable[[FloatArray, FloatArray], None], inputs: FloatArray, targets: FloatArray
 ) -> float:
-    """The wall time of one fit."""
+    """Return the wall time of one fit, s."""
     started = time.perf_counter()
     program(inputs, targets)
     return time.perf_counter() - started
 
 
 def main() -> None:
-    """Print the median time of each program, its spread, and its ratio to the notebook's loop."""
+    """Print the median time of each program, its range, and its ratio to the notebook's loop."""
     train, _ = split_dataset(load_dataset("embedded"), "random", SEED)
     inputs, targets = fit_scaler(train.rows).transform(train.rows), train.targets[:, np.newaxis]
     programs = (the_notebook, ours, scikit_learns_mlp)
     times: dict[str, list[float]] = {program.__name__: [] for program in programs}
-    for _ in range(ROUNDS):  # in turn, so that a busy moment of the machine meets all of them
+    for _ in range(ROUNDS):  # alternating, so that a busy moment of the machine affects all of them
         for program in programs:
             times[program.__name__].append(seconds(program, inputs, targets))
 

@@ -1,4 +1,4 @@
--- The data set's first row, over and over.
+-- The data set's first row.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '{"MedInc": 8.3252, "HouseAge": 41, "AveRooms": 6.984127, "AveBedrms": 1.02381, ' ..

@@ -1,4 +1,4 @@
-"""Servers to measure, each a process of its own that is pinned to a core."""
+"""Start the servers to measure, each in its own process and pinned to cores."""
 
 import os
 import signal
@@ -20,17 +20,17 @@ UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-acc
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server to measure, by what is started; {port} stands for a free port.
+    """A server to measure; {port} in its arguments and environment is replaced by a free port.
 
-    It is ready when it answers 200 at an address of its own. It has some cores, and so has what
-    sends it requests; they may be the same.
+    It is ready when its `ready` path answers 200. `cores` run the server, and `load_cores` the
+    load generator; they may overlap.
     """
 
     name: str
     arguments: Sequence[str]
     path: str = "/predict"
     cores: frozenset[int] = frozenset({0})
-    driven_from: frozenset[int] = frozenset({1})
+    load_cores: frozenset[int] = frozenset({1})
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     script: Path = PROJECT / "benchmarks" / "predict.lua"
@@ -45,21 +45,21 @@ def uvicorn(name: str, app: str) -> Contender:
     )
 
 
-def ours(name: str, *options: str) -> Contender:
-    """The service itself, with everything on."""
+def this_service(name: str, *options: str) -> Contender:
+    """The service itself, with its default options."""
     return Contender(name, ("-m", "app", "serve", "--port", "{port}", *options))
 
 
-def cores_in_words(cores: frozenset[int]) -> str:
-    """Some cores as `taskset` has them."""
+def cpu_list(cores: frozenset[int]) -> str:
+    """Format cores as `taskset` expects them."""
     return ",".join(map(str, sorted(cores)))
 
 
 @contextmanager
 def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
-    """Start a server: its URL, its process, and after how many seconds it answered."""
+    """Run a server; yields its URL, its process id, and the seconds until its first response."""
     port = _free_port()
-    # As it is where nobody has said otherwise: Python keeps what it has compiled.
+    # As by default: Python caches compiled modules.
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["OPENBLAS_NUM_THREADS"] = "1"
@@ -68,7 +68,7 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
     started = time.perf_counter()
     process = subprocess.Popen(
         [
-            *("taskset", "--cpu-list", cores_in_words(contender.cores)),
+            *("taskset", "--cpu-list", cpu_list(contender.cores)),
             *(contender.python, *(each.format(port=port) for each in contender.arguments)),
         ],
         cwd=PROJECT,
@@ -88,12 +88,12 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        with suppress(ProcessLookupError):  # some leave processes of their own behind
+        with suppress(ProcessLookupError):  # some servers leave child processes behind
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def resident_megabytes(pid: int) -> float:
-    """The resident memory of a process and of those it has started."""
+    """Return the resident memory of a process and its descendants, MB."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     own = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -104,18 +104,20 @@ def _wait_for(process: subprocess.Popen[bytes], url: str, name: str) -> None:
     deadline = time.perf_counter() + START_SECONDS
     while time.perf_counter() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{name} must start, however it ended with {process.returncode}")
+            raise RuntimeError(
+                f"{name} exited with status {process.returncode} before it was ready"
+            )
         try:
             urllib.request.urlopen(url, timeout=5).close()
-        except OSError:  # it does not listen yet, or says that it is not ready
+        except OSError:  # it does not listen yet, or is not ready
             time.sleep(POLL_SECONDS)
         else:
             return
-    raise RuntimeError(f"{name} must answer within {START_SECONDS:.0f} s, however it did not")
+    raise RuntimeError(f"{name} was not ready within {START_SECONDS:.0f} s")
 
 
 def _free_port() -> int:
-    with socket.socket() as some:
-        some.bind(("127.0.0.1", 0))
-        port: int = some.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

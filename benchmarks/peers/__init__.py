@@ -1,1 +1,1 @@
-"""Other model servers, each in an environment of its own, that serve the notebook model."""
+"""Other model servers, each in its own environment, that serve the notebook model."""

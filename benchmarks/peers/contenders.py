@@ -1,4 +1,4 @@
-"""How each peer is started and asked, in its standard way; one worker, without an access log."""
+"""How each peer is started and called, as documented; one worker, without an access log."""
 
 import subprocess
 from importlib.metadata import distributions
@@ -8,14 +8,14 @@ from benchmarks.running import PROJECT, Contender
 
 PEERS = PROJECT / "benchmarks" / "peers"
 ENVIRONMENT = {
-    "PYTHONPATH": str(PROJECT),  # the notebook model is loaded by this project's own code
+    "PYTHONPATH": str(PROJECT),  # the peers load the notebook model with this project's code
     "BENTOML_DO_NOT_TRACK": "True",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 
 def mlserver(scratch: Path) -> Contender:
-    """A custom runtime; asked in the Open Inference Protocol V2."""
+    """A custom runtime, called with the Open Inference Protocol V2."""
     return _peer(
         "MLServer",
         (_program("mlserver"), "start", str(PEERS / "mlserver")),
@@ -49,7 +49,7 @@ def litserve(_: Path) -> Contender:
 
 
 def mlflow(scratch: Path) -> Contender:
-    """A pyfunc model, saved into a scratch directory first; asked at /invocations."""
+    """A pyfunc model, saved in a scratch directory first, called at /invocations."""
     saved = str(scratch / "pyfunc")
     subprocess.run(
         [_python("mlflow"), str(PEERS / "mlflow" / "save.py"), saved],
@@ -63,13 +63,13 @@ def mlflow(scratch: Path) -> Contender:
         (_program("mlflow"), "models", "serve", "-m", saved, *options, "--port", "{port}"),
         path="/invocations",
         ready="/ping",
-        # It starts the uvicorn that it finds on the path.
+        # MLflow starts the uvicorn that it finds on PATH.
         environment={"PATH": f"{_bin('mlflow')}:/usr/bin:/bin", "UVICORN_ACCESS_LOG": "false"},
     )
 
 
 def peers(scratch: Path) -> list[Contender]:
-    """All of them; what they write goes into the scratch directory."""
+    """Return all peers; they write into the scratch directory."""
     return [make(scratch) for make in (mlserver, bentoml, litserve, mlflow)]
 
 
@@ -101,6 +101,6 @@ def _program(name: str) -> str:
 
 
 def _version(name: str) -> str:
-    """The version that is installed in the peer's environment."""
+    """Return the version installed in the peer's environment."""
     (packages,) = _bin(name).parent.glob("lib/python*/site-packages")
     return next(iter(distributions(name=name, path=[str(packages)]))).version

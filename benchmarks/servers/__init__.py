@@ -1,1 +1,1 @@
-"""What the service is measured beside, each started as `uvicorn benchmarks.servers.NAME:app`."""
+"""Baselines of the service, each started as `uvicorn benchmarks.servers.NAME:app`."""

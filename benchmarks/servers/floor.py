@@ -1,4 +1,4 @@
-"""The floor: a bare ASGI callable that reads the body and answers a constant, and nothing else."""
+"""The floor: a bare ASGI callable that reads the body and sends a constant response."""
 
 from starlette.types import Receive, Scope, Send
 
@@ -7,7 +7,7 @@ HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % l
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer any request."""
+    """Respond to any request."""
     while (await receive()).get("more_body", False):
         pass
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})

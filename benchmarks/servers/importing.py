@@ -1,4 +1,4 @@
-"""The floor, in a process that has imported FastAPI."""
+"""The floor in a process that has imported FastAPI."""
 
 import fastapi
 

@@ -1,4 +1,4 @@
-"""FastAPI as everyone writes it: a schema in, a schema out, the notebook's network in NumPy."""
+"""An ordinary FastAPI service: Pydantic schemas and the notebook's network in NumPy."""
 
 import numpy as np
 from fastapi import FastAPI
@@ -25,17 +25,17 @@ class House(BaseModel):
 
 
 class Prediction(BaseModel):
-    """The answer."""
+    """The response."""
 
     prediction: float
 
 
 @app.post("/predict")
 async def predict(house: House) -> Prediction:
-    """One row."""
+    """Predict one row."""
     return Prediction(prediction=model.predict(np.array([[*house.model_dump().values()]]))[0])
 
 
 @app.get("/readyz")
 async def ready() -> None:
-    """Whether it has started."""
+    """Respond once the service has started."""

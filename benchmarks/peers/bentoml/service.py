@@ -1,4 +1,4 @@
-"""The notebook model as BentoML's documentation has it: a class with an API."""
+"""The notebook model in the way of BentoML's documentation: a class with an API."""
 
 import bentoml
 import numpy as np
@@ -9,12 +9,14 @@ from models.saved_model.storage import load_model
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class HousePrice:
-    """Rows of eight numbers in, a prediction for each out, as JSON."""
+    """Predicts rows of eight numbers, in JSON."""
 
     def __init__(self) -> None:
         self.model = load_model(SAVED_MODELS / "notebook").model
 
     @bentoml.api
-    async def predict(self, rows: list[list[float]]) -> list[float]:  # no thread: it is faster
+    async def predict(
+        self, rows: list[list[float]]
+    ) -> list[float]:  # async: faster than in a thread
         predictions: list[float] = self.model.predict(np.array(rows)).tolist()
         return predictions

@@ -1,4 +1,4 @@
--- The data set's first row, under the name that LitServe's documentation gives an input.
+-- The data set's first row, named as in LitServe's documentation.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '{"input": [8.3252, 41, 6.984127, 1.02381, 322, 2.555556, 37.88, -122.23]}'

@@ -1,4 +1,4 @@
-"""The notebook model as LitServe's documentation has it: decode, predict, encode."""
+"""The notebook model in the way of LitServe's documentation: decode, predict, encode."""
 
 import sys
 
@@ -11,7 +11,7 @@ from models.saved_model.storage import load_model
 
 
 class HousePrice(litserve.LitAPI):
-    """A row in, a prediction out, as JSON."""
+    """Predicts one row, in JSON."""
 
     def setup(self, device: str) -> None:
         self.model = load_model(SAVED_MODELS / "notebook").model

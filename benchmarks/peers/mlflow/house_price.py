@@ -1,4 +1,4 @@
-"""The notebook model as MLflow's documentation has it: a model from code."""
+"""The notebook model in the way of MLflow's documentation: a model from code."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from models.saved_model.storage import load_model
 
 
 class HousePrice(PythonModel):
-    """Rows (n, 8) in, predictions (n,) out."""
+    """Predicts rows (n, 8) as (n,)."""
 
     def load_context(self, context: Any) -> None:
         self.model = load_model(SAVED_MODELS / "notebook").model

@@ -1,4 +1,4 @@
-"""Save the notebook model as a pyfunc model of MLflow, in the directory that is named."""
+"""Save the notebook model as a pyfunc model of MLflow, in the given directory."""
 
 import sys
 from pathlib import Path
@@ -16,5 +16,5 @@ mlflow.pyfunc.save_model(
     signature=ModelSignature(
         Schema([TensorSpec(FLOAT64, (-1, 8))]), Schema([TensorSpec(FLOAT64, (-1,))])
     ),
-    pip_requirements=[],  # it is served in this environment, which has all that it needs
+    pip_requirements=[],  # it is served in this environment, which is complete
 )

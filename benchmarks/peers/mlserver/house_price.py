@@ -1,4 +1,4 @@
-"""The notebook model as MLServer's documentation has it: an MLModel that decodes and encodes."""
+"""The notebook model in the way of MLServer's documentation: an MLModel."""
 
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
@@ -9,7 +9,7 @@ from models.saved_model.storage import load_model
 
 
 class HousePrice(MLModel):
-    """Rows (n, 8) in, predictions (n, 1) out, in the Open Inference Protocol V2."""
+    """Predicts rows (n, 8) as (n, 1), in the Open Inference Protocol V2."""
 
     async def load(self) -> bool:
         self.model = load_model(SAVED_MODELS / "notebook").model
