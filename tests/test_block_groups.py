@@ -46,7 +46,7 @@ def test_the_committed_file_is_the_one_that_training_writes(dataset):
     assert len(FILE.read_bytes()) < 200_000
 
 
-def test_every_block_group_stands_at_its_place_with_its_numbers(dataset):
+def test_every_block_group_has_its_place_and_its_values(dataset):
     header, places, columns = unpack(pack(dataset))
     order = np.lexsort(dataset.rows[:, PLACE].T[::-1])
 
@@ -63,7 +63,7 @@ def test_every_block_group_stands_at_its_place_with_its_numbers(dataset):
             assert_allclose(values, np.clip(true[order], low, high), rtol=0.013)
 
 
-def test_the_marks_are_what_one_and_ninety_nine_percent_are_below(dataset):
+def test_the_marks_are_the_first_and_ninety_ninth_percentiles(dataset):
     header, _, _ = unpack(pack(dataset))
 
     for name, values in zip(FEATURE_NAMES, dataset.rows.T, strict=True):
@@ -73,7 +73,7 @@ def test_the_marks_are_what_one_and_ninety_nine_percent_are_below(dataset):
         assert (values > high).mean() - one <= 0.01 <= (values >= high).mean() + one
 
 
-def test_the_command_writes_the_file_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_the_file_atomically(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.block_groups.FILE", tmp_path / "map.bin")
     assert main() == 0
     assert (tmp_path / "map.bin").read_bytes() == FILE.read_bytes()

@@ -20,7 +20,7 @@ def test_the_conformal_quantile_is_the_rank_that_the_paper_gives():
     assert conformal_quantile(scores[::-1].copy(), 0.95) == 19.0
 
 
-def test_too_few_scores_for_the_level_are_refused():
+def test_too_few_scores_for_the_level_are_an_error():
     with pytest.raises(ValueError, match="must have at least 9 scores, got 8"):
         conformal_quantile(np.ones(8), 0.9)
 
@@ -32,7 +32,7 @@ def test_at_least_the_level_of_the_scores_is_within_the_quantile(scores, level):
     assert np.mean(np.array(scores) <= quantile) >= level
 
 
-def test_no_row_is_predicted_by_a_fit_that_has_seen_it(rng):
+def test_no_row_is_predicted_by_a_fit_on_that_row(rng):
     rows, targets = rng.normal(size=(53, 8)), rng.normal(size=53)
 
     def fit_fold(fold):
@@ -47,7 +47,7 @@ def test_no_row_is_predicted_by_a_fit_that_has_seen_it(rng):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_residual_intervals_hold_their_level_of_the_rows_that_calibrate_them(rng, level):
+def test_residual_intervals_cover_their_level_of_the_calibration_rows(rng, level):
     targets, outputs = rng.normal(size=1000), np.zeros((1000, 1))
 
     _, lower, upper = residual_interval(outputs, targets).estimate(outputs, level)
@@ -57,9 +57,7 @@ def test_residual_intervals_hold_their_level_of_the_rows_that_calibrate_them(rng
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("carelessness", [0.3, 3.0])
-def test_quantile_intervals_hold_their_level_of_the_rows_that_calibrate_them(
-    rng, level, carelessness
-):
+def test_quantile_intervals_cover_their_level_of_the_calibration_rows(rng, level, carelessness):
     """Whether the network's own quantiles are far too narrow or far too wide."""
     spread = rng.uniform(0.1, 2.0, size=2000)
     targets = spread * rng.normal(size=2000)

@@ -41,7 +41,7 @@ def small(tmp_path_factory):
     return path
 
 
-def test_the_saved_champion_has_the_errors_that_its_card_states(champion, unseen):
+def test_the_saved_champion_has_the_metrics_of_its_card(champion, unseen):
     predictions, lower, upper = champion.model.estimate(unseen.rows)
     errors = predictions - unseen.targets
     metrics = champion.card.metrics
@@ -56,7 +56,7 @@ def test_the_saved_champion_has_the_errors_that_its_card_states(champion, unseen
     assert metrics.mean_width < 1.0
 
 
-def test_cheap_and_dear_houses_are_covered_alike(champion, unseen):
+def test_cheap_and_expensive_houses_have_the_same_coverage(champion, unseen):
     predictions, lower, upper = champion.model.estimate(unseen.rows, DEFAULT_LEVEL)
     held = (lower <= unseen.targets) & (unseen.targets <= upper)
     quarter = np.searchsorted(np.quantile(predictions, [0.25, 0.5, 0.75]), predictions)
@@ -89,7 +89,7 @@ def alone(champion, unseen):
 
 @settings(deadline=None, max_examples=30)
 @given(chosen=st.lists(st.integers(0, 299), min_size=1, max_size=400))
-def test_a_row_alone_is_estimated_as_in_a_batch_of_any_size_and_order(champion, alone, chosen):
+def test_a_single_row_is_predicted_as_in_a_batch_of_any_size_and_order(champion, alone, chosen):
     rows, estimates = alone
 
     together = np.array(champion.model.estimate(rows[chosen]))
@@ -102,7 +102,7 @@ def kilometres_to_nearest(encoder, row):
     return np.abs(places - project(row[6], row[7])).min()
 
 
-def test_a_place_far_from_every_training_row_is_warned_of_with_its_distance(champion):
+def test_a_row_far_from_every_training_row_has_a_warning_with_the_distance(champion):
     row = champion.golden_rows[0].copy()
     row[6:] = 37.0, -124.5
 
@@ -129,8 +129,8 @@ def test_the_interval_widens_far_from_the_training_rows(champion, unseen, latitu
     assert widths.min() >= reached * (ranges.target_maximum - ranges.target_minimum) - 1e-9
 
 
-def test_training_rows_are_covered_as_rows_that_were_not_seen(champion):
-    """A training row that is asked for is not its own neighbour."""
+def test_training_rows_are_covered_like_unseen_rows(champion):
+    """A training row is not its own neighbour."""
     train_part = split_dataset(load_dataset("embedded"), "random", 10)[0]
     rows, targets = train_part.rows[:2000], train_part.targets[:2000]
 
@@ -230,7 +230,7 @@ def test_too_few_rows_are_refused_in_one_sentence(small, tmp_path):
 
 
 def test_a_file_of_a_single_block_of_the_map_can_be_trained_on(small, tmp_path):
-    """Every masked view is then the plain one."""
+    """Every masked view then equals the unmasked one."""
     lines = small.read_text().splitlines()[:160]
     cells = [line.split(",") for line in lines[1:]]
     for row in cells:

@@ -15,7 +15,7 @@ from training.data import Dataset, load_dataset
 from training.recipes import RECIPES
 from training.split import split_dataset
 
-OF_SCIKIT_LEARN = {
+SCIKIT_LEARN = {
     name: competitors.COMPETITORS[name]
     for name in ("linear regression", "scikit-learn MLP", "HistGradientBoosting")
 }
@@ -39,7 +39,7 @@ def csv(dataset, tmp_path_factory):
 
 
 def test_each_competitor_and_each_recipe_has_a_line_the_best_rmse_last(csv, capsys):
-    main(["--quiet", "--data", csv], OF_SCIKIT_LEARN)
+    main(["--quiet", "--data", csv], SCIKIT_LEARN)
 
     heading, empty, header, rule, *lines = capsys.readouterr().out.splitlines()
     cells = [line.strip("| ").split(" | ") for line in lines]
@@ -50,7 +50,7 @@ def test_each_competitor_and_each_recipe_has_a_line_the_best_rmse_last(csv, caps
     assert empty == ""
     assert header == "| model | MAE | RMSE | fit, s | one row, us |"
     assert rule.count("|") == header.count("|")
-    assert {name for name, *_ in cells} == {*OF_SCIKIT_LEARN, *RECIPES}
+    assert {name for name, *_ in cells} == {*SCIKIT_LEARN, *RECIPES}
     assert errors == sorted(errors, reverse=True)
 
 
@@ -85,7 +85,7 @@ def test_the_time_of_one_row_is_the_median_of_calls_with_one_row_each(rng):
     assert 0 < microseconds < 1000
 
 
-def test_json_is_one_object_with_the_table_and_its_circumstances(dataset, csv, capsys):
+def test_json_is_one_object_with_the_table_and_its_conditions(dataset, csv, capsys):
     train, test = split_dataset(dataset, "blocked", 3)
     rows = {"train_rows": len(train.rows), "test_rows": len(test.rows)}
 
@@ -106,7 +106,7 @@ def test_json_is_one_object_with_the_table_and_its_circumstances(dataset, csv, c
         assert score["fit_seconds"] > 0
 
 
-def test_the_table_is_all_of_standard_output_and_progress_goes_to_standard_error(csv, capsys):
+def test_the_table_goes_to_standard_output_and_progress_to_standard_error(csv, capsys):
     main(["--data", csv], LINEAR)
 
     printed = capsys.readouterr()

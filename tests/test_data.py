@@ -47,10 +47,10 @@ def test_the_embedded_data_are_bit_identical_to_scikit_learns(embedded, tmp_path
     assert embedded.targets.tobytes() == sklearn.targets.tobytes()
 
 
-def test_scikit_learns_data_without_a_network_are_refused_in_one_sentence(tmp_path):
-    """Proxies that nobody listens on stand for a machine that is cut off."""
-    cut_off = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
-    environment = {**os.environ, **cut_off, "SCIKIT_LEARN_DATA": str(tmp_path / "cache")}
+def test_scikit_learns_data_without_a_network_are_an_error_in_one_sentence(tmp_path):
+    """Proxies without a listener simulate a machine without a network."""
+    offline = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    environment = {**os.environ, **offline, "SCIKIT_LEARN_DATA": str(tmp_path / "cache")}
 
     result = run(
         *["-m", "training", "notebook", "--quiet", "--data", "sklearn", "--output"],
@@ -63,7 +63,7 @@ def test_scikit_learns_data_without_a_network_are_refused_in_one_sentence(tmp_pa
     assert "--data sklearn must be able to download the data set" in result.stderr
 
 
-def test_embedded_data_that_were_changed_are_refused(tmp_path, monkeypatch):
+def test_embedded_data_that_were_changed_are_rejected(tmp_path, monkeypatch):
     changed = tmp_path / "changed.csv.gz"
     changed.write_bytes(gzip.compress(gzip.decompress(EMBEDDED.read_bytes()) + b"\n"))
     monkeypatch.setattr("training.data.EMBEDDED", changed)
@@ -73,7 +73,7 @@ def test_embedded_data_that_were_changed_are_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"not gzip", EMBEDDED.read_bytes()[:1000]])
-def test_embedded_data_that_are_damaged_are_refused(tmp_path, monkeypatch, content):
+def test_embedded_data_that_are_damaged_are_rejected(tmp_path, monkeypatch, content):
     damaged = tmp_path / "damaged.csv.gz"
     damaged.write_bytes(content)
     monkeypatch.setattr("training.data.EMBEDDED", damaged)
@@ -82,7 +82,7 @@ def test_embedded_data_that_are_damaged_are_refused(tmp_path, monkeypatch, conte
         load_dataset("embedded")
 
 
-def test_a_damaged_cache_of_scikit_learn_is_refused(tmp_path, monkeypatch):
+def test_a_damaged_cache_of_scikit_learn_is_rejected(tmp_path, monkeypatch):
     (tmp_path / "cal_housing_py3.pkz").write_bytes(b"half a download")
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
 
@@ -144,17 +144,17 @@ def test_a_file_of_features_may_have_other_columns_blank_lines_and_any_order(wri
         ([CENSUS_HEADER, '"' + "x" * 200_000], "must be CSV in UTF-8"),
     ],
 )  # fmt: skip
-def test_a_wrong_file_is_refused_with_its_name_the_column_and_the_line(write, lines, says):
+def test_a_wrong_file_is_rejected_with_its_name_the_column_and_the_line(write, lines, says):
     path = write(*lines)
 
-    with pytest.raises(DataError, match=re.escape(says)) as refusal:
+    with pytest.raises(DataError, match=re.escape(says)) as error:
         load_dataset(path)
 
-    assert path in str(refusal.value)
-    assert "\n" not in str(refusal.value)
+    assert path in str(error.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_a_directory_or_not_text_is_refused(tmp_path):
+def test_a_file_that_is_not_there_a_directory_or_not_text_is_rejected(tmp_path):
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"\xff\xfe\x00")
 

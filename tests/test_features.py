@@ -7,7 +7,7 @@ from models.features import FEATURE_NAMES, FEATURES, within_bounds
 from models.training_ranges import TrainingRanges
 
 
-def test_the_features_stand_in_the_data_sets_order():
+def test_the_features_are_in_the_order_of_the_data_set():
     assert FEATURE_NAMES == (
         "MedInc",
         "HouseAge",
@@ -21,7 +21,7 @@ def test_the_features_stand_in_the_data_sets_order():
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_bounds_hold_their_ends_unless_they_say_above(feature):
+def test_bounds_include_their_ends_unless_they_say_above(feature):
     assert feature.allows(feature.maximum)
     assert not feature.allows(math.nextafter(feature.maximum, math.inf))
     assert feature.allows(feature.minimum) != feature.above_minimum
@@ -30,7 +30,7 @@ def test_bounds_hold_their_ends_unless_they_say_above(feature):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_no_bounds_allow_what_is_not_finite(number):
+def test_no_bounds_allow_numbers_that_are_not_finite(number):
     assert not any(feature.allows(number) for feature in FEATURES)
 
 

@@ -34,7 +34,7 @@ def test_a_row_is_scaled_predicted_and_put_in_its_interval(model):
     assert upper.tolist() == [3.5, 5.5]
 
 
-def test_a_row_alone_is_predicted_as_in_a_batch(saved, rng):
+def test_a_single_row_is_predicted_as_in_a_batch(saved, rng):
     rows = saved.golden_rows[rng.integers(0, 8, size=1000)] * rng.uniform(0.5, 1.5, size=(1000, 8))
 
     alone = np.concatenate([saved.model.predict(row[np.newaxis]) for row in rows])
@@ -52,7 +52,7 @@ def test_a_row_inside_the_training_ranges_has_no_warnings(model):
     assert model.estimate_with_warnings(row_of_prediction(4.9)[np.newaxis])[1] == [[]]
 
 
-def test_each_feature_outside_its_training_range_is_warned_of(model):
+def test_each_feature_outside_its_training_range_has_a_warning(model):
     row = np.array([1.0, 11.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
 
     _, (warnings,) = model.estimate_with_warnings(row[np.newaxis])
@@ -64,13 +64,13 @@ def test_each_feature_outside_its_training_range_is_warned_of(model):
 
 
 @pytest.mark.parametrize("prediction", [4.995, 5.00001, 7.0])
-def test_a_prediction_at_the_cap_of_the_data_is_warned_of(model, prediction):
+def test_a_prediction_at_the_cap_of_the_data_has_a_warning(model, prediction):
     assert model.estimate_with_warnings(row_of_prediction(prediction)[np.newaxis])[1] == [
         ["The data end at 500,001 USD: read the prediction as that or more."]
     ]
 
 
-def test_a_prediction_below_all_training_values_is_warned_of(model):
+def test_a_prediction_below_all_training_values_has_a_warning(model):
     _, (warnings,) = model.estimate_with_warnings(row_of_prediction(-0.1)[np.newaxis])
 
     assert (
@@ -79,7 +79,7 @@ def test_a_prediction_below_all_training_values_is_warned_of(model):
     )
 
 
-def test_each_row_of_a_batch_is_warned_of_what_it_is_warned_of_alone(saved, rng):
+def test_each_row_of_a_batch_has_the_warnings_of_the_single_row(saved, rng):
     rows = saved.golden_rows[rng.integers(0, 8, size=200)]
     rows[:, :6] *= rng.uniform(0.5, 3.0, size=(200, 6))
 
@@ -96,6 +96,6 @@ def test_another_calibrated_level_gives_another_interval(model):
     assert (predictions.item(), lower.item(), upper.item()) == (3.0, 2.75, 3.25)
 
 
-def test_a_level_that_was_not_calibrated_is_refused(model):
+def test_a_level_that_is_not_calibrated_is_an_error(model):
     with pytest.raises(ValueError, match=r"must be one of \[0.5, 0.9\], got 0.8"):
         model.estimate(np.ones((1, 8)), 0.8)

@@ -65,7 +65,7 @@ def test_backward_matches_the_complex_step_to_rounding_far_from_zero(activation)
     assert_allclose(slopes, activation.forward(inputs + 1e-20j).imag / 1e-20, rtol=0, atol=1e-14)
 
 
-def test_relu_passes_on_what_is_not_a_number():
+def test_relu_propagates_nan():
     assert np.isnan(ReLU().forward(np.array([[np.nan]]))).all()
 
 

@@ -127,12 +127,12 @@ def test_a_killed_fit_resumes_with_the_same_result(data, tmp_path, epochs_done):
     resumed_losses = list(run(data, checkpoint, net=resumed))
 
     assert resumed_losses == losses
-    for one, other in zip(arrays(unbroken), arrays(resumed), strict=True):
+    for one, other in zip(arrays(uninterrupted), arrays(resumed), strict=True):
         assert_array_equal(one, other)
 
 
 def test_a_checkpoint_of_another_network_is_ignored(data, tmp_path):
-    """As an older program may have left it."""
+    """An older version may have left it."""
     checkpoint = Checkpoint(tmp_path / "checkpoint", "run")
     list(run(data, checkpoint))
     arrays, progress = checkpoint.load()

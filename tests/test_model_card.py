@@ -57,7 +57,7 @@ def test_the_model_index_has_the_numbers_of_model_json_to_the_last_digit(directo
     }
 
 
-def test_the_card_has_the_metrics_that_the_service_answers(directory, client):
+def test_the_card_has_the_metrics_that_the_service_serves(directory, client):
     served = client.get("/metrics").json()
 
     metrics = metrics_of(front_matter(card(directory)))
@@ -123,7 +123,7 @@ def test_the_command_trains_the_same_again(directory, saved):
     assert (options.data, options.split) == (saved.card.data.name, saved.card.split.kind)
 
 
-def test_only_pictures_that_are_there_are_shown(directory):
+def test_only_existing_pictures_are_shown(directory):
     without = card(directory)
     (directory / "report").mkdir()
     (directory / "report" / PICTURES[0].name).touch()
@@ -145,7 +145,7 @@ def test_ablations_have_a_section_only_if_there_are_any(directory):
     assert "| twice \\| as wide | RMSE +0.01 |" in text
 
 
-def test_a_readme_of_another_kind_is_left_alone(directory):
+def test_a_readme_that_is_not_generated_is_kept(directory):
     (directory / "README.md").write_text("# Mine\n")
 
     with pytest.raises(ReportError, match="is not a generated model card and is kept"):
@@ -155,7 +155,7 @@ def test_a_readme_of_another_kind_is_left_alone(directory):
     assert (directory / "README.md").read_text() == "# Mine\n"
 
 
-def test_removing_a_model_card_twice_is_no_error(directory):
+def test_a_card_can_be_removed_twice(directory):
     card(directory)
 
     remove_model_card(directory)

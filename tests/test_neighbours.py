@@ -47,7 +47,7 @@ def check_index(places, queries, count):
     spread=st.sampled_from([0.0, 0.1, 10.0, 1000.0]),
     size=st.sampled_from([2, 15, 16, 17, 200]),
 )
-def test_the_rows_around_are_those_of_a_search_through_all(seed, spread, size):
+def test_the_index_finds_the_same_rows_as_a_full_search(seed, spread, size):
     """On a coarse grid, or all in one place, so that many rows are equally far."""
     rng = np.random.default_rng(seed)
     places = rng.integers(-4, 5, size=(size, 2)) @ [spread, spread * 1j]
@@ -58,7 +58,7 @@ def test_the_rows_around_are_those_of_a_search_through_all(seed, spread, size):
 
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), kilometres=st.sampled_from([0.01, 5.0, 50.0]))
-def test_clustered_and_sparse_rows_are_found_as_in_a_search_through_all(seed, kilometres):
+def test_the_index_finds_clustered_and_sparse_rows_like_a_full_search(seed, kilometres):
     """Clusters along a line with sparse rows between them; queries in them, between and far off."""
     rng = np.random.default_rng(seed)
     clusters = rng.uniform(-400.0, 400.0, size=6) * (0.7 - 0.7j)
@@ -72,8 +72,8 @@ def test_clustered_and_sparse_rows_are_found_as_in_a_search_through_all(seed, ki
     check_index(places, queries, 128)
 
 
-def summaries_by_the_book(encoder, row, itself):
-    """As the module's first lines say, one neighbour after the other; itself left out."""
+def encode_by_definition(encoder, row, itself):
+    """Follow the docstring of the module, one neighbour after another, without the row itself."""
     rows, targets = encoder.reference_rows, encoder.reference_targets
     columns, own = encoder.columns(rows), encoder.columns(row[np.newaxis])[0]
     steps = project(rows[:, 6], rows[:, 7]) - project(row[6], row[7])
@@ -82,7 +82,7 @@ def summaries_by_the_book(encoder, row, itself):
     around = [k for k in np.flatnonzero(kilometres <= limit + 1e-6) if k != itself]
     unlikeness = ((columns - own) ** 2 * encoder.likeness).sum(axis=1)
     prices, steps = targets[around], columns[around] - own
-    told = [np.log(kilometres[around].min() + 0.05)]
+    inputs = [np.log(kilometres[around].min() + 0.05)]
     for power in POWERS:
         for reach in encoder.reaches:
             unit = reach or 1.0
@@ -91,9 +91,9 @@ def summaries_by_the_book(encoder, row, itself):
             share = weights / weights.sum()
             price = share @ prices
             spread = np.sqrt(share @ (prices - price) ** 2 + 1e-4)
-            told += [price, spread, share @ (prices >= 4.99), *(share @ steps)]
-            told += [share @ np.log(kilometres[around] + 0.05), np.log(weights.sum())]
-    return np.concatenate([own, told])
+            inputs += [price, spread, share @ (prices >= 4.99), *(share @ steps)]
+            inputs += [share @ np.log(kilometres[around] + 0.05), np.log(weights.sum())]
+    return np.concatenate([own, inputs])
 
 
 def test_the_inputs_are_weighted_means_over_the_neighbours(encoder, dataset):
@@ -101,12 +101,12 @@ def test_the_inputs_are_weighted_means_over_the_neighbours(encoder, dataset):
 
     for index, row in zip(range(0, 400, 6), rows, strict=True):
         itself = index // 4 if index % 4 == 0 else None
-        expected = summaries_by_the_book(encoder, row, itself)
+        expected = encode_by_definition(encoder, row, itself)
 
         assert_allclose(encoder.transform(row[np.newaxis])[0], expected, rtol=1e-9, atol=1e-9)
 
 
-def test_a_row_alone_is_encoded_as_in_a_batch(encoder, dataset):
+def test_a_single_row_is_encoded_as_in_a_batch(encoder, dataset):
     """Also rows that share their place with others, whose distances tie."""
     rows = dataset.rows[:500]
 
@@ -133,7 +133,7 @@ def test_a_training_row_never_sees_its_own_price(dataset):
     assert (after != before).any(axis=1).sum() > 10
 
 
-def test_the_encoder_is_of_its_own_reference_rows_alone(encoder):
+def test_an_encoder_with_fewer_reference_rows_keeps_its_scaling(encoder):
     chosen = np.arange(0, len(encoder.reference_rows), 2)
 
     fewer = encoder.with_reference_rows(chosen)
@@ -159,7 +159,7 @@ def test_every_row_within_the_physical_bounds_is_encoded_finitely(
     assert np.isfinite(encoder.transform(row)).all()
 
 
-def test_a_reference_row_is_not_its_own_neighbour_when_it_is_asked_for(encoder):
+def test_an_encoded_reference_row_is_not_its_own_neighbour(encoder):
     """Nor when its numbers come rounded, as over the wire."""
     rows = encoder.reference_rows[:200]
     itself = np.arange(200)
@@ -170,18 +170,18 @@ def test_a_reference_row_is_not_its_own_neighbour_when_it_is_asked_for(encoder):
     assert_allclose(encoder.transform(rows.round(7)), expected, atol=1e-3)
 
 
-def test_no_rows_are_encoded_as_none(encoder):
+def test_an_empty_batch_is_encoded_as_empty(encoder):
     assert len(encoder.transform(np.empty((0, 8)))) == 0
 
 
-def test_the_distance_to_the_nearest_row_is_that_project(encoder):
+def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
     row = encoder.reference_rows[0].copy()
     row[6:] = 34.0, -124.9
 
     places = project(encoder.reference_rows[:, 6], encoder.reference_rows[:, 7])
     expected = np.abs(places - project(34.0, -124.9)).min()
-    told = encoder.nearest_kilometres(encoder.transform(row[np.newaxis]))
-    assert told.item() == pytest.approx(expected, rel=1e-6)
+    distance = encoder.nearest_kilometres(encoder.transform(row[np.newaxis]))
+    assert distance.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_map_is_in_kilometres_to_within_a_tenth(dataset):

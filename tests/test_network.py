@@ -75,7 +75,7 @@ def test_backward_matches_a_central_difference_along_a_random_direction(rng):
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
-def test_in_float32_a_row_is_predicted_to_the_last_bit_as_it_is_alone(rng, layout):
+def test_in_float32_a_row_has_the_same_bits_alone_and_in_a_batch(rng, layout):
     net = network(rng).as_type(np.float32)
     inputs = np.array(rng.normal(size=(3 * STACK + 1, 3)), dtype=np.float32, order=layout)
 

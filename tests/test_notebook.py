@@ -61,8 +61,8 @@ def test_the_first_bias_is_one_number_shared_by_all_hidden_units(trained):
     assert output.weights.shape == (4, 1)
 
 
-def test_the_draws_are_the_notebooks_and_leave_numpys_own_stream_alone():
-    np.random.seed(123)  # noqa: NPY002  # the stream of the notebook, to see that it is not used
+def test_the_draws_are_the_notebooks_and_leave_numpys_global_generator_alone():
+    np.random.seed(123)  # noqa: NPY002  # the global generator, to check that it is not used
     expected_next = np.random.RandomState(123).random_sample()
     weights = initial_network(10).layers[0].weights
     reference = np.random.RandomState(10).randn(8, 4)

@@ -39,7 +39,7 @@ def report(saved, parts, tmp_path_factory):
     return directory / "report"
 
 
-def test_each_picture_is_there_and_no_other_file(report):
+def test_a_report_has_each_picture_and_no_other_file(report):
     assert {path.name for path in report.iterdir()} == {picture.name for picture in PICTURES}
 
 
@@ -78,7 +78,7 @@ def test_the_smallest_parts_that_can_be_trained_on_have_a_report(saved, parts, t
     assert len([*(tmp_path / "report").iterdir()]) == len(PICTURES)
 
 
-def test_the_validation_rmse_has_a_panel_of_its_own_where_it_was_measured():
+def test_the_validation_rmse_has_its_own_panel_if_it_was_measured():
     records = [EpochRecord(0, 3.0), EpochRecord(1, 2.0, 1.5), EpochRecord(2, -1.0, 1.2)]
 
     with style():
@@ -176,15 +176,15 @@ def test_a_column_that_the_model_ignores_has_no_importance(rng):
     assert increases[0].mean() > increases[2].mean() > 0
 
 
-def test_importance_is_of_so_many_rows_at_most_and_leaves_them_as_they_were(rng):
+def test_importance_uses_a_limited_sample_and_does_not_change_the_rows(rng):
     rows = rng.normal(size=(MAX_ROWS + 1, 2))
-    before, asked = rows.copy(), []
+    before, counts = rows.copy(), []
 
     permutation_importance(
-        lambda rows: asked.append(len(rows)) or rows[:, 0], rows, rows[:, 0], rng=rng
+        lambda rows: counts.append(len(rows)) or rows[:, 0], rows, rows[:, 0], rng=rng
     )
 
-    assert set(asked) == {MAX_ROWS}
+    assert set(counts) == {MAX_ROWS}
     assert_array_equal(rows, before)
 
 
@@ -214,7 +214,7 @@ def test_a_missing_matplotlib_is_one_sentence(saved, parts, tmp_path, monkeypatc
     assert [*tmp_path.iterdir()] == []
 
 
-def test_removing_a_report_leaves_what_is_not_of_it(tmp_path):
+def test_removing_a_report_keeps_other_files(tmp_path):
     (tmp_path / "report").mkdir()
     for name in (PICTURES[0].name, "mine.svg"):
         (tmp_path / "report" / name).touch()

@@ -26,15 +26,15 @@ def test_a_row_in_plain_python_has_the_networks_output(rng, scaler, units, share
     layers = network(rng, units, shared_bias=shared_bias)
     rows = rng.normal(scale=3.0, size=(50, 8))
 
-    plain = scalar_network(scaler, layers)
+    scalar = scalar_network(scaler, layers)
 
     outputs = scaler.transform(rows)
     for layer in layers:
         outputs = layer.forward(outputs)
-    assert_allclose([plain.output(row) for row in rows.tolist()], outputs[:, 0], rtol=1e-12)
+    assert_allclose([scalar.output(row) for row in rows.tolist()], outputs[:, 0], rtol=1e-12)
 
 
-def test_other_networks_and_encoders_have_no_plain_form(rng, scaler):
+def test_other_networks_and_encoders_have_no_scalar_network(rng, scaler):
     hidden, sigmoid, output = network(rng, 4)
     two_outputs = Dense(np.ones((4, 2)), np.ones(2))
 
@@ -45,7 +45,7 @@ def test_other_networks_and_encoders_have_no_plain_form(rng, scaler):
     assert scalar_network(object(), [hidden, sigmoid, output]) is None
 
 
-def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):
+def test_one_row_is_predicted_as_in_a_batch_up_to_rounding(saved, rng):
     """All over the physical bounds, with warnings and at each level."""
     lowest = np.array([feature.lowest for feature in FEATURES])
     highest = np.array([feature.maximum for feature in FEATURES])
@@ -55,16 +55,18 @@ def test_one_row_is_answered_as_in_a_batch_to_rounding(saved, rng):
         estimate, warnings = saved.model.estimate_with_warnings(rows, level)
         alone = [saved.model.predict_row(row, level) for row in rows.tolist()]
 
-        assert_allclose([answer[:3] for answer in alone], np.transpose(estimate), atol=1e-12)
-        assert [answer.warnings for answer in alone] == warnings
+        assert_allclose(
+            [prediction[:3] for prediction in alone], np.transpose(estimate), atol=1e-12
+        )
+        assert [prediction.warnings for prediction in alone] == warnings
 
 
-def test_a_level_that_was_not_calibrated_is_refused_for_one_row_too(saved):
+def test_a_level_that_is_not_calibrated_is_an_error_for_one_row_too(saved):
     with pytest.raises(ValueError, match=r"the level must be one of"):
         saved.model.predict_row(saved.golden_rows[0].tolist(), 0.85)
 
 
-def test_a_changed_network_changes_what_one_row_is_answered(saved, other):
+def test_a_changed_network_changes_the_prediction_of_one_row(saved, other):
     row = saved.golden_rows[0].tolist()
 
     changed = replace(saved.model, network=other.network)

@@ -57,12 +57,12 @@ def test_the_scaler_is_fitted_on_the_training_rows_alone(dataset):
 
 @pytest.mark.parametrize("kind", ["random", "blocked"])
 @pytest.mark.parametrize("rows", [1, 2, 20])
-def test_too_few_rows_to_split_are_refused(dataset, kind, rows):
+def test_too_few_rows_to_split_are_an_error(dataset, kind, rows):
     with pytest.raises(DataError, match=r"^embedded must have (enough rows|two) .*, (got|but) "):
         split_dataset(some(dataset, rows), kind, 10)
 
 
-def test_a_blocked_split_of_a_single_cell_is_refused(dataset):
+def test_a_blocked_split_of_a_single_cell_is_an_error(dataset):
     one_cell = dataset.rows.copy()
     one_cell[:, 6:] = 37.88, -122.23
 

@@ -92,7 +92,7 @@ def test_a_save_leaves_nothing_else_behind(directory, saved, other):
     assert sorted(files(directory)) == ["model.json", parameters_path(directory).name]
 
 
-def test_a_save_leaves_other_peoples_files_alone(tmp_path, saved):
+def test_a_save_keeps_unrelated_files(tmp_path, saved):
     for name in (".housing.mine.partial", "parameters-mine.npz", "notes.txt"):
         (tmp_path / name).write_text("mine")
 
@@ -115,13 +115,13 @@ def test_a_model_that_could_not_be_loaded_is_never_saved(directory, saved):
 
 
 @pytest.mark.parametrize("damaged", ["model.json", "parameters"])
-def test_single_bit_flips_are_noticed(directory, damaged):
+def test_single_bit_flips_are_detected(directory, damaged):
     path = directory / "model.json" if damaged == "model.json" else parameters_path(directory)
-    whole = path.read_bytes()
+    intact = path.read_bytes()
     rng = random.Random(0)
 
-    for bit in rng.sample(range(len(whole) * 8), min(BIT_FLIPS, len(whole) * 8)):
-        flipped = bytearray(whole)
+    for bit in rng.sample(range(len(intact) * 8), min(BIT_FLIPS, len(intact) * 8)):
+        flipped = bytearray(intact)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         with pytest.raises(SavedModelError):
@@ -129,12 +129,12 @@ def test_single_bit_flips_are_noticed(directory, damaged):
 
 
 @pytest.mark.parametrize("damaged", ["model.json", "parameters"])
-def test_truncation_at_any_length_is_noticed(directory, damaged):
+def test_truncation_at_any_length_is_detected(directory, damaged):
     path = directory / "model.json" if damaged == "model.json" else parameters_path(directory)
-    whole = path.read_bytes()
+    intact = path.read_bytes()
 
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
+    for length in range(len(intact)):
+        path.write_bytes(intact[:length])
         with pytest.raises(SavedModelError):
             load_model(directory)
 
@@ -180,7 +180,7 @@ def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(forkserver, tmp_
     assert cut_off > KILLS // 25, "the kills must come in the middle of saves"
 
 
-def test_a_load_during_saves_gets_one_whole_model(forkserver, tmp_path, saved, other):
+def test_a_load_during_saves_gets_one_complete_model(forkserver, tmp_path, saved, other):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
     child = forkserver.Process(
         target=save_in_turn, args=(tmp_path, saved, (other, saved.model)), daemon=True
@@ -195,7 +195,7 @@ def test_a_load_during_saves_gets_one_whole_model(forkserver, tmp_path, saved, o
     assert seen == versions
 
 
-def test_two_writers_at_once_take_turns(forkserver, tmp_path, saved, other):
+def test_two_concurrent_writers_take_turns(forkserver, tmp_path, saved, other):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
     writers = [
         forkserver.Process(
@@ -294,7 +294,7 @@ def forge(directory, change_arrays=lambda arrays: None, change_manifest=lambda c
          "must be an .npz file without pickled objects"),
     ],
 )  # fmt: skip
-def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change, says):
+def test_sealed_parameters_that_no_model_can_have_are_rejected(directory, change, says):
     forge(directory, change_arrays=change)
 
     with pytest.raises(SavedModelError, match=says):
@@ -331,14 +331,14 @@ def test_sealed_parameters_that_no_model_can_have_are_refused(directory, change,
         (lambda c: c.update(parameters_sha256="../x"), "must be 64 hex digits, got '../x'"),
     ],
 )  # fmt: skip
-def test_a_sealed_manifest_that_no_model_can_have_is_refused(directory, change, says):
+def test_a_sealed_manifest_that_no_model_can_have_is_rejected(directory, change, says):
     forge(directory, change_manifest=change)
 
     with pytest.raises(SavedModelError, match=says):
         load_model(directory)
 
 
-def test_parameters_that_belong_to_another_manifest_are_refused(directory):
+def test_parameters_that_belong_to_another_manifest_are_rejected(directory):
     path = parameters_path(directory)
     path.write_bytes(path.read_bytes() + b"\0")
 
@@ -350,14 +350,14 @@ def test_parameters_that_belong_to_another_manifest_are_refused(directory):
     "manifest",
     [b"", b"null", b"[]", b'"x"', b"{}", b'{"format": 1}', b"[" * 100_000, b"\xff", b"1" * 5000],
 )
-def test_a_manifest_that_is_not_one_is_refused(directory, manifest):
+def test_a_manifest_that_is_not_valid_is_rejected(directory, manifest):
     (directory / "model.json").write_bytes(manifest)
 
     with pytest.raises(SavedModelError, match="must be a JSON object with a format and a seal"):
         load_model(directory)
 
 
-def test_a_manifest_of_another_format_is_refused(directory):
+def test_a_manifest_of_another_format_is_rejected(directory):
     content = json.loads((directory / "model.json").read_bytes())
     (directory / "model.json").write_text(json.dumps({**content, "format": 2}))
 

@@ -15,7 +15,7 @@ from tests.support.servers import run, started
 from training.__main__ import main
 from training.report.pictures import PICTURES
 from training.report.write import ReportError
-from training.retrain import main as train_again
+from training.retrain import main as retrain
 
 
 def train(*arguments):
@@ -115,7 +115,7 @@ def test_retraining_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [["--seed", "11"], ["--split-seed", "11"]])
-def test_other_seeds_give_other_honest_models(changed, tmp_path):
+def test_other_seeds_give_other_models_of_similar_quality(changed, tmp_path):
     report = json.loads(
         train("--json", "--quiet", "--no-report", *changed, "--output", tmp_path).stdout
     )
@@ -158,7 +158,7 @@ def test_no_report_writes_none_and_leaves_none_of_the_model_before(trained):
     assert {path.suffix for path in contents(trained)} == {".npz", ".json"}
 
 
-def test_a_failing_report_is_named_and_the_model_and_its_card_are_whole(
+def test_a_failed_report_is_printed_and_the_model_and_its_card_are_complete(
     tmp_path, monkeypatch, capsys
 ):
     def fail(*_):
@@ -175,7 +175,7 @@ def test_a_failing_report_is_named_and_the_model_and_its_card_are_whole(
     assert "## Pictures" not in (tmp_path / "README.md").read_text()
 
 
-def test_a_report_that_is_interrupted_leaves_the_model_and_no_card(tmp_path, monkeypatch, capsys):
+def test_an_interrupted_report_leaves_the_model_and_no_card(tmp_path, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -192,7 +192,7 @@ def test_a_report_that_is_interrupted_leaves_the_model_and_no_card(tmp_path, mon
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_training_that_is_stopped_leaves_the_old_model(number, trained):
+def test_an_interrupted_training_run_keeps_the_old_model(number, trained):
     before = contents(trained)
     command = ("-m", "training", "notebook", "--seed", "3", "--output", str(trained))
     with started(*command) as process:
@@ -230,7 +230,7 @@ def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
     assert result.stdout == ""
 
 
-def test_an_unknown_recipe_is_refused(capsys):
+def test_an_unknown_recipe_is_rejected(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["champignon"])
 
@@ -246,7 +246,7 @@ def test_the_default_output_is_the_recipes_own_directory(tmp_path, monkeypatch):
     assert load_model(tmp_path / "notebook").card.recipe == "notebook"
 
 
-def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monkeypatch):
+def test_retraining_trains_every_saved_model_as_its_card_says(tmp_path, monkeypatch):
     monkeypatch.setattr("training.retrain.SAVED_MODELS", tmp_path)
     for name, seed in [("one", "3"), ("other", "4")]:
         main(
@@ -263,12 +263,12 @@ def test_training_again_makes_every_saved_model_as_its_card_says(tmp_path, monke
     for path in tmp_path.glob("*/*.npz"):
         assert load_model(path.parent).card.split.kind == "blocked"
 
-    assert train_again() == 0
+    assert retrain() == 0
 
     assert {path.parent.name: path.name for path in tmp_path.glob("*/*.npz")} == before
 
 
-def test_an_empty_output_is_refused_and_a_full_standard_output_reported(tmp_path):
+def test_an_empty_output_and_a_full_standard_output_are_errors(tmp_path):
     empty = train("--output", "")
     full = run(
         *["-m", "training", "notebook", "--quiet", "--no-report", "--output", str(tmp_path)],

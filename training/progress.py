@@ -20,11 +20,14 @@ class Progress:
         records: Iterable[EpochRecord],
         total: int,
         *,
-        unit: str = "Iter",
+        prefix: str = "Iter",
         line_every: int = 1,
         label: str = "fitting",
     ) -> list[EpochRecord]:
-        """Run a fit to its end by taking its records, and return them."""
+        """Run a fit to its end by taking its records, and return them.
+
+        Prints a line of prefix, number and losses for every `line_every` records.
+        """
         taken = []
         with tqdm(
             records, label, total, leave=False, file=sys.stderr, disable=self.quiet or None
@@ -33,7 +36,7 @@ class Progress:
                 taken.append(record)
                 bar.set_postfix_str(_describe(record), refresh=False)
                 if not self.quiet and record.number % line_every == 0:
-                    line = f"{unit} {record.number}: {_describe(record)}"
+                    line = f"{prefix} {record.number}: {_describe(record)}"
                     tqdm.write(line, file=sys.stderr)
         return taken
 
