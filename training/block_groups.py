@@ -32,7 +32,7 @@ COMMAND = "python -m training.block_groups"
 FILE = Path(__file__).parents[1] / "app" / "static" / "block-groups.bin"
 
 PLACE = [FEATURE_NAMES.index(name) for name in ("Latitude", "Longitude")]
-MAX_STEPS = 255  # the largest of a byte
+MAX_STEPS = 255  # the largest uint8
 LINEAR = {"HouseAge": 51, TARGET.name: MAX_STEPS}  # one step per year, from 1 to 52
 TAILS = (0.1, 99.9)  # percent
 GZIP_HEADER = b"\x1f\x8b\x08\0" + bytes(4) + b"\x02\x03"  # no time, best compression, Unix
