@@ -64,7 +64,7 @@ class HousePriceModel:
         """
         return self._estimate(rows, level)[0]
 
-    def estimate_with_warnings(
+    def answer(
         self, rows: FloatArray, level: float = DEFAULT_LEVEL
     ) -> tuple[Estimate, list[list[str]]]:
         """Predict rows (n, 8) as `estimate` does, and warn of each reason to doubt a prediction.
@@ -85,7 +85,7 @@ class HousePriceModel:
         return estimate, warnings
 
     def predict_row(self, row: Sequence[float], level: float = DEFAULT_LEVEL) -> RowPrediction:
-        """Predict one row of eight features; a fast `estimate_with_warnings`, equal up to rounding.
+        """Predict one row of eight features; a fast `answer`, equal up to rounding.
 
         Raises ValueError at a level that is not calibrated.
         """
@@ -113,7 +113,7 @@ class HousePriceModel:
         """
         if len(rows) == 1:
             return [self.predict_row(rows[0], level)]
-        estimate, warnings = self.estimate_with_warnings(np.array(rows), level)
+        estimate, warnings = self.answer(np.array(rows), level)
         predictions, lower, upper = (values.tolist() for values in estimate)
         return [*map(RowPrediction, predictions, lower, upper, warnings)]
 

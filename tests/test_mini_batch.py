@@ -127,7 +127,7 @@ def test_a_killed_fit_resumes_with_the_same_result(data, tmp_path, epochs_done):
     resumed_losses = list(run(data, checkpoint, net=resumed))
 
     assert resumed_losses == losses
-    for one, other in zip(arrays(uninterrupted), arrays(resumed), strict=True):
+    for one, other in zip(arrays(unbroken), arrays(resumed), strict=True):
         assert_array_equal(one, other)
 
 

@@ -96,7 +96,7 @@ def _tell_batch_examples(document: dict[str, Any], models: LoadedModels) -> None
     """Two golden rows in each media type that is text, with their true answers."""
     rows = models.default.saved.golden_rows[:2]
     scorer = Scorer(models.default)
-    estimate, warnings = models.default.saved.model.estimate_with_warnings(rows)
+    estimate, warnings = models.default.saved.model.answer(rows)
     scored = Scored(Rows(rows), np.transpose(estimate), dict(enumerate(warnings)))
     objects = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     columns = dict(zip(FEATURE_NAMES, rows.T.tolist(), strict=True))

@@ -70,13 +70,13 @@ async def answer_many(
     level: float,
     pace: AdaptiveBatchSize,
 ) -> tuple[Estimate, list[list[str]]]:
-    """Call `model.estimate_with_warnings` for rows (n, 8) without blocking the event loop long.
+    """Call `model.answer` for rows (n, 8) without blocking the event loop long.
 
     The pace is what earlier calls with the same model have learned.
 
     Raises ValueError at a level that was not calibrated.
     """
-    answers = await _by_slices(lambda some: model.estimate_with_warnings(some, level), rows, pace)
+    answers = await _by_slices(lambda some: model.answer(some, level), rows, pace)
     estimates, warnings = zip(*answers, strict=True)
     return _join(estimates, len(rows)), [*chain.from_iterable(warnings)][: len(rows)]
 
