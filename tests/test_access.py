@@ -239,7 +239,7 @@ def test_a_created_key_opens_the_service_with_the_line_that_was_printed(tmp_path
         (["serve", "--allowed-hosts", "a:8000"], "without ports"),
         (["serve", "--cors-origins", "page.example"], "must be origins as https://example.org"),
         (["serve", "--cors-origins", "https://page.example/"], "however: 'https://page.example/'"),
-        (["serve", "--access-log", "xml"], "must be off, text or json, however: 'xml'"),
+        (["serve", "--access-log", "xml"], "must be off, text or json, got 'xml'"),
     ],
 )
 def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
@@ -256,7 +256,7 @@ def test_a_switch_in_the_environment_is_1_or_0(monkeypatch):
     result = run("-m", "app", "serve", "--port", "0")
 
     assert result.returncode == 2
-    assert result.stderr.endswith("must be 1 or 0, however: 'true'\n")
+    assert result.stderr.endswith("must be 1 or 0, got 'true'\n")
 
 
 @pytest.mark.parametrize(

@@ -112,5 +112,6 @@ def test_a_directory_that_cannot_be_used_gets_one_sentence_and_status_2(monkeypa
 
     assert (result.returncode, result.stderr) == (
         2,
-        f"python -m app: {VARIABLE} must name a writable directory, however it does not\n",
+        f"python -m app: {VARIABLE} must name a writable directory, got {directory!r}. "
+        "Create the directory or unset the variable.\n",
     )
