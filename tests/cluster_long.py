@@ -73,7 +73,7 @@ def run(name: str, directory: Path, cluster: Cluster) -> Totals:
         str(output),
         pack(SAVED_MODELS / name, load_models(SAVED_MODELS, name).default),
         level=0.9,
-        errors=False,
+        error_column=False,
         cluster=cluster.address,
         block_bytes=BLOCK_BYTES,
     )
@@ -100,7 +100,7 @@ def measure(name: str, count: int) -> bool:
             for each, cluster in clusters.items():
                 used = cluster.processor_seconds()
                 totals = run(name, directories[0], cluster)
-                if (totals.rows, totals.refused, totals.skipped) != (count, 0, 0):
+                if (totals.rows, totals.rejected, totals.skipped) != (count, 0, 0):
                     raise AssertionError(f"{count:,} rows must be scored, however: {totals}")
                 rates[each].append(count / totals.seconds)
                 per_core[each].append(count / (cluster.processor_seconds() - used))

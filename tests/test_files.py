@@ -52,7 +52,7 @@ def predict(*arguments):
     return run("-m", "app", "predict", "--default", "notebook", *map(str, arguments))
 
 
-def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):
+def test_a_csv_file_is_scored_in_csv_row_for_row(tmp_path, rows, saved):
     result = predict(write_csv(tmp_path / "rows.csv", rows))
 
     answers = list(csv.DictReader(result.stdout.splitlines()))
@@ -64,7 +64,7 @@ def test_a_csv_file_is_answered_in_csv_row_for_row(tmp_path, rows, saved):
 
 
 @pytest.mark.parametrize("name", ["champion", "notebook"])
-def test_a_row_has_bit_identical_answers_in_any_batch(tmp_path, rng, name):
+def test_a_prediction_does_not_depend_on_the_other_rows_to_the_last_bit(tmp_path, rng, name):
     rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows[:777]
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
@@ -80,7 +80,7 @@ def test_a_row_has_bit_identical_answers_in_any_batch(tmp_path, rng, name):
     assert [line for lines in apart for line in lines] == answers(rows)
 
 
-def test_an_ndjson_file_is_answered_as_the_service_answers(tmp_path, rows, client):
+def test_an_ndjson_file_is_scored_as_the_service_scores_it(tmp_path, rows, client):
     result = predict(write_ndjson(tmp_path / "rows.ndjson", rows))
 
     assert result.returncode == 0, result.stderr
@@ -92,7 +92,7 @@ def test_an_ndjson_file_is_answered_as_the_service_answers(tmp_path, rows, clien
         assert answer.keys() == alone.keys()
 
 
-def test_the_answers_can_go_to_a_file(tmp_path, rows):
+def test_the_predictions_can_go_to_a_file(tmp_path, rows):
     source, output = write_csv(tmp_path / "rows.csv", rows), tmp_path / "answers.csv"
 
     result = predict(source, "--output", output)
@@ -102,7 +102,7 @@ def test_the_answers_can_go_to_a_file(tmp_path, rows):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "rows.csv"]
 
 
-def test_an_output_that_cannot_be_written_is_refused(tmp_path, rows):
+def test_an_output_that_cannot_be_written_is_rejected(tmp_path, rows):
     source = write_csv(tmp_path / "rows.csv", rows)
 
     result = predict(source, "--output", tmp_path / "absent" / "answers.csv")
@@ -110,19 +110,17 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, rows):
     full = run("-m", "app", "predict", str(source), stdout_path="/dev/full")
 
     assert result.returncode == full.returncode == 2
-    assert result.stderr.endswith("must be writable, however: No such file or directory\n")
-    assert full.stderr.endswith(
-        "standard output must be writable, however: No space left on device\n"
-    )
+    assert result.stderr.endswith("must be writable: No such file or directory\n")
+    assert full.stderr.endswith("standard output must be writable: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["answers.parquet", "answers.NDJSON"])
-def test_an_output_that_is_named_as_another_format_is_refused(tmp_path, rows, name):
+def test_an_output_with_the_suffix_of_another_format_is_rejected(tmp_path, rows, name):
     result = predict(write_csv(tmp_path / "rows.csv", rows), "--output", tmp_path / name)
 
     assert result.returncode == 2
     suffix = name.removeprefix("answers")
-    says = f"{name} must be in the file's own format, *.csv, however it is named *{suffix}\n"
+    says = f"{name} must have the format of the input, *.csv, got *{suffix}\n"
     assert result.stderr.endswith(says)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
@@ -155,7 +153,7 @@ def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
     assert received == [predict(source).stdout]
 
 
-def test_a_refused_row_gets_an_error_in_its_place_and_is_reported_and_counted(tmp_path, rows):
+def test_a_rejected_row_keeps_its_place_and_is_reported_and_counted(tmp_path, rows):
     bad = [*rows[:2], {**rows[2], "HouseAge": 201}, *rows[3:]]
     reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
 
@@ -169,7 +167,7 @@ def test_a_refused_row_gets_an_error_in_its_place_and_is_reported_and_counted(tm
         assert result.returncode == 4
         assert result.stderr.splitlines() == [
             f"{source}, row 3: {reason}",
-            "python -m app: 1 of 8 rows were refused",
+            "python -m app: 1 of 8 rows were rejected",
         ]
         if source.suffix == ".csv":
             assert output.read_text().splitlines()[3] == ",,"
@@ -182,15 +180,15 @@ def test_a_refused_row_gets_an_error_in_its_place_and_is_reported_and_counted(tm
             )
 
 
-def test_only_the_first_of_many_refused_rows_are_listed(tmp_path):
+def test_only_the_first_rejected_rows_are_reported(tmp_path):
     result = predict(write_csv(tmp_path / "rows.csv", [dict.fromkeys(FEATURE_NAMES, "x")] * 30))
 
     assert result.returncode == 4
     assert result.stderr.count("row ") == 20
-    assert result.stderr.endswith("30 of 30 rows were refused\n")
+    assert result.stderr.endswith("30 of 30 rows were rejected\n")
 
 
-def test_a_parquet_file_is_answered_in_parquet(tmp_path, rows, saved):
+def test_a_parquet_file_is_scored_in_parquet(tmp_path, rows, saved):
     output = tmp_path / "answers.parquet"
 
     result = predict(write_parquet(tmp_path / "rows.parquet", rows), "--output", output)
@@ -203,16 +201,15 @@ def test_a_parquet_file_is_answered_in_parquet(tmp_path, rows, saved):
 
 
 def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
-    """Someone watches a terminal; a log file has no bar."""
     source = write_csv(tmp_path / "rows.csv", rows * 20_000)
-    watched, terminal = pty.openpty()
+    parent_end, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
 
     command = ("-m", "app", "predict", str(source), "--output", str(tmp_path / "out"))
     environment = {"HOUSING_DEFAULT": "notebook"}
     with started(*command, stderr=terminal, environment=environment) as process:
         os.close(terminal)
-        shown = read_terminal(watched)
+        shown = read_terminal(parent_end)
         process.wait(timeout=15)
 
     assert process.returncode == 0
@@ -223,7 +220,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, however it is not"),
+        ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, got .txt"),
         ("rows.csv", "", "rows.csv must have a header, however it is empty"),
         ("rows.csv", "a,b\n1,2\n", "rows.csv, line 1: the header must have the column MedInc"),
         (
@@ -233,7 +230,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
         ),
     ],
 )
-def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(tmp_path, name, content, says):
+def test_an_invalid_file_is_rejected_and_nothing_is_written(tmp_path, name, content, says):
     (tmp_path / name).write_text(content)
 
     result = predict(tmp_path / name, "--output", tmp_path / "answers")
@@ -244,10 +241,8 @@ def test_a_file_that_is_no_table_is_refused_and_nothing_is_written(tmp_path, nam
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_file_is_rejected(tmp_path):
     for name in ("absent.csv", "absent.parquet"):
         result = predict(tmp_path / name)
         assert result.returncode == 2
-        assert result.stderr.endswith(
-            "must be a readable file, however: No such file or directory\n"
-        )
+        assert result.stderr.endswith("must be a readable file: No such file or directory\n")

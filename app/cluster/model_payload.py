@@ -1,4 +1,4 @@
-"""A saved model as it is sent to workers, which may be on machines that do not have it."""
+"""A saved model as the run sends it to workers, which may run on machines without it."""
 
 import hashlib
 import socket
@@ -10,19 +10,19 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from app import __version__
-from app.cluster.errors import ClusterError
+from app.cluster import ClusterError
 from app.inference.registry import NamedModel
 from models.saved_model.storage import MANIFEST, SavedModelError, load_model
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPayload:
-    """The files of a saved model, and what they have to be read by."""
+    """The files of a saved model, and the versions that workers need to reproduce it."""
 
     name: str
-    sha256: str  # of all files
+    sha256: str  # of all files, concatenated
     files: dict[str, bytes] = field(compare=False, repr=False)
-    versions: tuple[str, str] = (__version__, np.__version__)  # of the sender: app, NumPy
+    versions: tuple[str, str] = (__version__, np.__version__)  # of this project and NumPy
 
     @property
     def identity(self) -> str:
@@ -31,9 +31,9 @@ class ModelPayload:
 
 
 def pack(directory: Path, model: NamedModel) -> ModelPayload:
-    """The files of a model that was loaded from a directory.
+    """The files of a model that was loaded from this directory.
 
-    Raises SavedModelError where another one has been saved there since.
+    Raises SavedModelError if the directory has changed since.
     """
     try:
         files = {
@@ -42,27 +42,28 @@ def pack(directory: Path, model: NamedModel) -> ModelPayload:
         }
     except OSError as error:
         raise SavedModelError(
-            f"{directory} must hold the model that was loaded, however: {error.strerror}"
+            f"{directory} must still hold the loaded model: {error.strerror}"
         ) from error
     digest = hashlib.sha256(b"".join(files.values())).hexdigest()
     return ModelPayload(model.name, digest, files)
 
 
 @lru_cache(maxsize=2)
-def unpack(sent: ModelPayload) -> NamedModel:
-    """The model, after every check that is made of a saved one; once in a process.
+def unpack(payload: ModelPayload) -> NamedModel:
+    """Load and verify the model, once per process.
 
-    Raises SavedModelError where it is damaged, ClusterError where this machine would answer
-    otherwise than the one that sent it.
+    Raises SavedModelError if it is damaged, and ClusterError if this worker has other versions
+    than the sender and could predict other values.
     """
-    here = __version__, np.__version__
-    for library, wanted, found in zip(("this project", "NumPy"), sent.versions, here, strict=True):
-        if wanted != found:
+    installed = __version__, np.__version__
+    for package, required, found in zip(
+        ("this project", "NumPy"), payload.versions, installed, strict=True
+    ):
+        if required != found:
             raise ClusterError(
-                f"the worker on {socket.gethostname()} must have {library} {wanted}, "
-                f"however: {found}"
+                f"The worker on {socket.gethostname()} must have {package} {required}, got {found}"
             )
     with TemporaryDirectory() as directory:
-        for name, content in sent.files.items():
+        for name, content in payload.files.items():
             (Path(directory) / name).write_bytes(content)
-        return NamedModel(sent.name, load_model(Path(directory)))
+        return NamedModel(payload.name, load_model(Path(directory)))
