@@ -1,8 +1,8 @@
-"""python -m tests.cluster_long: how many rows a second one worker scores, and two.
+"""python -m tests.cluster_long: rows per second of one worker and of two workers.
 
-Each worker is a process of one thread. The rows are those of the data set, over and over, each a
-little different, in Parquet files of a temporary directory. HOUSING_CLUSTER_ROWS says how many
-(20,000,000); the champion gets one in a hundred of them.
+Each worker is a process with one thread. The rows are drawn from the data set with a small random
+change to each, in Parquet files in a temporary directory. HOUSING_CLUSTER_ROWS sets their number
+(20,000,000); the champion gets one hundredth of it.
 """
 
 import os
@@ -33,22 +33,24 @@ from tests.support.cluster import Cluster, cluster_of
 
 ROWS = int(os.environ.get("HOUSING_CLUSTER_ROWS", "20000000"))
 ROUNDS = 3
-LEAST_RATIO = 1.7
+MIN_RATIO = 1.7
 BLOCK_BYTES = 32 * 2**20
-FILES = 40  # each smaller than a block at twenty million rows: a partition
-JITTER = np.array([0.01, 0.0, 0.01, 0.01, 0.01, 0.01, 1e-5, 1e-5])  # keeps within the bounds
+FILES = 40  # at twenty million rows, each is smaller than a block: one partition
+JITTER = np.array(
+    [0.01, 0.0, 0.01, 0.01, 0.01, 0.01, 1e-5, 1e-5]
+)  # relative; keeps every value within its bounds
 SEED = 10
 
 
 def make_rows(count: int, *, rng: np.random.Generator) -> FloatArray:
-    """Rows (count, 8) like those of the data set, no two the same."""
-    known = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows
-    rows = known[rng.integers(len(known), size=count)]
+    """Distinct rows (count, 8) that resemble the data set."""
+    reference_rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows
+    rows = reference_rows[rng.integers(len(reference_rows), size=count)]
     return rows * (1.0 + JITTER * np.clip(rng.normal(size=rows.shape), -4.0, 4.0))
 
 
 def write_files(directory: Path, count: int) -> None:
-    """Parquet files that have so many rows together."""
+    """Write `count` rows to FILES Parquet files."""
     directory.mkdir()
     rng = np.random.default_rng(SEED)
     for index in range(FILES):
@@ -57,8 +59,8 @@ def write_files(directory: Path, count: int) -> None:
         parquet.write_table(table, directory / f"{index:02}.parquet")
 
 
-def bare_rate(model: HousePriceModel, count: int) -> float:
-    """Rows a processor second of encoder and network alone, from an array in memory to another."""
+def forward_rate(model: HousePriceModel, count: int) -> float:
+    """Rows per CPU second of encoder and network alone, on arrays in memory."""
     rows = make_rows(count, rng=np.random.default_rng(SEED))
     began = time.process_time()
     model.network.predict(model.encoder.transform(rows))
@@ -66,7 +68,7 @@ def bare_rate(model: HousePriceModel, count: int) -> float:
 
 
 def run(name: str, directory: Path, cluster: Cluster) -> Totals:
-    """Score the files; the answers are removed again."""
+    """Score the files, and remove the predictions."""
     output = directory / "out"
     totals = score_on_cluster(
         f"{directory}/in/*.parquet",
@@ -82,9 +84,9 @@ def run(name: str, directory: Path, cluster: Cluster) -> Totals:
 
 
 def measure(name: str, count: int) -> bool:
-    """Print the rates of a model, in rounds that take turns; whether two workers are enough."""
+    """Print a model's rates, from alternating rounds. Whether two workers reach MIN_RATIO."""
     model = load_models(SAVED_MODELS, name).default.saved.model
-    rates: dict[str, list[float]] = {"bare": [], "one": [], "two": []}
+    rates: dict[str, list[float]] = {"forward": [], "one": [], "two": []}
     per_core: dict[str, list[float]] = {"one": [], "two": []}
     with ExitStack() as stack:
         directories = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(3)]
@@ -93,35 +95,35 @@ def measure(name: str, count: int) -> bool:
             "one": stack.enter_context(cluster_of(1, directories[1])),
             "two": stack.enter_context(cluster_of(2, directories[2])),
         }
-        for cluster in clusters.values():  # imports, and reads the files into memory
+        for cluster in clusters.values():  # warm up: imports and the page cache
             run(name, directories[0], cluster)
         for _ in range(ROUNDS):
-            rates["bare"].append(bare_rate(model, count // 10))
+            rates["forward"].append(forward_rate(model, count // 10))
             for each, cluster in clusters.items():
-                used = cluster.processor_seconds()
+                used = cluster.cpu_seconds()
                 totals = run(name, directories[0], cluster)
                 if (totals.rows, totals.rejected, totals.skipped) != (count, 0, 0):
-                    raise AssertionError(f"{count:,} rows must be scored, however: {totals}")
+                    raise AssertionError(f"All {count:,} rows must be scored, got: {totals}")
                 rates[each].append(count / totals.seconds)
-                per_core[each].append(count / (cluster.processor_seconds() - used))
-    bare, one, two = (statistics.median(rates[each]) for each in ("bare", "one", "two"))
-    shares = [statistics.median(per_core[each]) / bare for each in ("one", "two")]
+                per_core[each].append(count / (cluster.cpu_seconds() - used))
+    forward, one, two = (statistics.median(rates[each]) for each in ("forward", "one", "two"))
+    shares = [statistics.median(per_core[each]) / forward for each in ("one", "two")]
     print(
         f"| {name} | {count:,} | {one:,.0f} | {two:,.0f} | {two / one:.2f} "
-        f"| {bare:,.0f} | {shares[0]:.2f} | {shares[1]:.2f} |",
+        f"| {forward:,.0f} | {shares[0]:.2f} | {shares[1]:.2f} |",
         flush=True,
     )
-    return two / one >= LEAST_RATIO
+    return two / one >= MIN_RATIO
 
 
 def main() -> int:
-    """The exit status is 1 where the notebook's second worker adds too little."""
+    """Returns 1 if the notebook with two workers misses MIN_RATIO, else 0."""
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}, "
         f"Dask {distributed.__version__}, {datetime.now(UTC):%Y-%m-%d}; medians of {ROUNDS} "
-        f"rounds; {os.getloadavg()[0]:.1f} other processes ran when it began\n\n"
+        f"rounds; load average {os.getloadavg()[0]:.1f} at the start\n\n"
         "| model | rows | one worker, rows/s | two workers, rows/s | ratio "
-        "| forward pass alone, rows a processor second | one worker's share of that "
+        "| forward pass alone, rows per CPU second | one worker's share of that "
         "| each of two workers' |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         flush=True,

@@ -372,7 +372,7 @@ def test_an_invalid_file_is_rejected_before_anything_is_written(
         ("absent.csv", "out", "must be accessible: No such file or directory"),
         ("*", "", "--output must be a directory without input files, got one with "),
         ("../*", "out", "must be a file, got a directory"),
-        ("rows.txt", "out", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, got .txt"),
+        ("rows.txt", "out", "must be named *.csv, *.ndjson, *.jsonl or *.parquet, got .txt"),
     ],
 )
 def test_unusable_paths_are_rejected_in_one_sentence(

@@ -220,7 +220,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl, *.parquet, got .txt"),
+        ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl or *.parquet, got .txt"),
         ("rows.csv", "", "rows.csv must have a header, however it is empty"),
         ("rows.csv", "a,b\n1,2\n", "rows.csv, line 1: the header must have the column MedInc"),
         (

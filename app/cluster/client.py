@@ -75,7 +75,7 @@ def _without_dask_logs() -> Iterator[None]:
 def _local_cluster() -> LocalCluster:
     return LocalCluster(
         n_workers=CPU_COUNT,
-        threads_per_worker=1,  # scoring holds the GIL
+        threads_per_worker=1,  # the GIL lets only one thread run Python code
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",  # Dask opens a port even without a dashboard: a free one
         silence_logs=logging.CRITICAL,

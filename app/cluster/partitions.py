@@ -26,12 +26,16 @@ SEEK_BYTES = 2**16  # read at a time while looking for the end of a line
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A range of a file that one worker scores."""
+    """A range of a file that one worker scores.
+
+    A range of bytes holds the lines that begin after `start` and not after `stop`. The range that
+    starts at 0 also holds the first line.
+    """
 
     source: Source
     index: int
-    start: int  # byte offset, or index of a Parquet row group
-    stop: int  # a line that begins after `start`, up to `stop`, belongs to the partition
+    start: int  # byte offset, or first Parquet row group
+    stop: int  # byte offset, or the row group after the last
     header: bytes = b""  # first line of a CSV file, if the partition does not include it
 
     @property

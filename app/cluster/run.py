@@ -98,7 +98,7 @@ def _split(client: Client, sources: Sequence[Source], block_bytes: int) -> list[
 def _score(
     client: Client, partitions: Sequence[Partition], job: Job, payload: ModelPayload
 ) -> dict[str, Receipt]:
-    """Receipts by partition name. Removes partial files also if the run fails."""
+    """Receipts by partition name. Removes partial files, also after a failure."""
     if not partitions:
         return {}
     model = client.submit(

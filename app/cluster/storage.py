@@ -11,7 +11,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from app.cluster import ClusterError
-from models.atomic_file import whole_file
+from models.atomic_file import open_atomically
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "r2", "memory"}
 """Protocols whose upload is atomic. Their move is not: it copies, then deletes."""
@@ -46,7 +46,7 @@ def storage_errors(address: str) -> Iterator[None]:
 def write_atomically(filesystem: AbstractFileSystem, path: str, content: bytes) -> None:
     """Write a file in one step, replacing an existing one."""
     if isinstance(filesystem, LocalFileSystem):
-        with whole_file(Path(path)) as file:
+        with open_atomically(Path(path)) as file:
             file.write(content)
     elif OBJECT_STORES.intersection(_protocols(filesystem)):
         filesystem.pipe_file(path, content)

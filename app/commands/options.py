@@ -39,7 +39,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     _add_models(serve)
     _add_setting(serve, "workers", _workers, "1", "number of worker processes")
     _add_access(serve)
-    _add_setting(serve, "access-log", _access_log, "off", "one line a request: off, text or json")
+    _add_setting(serve, "access-log", _access_log, "off", "one line per request: off, text or json")
 
     _add_predict(commands.add_parser("predict", help="score files", allow_abbrev=False))
 
@@ -83,7 +83,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
         type=_block_mib,
         default=32,
         metavar="N",
-        help="with --cluster, the size of a partition in MiB (default: 32)",
+        help="with --cluster, how much of a file a worker scores at a time, in MiB (default: 32)",
     )
     _add_models(parser)
 

@@ -25,18 +25,18 @@ def run(options: argparse.Namespace) -> int:
 
     from app.observability.prometheus_multiprocess import VARIABLE, can_share_counts, share_counts
 
-    error = (
+    message = (
         f"{VARIABLE} must name a writable directory, got {os.environ.get(VARIABLE)!r}. "
         "Create the directory or unset the variable."
     )
     if not can_share_counts():
-        return fail(error, BAD_ARGUMENTS)
+        return fail(message, BAD_ARGUMENTS)
     with ExitStack() as stack:
         if options.workers > 1:
             try:  # before prometheus_client loads: it picks its storage when it is imported
                 stack.enter_context(share_counts())
             except OSError:
-                return fail(error, BAD_ARGUMENTS)
+                return fail(message, BAD_ARGUMENTS)
         return _serve(options)
 
 
@@ -52,7 +52,8 @@ def _handle_signals() -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # Modules and models stay for good. Collecting them would take a tenth of the start-up time.
+    # Everything that is loaded now stays, so a collection finds no garbage. Collections would take
+    # a tenth of the start-up time.
     gc.disable()
     # Keep FastAPI from importing Pydantic 1, which no route uses.
     sys.modules["pydantic.v1"] = None  # type: ignore[assignment]
@@ -77,7 +78,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _create_app(options: argparse.Namespace, admin_token: str | None) -> "FastAPI":
-    """Raises SavedModelError or KeysFileError."""
+    """Load the models and keys. Raises SavedModelError or KeysFileError."""
     from app.main import create_app
     from app.observability.access_log import AccessLog
 
@@ -102,9 +103,10 @@ def _listen_and_serve(app: "FastAPI", options: argparse.Namespace) -> int:
     try:
         listener = listen(options.host, options.port)
     except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # which repeats the address
+        reason = str(error.strerror).partition(" (")[0]  # without the address in parentheses
         return fail(
-            f"{options.host}:{options.port} must be an address to listen on: {reason}",
+            f"{options.host}:{options.port} must be an address to listen on: {reason}. "
+            "Choose another --host or --port.",
             BAD_ARGUMENTS,
         )
     # Later collections skip what is loaded now: shorter pauses, and workers share its memory.

@@ -91,8 +91,10 @@ def require_same_format(path: Path, output: Path) -> None:
 def require_format(name: str, suffix: str) -> Format:
     """The format of a file with this suffix. Raises ScoringError if it is unknown."""
     if suffix.lower() not in FORMAT_BY_SUFFIX:
-        known = ", ".join(f"*{known}" for known in FORMAT_BY_SUFFIX)
-        raise ScoringError(f"{name} must be named {known}, got {suffix or 'no suffix'}")
+        *others, last = (f"*{known}" for known in FORMAT_BY_SUFFIX)
+        raise ScoringError(
+            f"{name} must be named {', '.join(others)} or {last}, got {suffix or 'no suffix'}"
+        )
     return FORMAT_BY_SUFFIX[suffix.lower()]
 
 

@@ -30,7 +30,7 @@ class Cluster:
         return self._file.exists() and bool(self._file.read_text())
 
     def start_worker(self, name: str) -> None:
-        """Start a worker of one thread; without a nanny, so that killing it kills the work."""
+        """Start a worker with one thread and without a nanny, which would restart it."""
         self.workers[name] = self._start(
             "worker", "--name", name, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1"
         )
@@ -46,12 +46,12 @@ class Cluster:
         with Client(self.address, timeout=30, set_as_default=False) as client:
             yield client
 
-    def processor_seconds(self) -> float:
-        """The CPU time of all workers so far."""
+    def cpu_seconds(self) -> float:
+        """CPU time of all workers so far."""
         ticks = 0
         for worker in self.workers.values():
             status = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(status[11]) + int(status[12])  # in user and in kernel mode
+            ticks += int(status[11]) + int(status[12])  # user and system time
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
