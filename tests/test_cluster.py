@@ -458,9 +458,8 @@ def test_a_worker_verifies_the_model_that_it_receives():
 def test_each_line_is_read_once_wherever_a_text_file_is_split(inputs, rows, name, block_bytes):
     source = inputs / name
     write_by_suffix[source.suffix](source, rows[:12])
-    source.write_bytes(
-        b"\n\n".join(source.read_bytes().rstrip().rsplit(b"\n", 3))
-    )  # no newline at the end
+    lines = source.read_bytes().rstrip()  # no newline at the end
+    source.write_bytes(b"\n\n".join(lines.rsplit(b"\n", 3)))
     scorer = Scorer(load_models(SAVED_MODELS, "notebook").default)
     (found,) = find_sources(str(source))
 
