@@ -185,7 +185,7 @@ def test_a_file_is_stopped_and_what_was_answered_is_kept(server, tab):
 
 SLICES = """
   async (text) => {
-    const { slicesOf } = await import("/page/csv_slices.js");
+    const { slicesOf } = await import("/page/csv_chunks.js");
     const slices = [];
     for await (const slice of slicesOf(new File([text], "a.csv"))) slices.push(slice);
     return slices.map(({ header, lines, numbers, bytes }) =>

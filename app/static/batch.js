@@ -1,9 +1,9 @@
 // A CSV file is dropped, goes to the service in slices, and comes back with its answers.
 
-import { answered, errorOf, slicesOf } from "./csv_slices.js";
-import { byId, element } from "./element.js";
+import { answered, errorOf, slicesOf } from "./csv_chunks.js";
+import { byId, element } from "./dom.js";
 import { FEATURES } from "./features.js";
-import { GoneError, ask, service, whole } from "./service.js";
+import { GoneError, ask, service, whole } from "./api_client.js";
 
 const MOST_ERRORS = 100; // shown; the file has them all
 const SAMPLE_ROWS = 1000;

@@ -1,6 +1,6 @@
 // Why a model gives its price: what each feature adds to a common block group's, one after another.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { FEATURES, asDifference, inDollars } from "./features.js";
 
 const HUNDREDS = 1000; // of dollars in 100,000 USD

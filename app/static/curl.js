@@ -1,6 +1,6 @@
 // The request for what is shown, as a command for a POSIX shell.
 
-import { addressOf, hasKey } from "./service.js";
+import { addressOf, hasKey } from "./api_client.js";
 
 /** A command that gets the same answer; a key is not shown, but taken from the environment. */
 export function curlFor(row, model) {

@@ -1,21 +1,21 @@
 // The page: a row, the models that are asked about it, and everything that shows their answers.
 
-import { Answers } from "./answers.js";
-import { Asker } from "./asker.js";
+import { Answers } from "./prediction_cards.js";
+import { Asker } from "./request_queue.js";
 import { startBatch } from "./batch.js";
 import { loadBlockGroups } from "./block_groups.js";
 import { shades } from "./colors.js";
 import { showContributions } from "./contributions.js";
-import { Controls } from "./controls.js";
+import { Controls } from "./feature_controls.js";
 import { copy, curlFor } from "./curl.js";
-import { Curves, columnsAlong, numbersAlong } from "./curves.js";
-import { byId, element } from "./element.js";
+import { Curves, columnsAlong, numbersAlong } from "./what_if_chart.js";
+import { byId, element } from "./dom.js";
 import { FEATURES, inDollars, rounded } from "./features.js";
 import { cityNear } from "./geography.js";
 import { PlaceMap, isOnMap, theme } from "./map.js";
 import { showReport } from "./report.js";
-import { suggestPlaces } from "./search.js";
-import { GoneError, RefusedError, askJSON, service, useKey } from "./service.js";
+import { suggestPlaces } from "./place_search.js";
+import { GoneError, RefusedError, askJSON, service, useKey } from "./api_client.js";
 import { startTabs } from "./tabs.js";
 
 const MOST_MODELS = 4; // side by side

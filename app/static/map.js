@@ -4,7 +4,7 @@ import { shades } from "./colors.js";
 import { drawMap } from "./draw_map.js";
 import { rounded } from "./features.js";
 import { cityNear } from "./geography.js";
-import { View } from "./view.js";
+import { View } from "./map_view.js";
 
 const STEP = 0.01; // degrees: as exact as the data's places
 const BOUNDS = { latitude: [32, 43], longitude: [-125, -114] }; // what the service takes

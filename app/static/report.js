@@ -1,8 +1,8 @@
 // How good the models are: what /models/NAME tells, beside the pictures that training drew.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { FEATURES } from "./features.js";
-import { ask, askJSON, hasKey, whole, addressOf } from "./service.js";
+import { ask, askJSON, hasKey, whole, addressOf } from "./api_client.js";
 
 const PICTURE = /^### (.+)\n\n!\[[^\]]*\]\(report\/([\w-]+\.(?:svg|png))\)\n\n((?:.+\n?)+)/gm;
 

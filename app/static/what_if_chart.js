@@ -1,6 +1,6 @@
 // What if one feature were different: each model's price along it, the others as they are.
 
-import { drawn } from "./element.js";
+import { drawn } from "./dom.js";
 import { FEATURES, inDollars, rounded } from "./features.js";
 
 const POINTS = 65;

@@ -1,6 +1,6 @@
 // What each model says of the row: a price, its interval as a band, and its warnings.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { inDollars } from "./features.js";
 
 const END = 5; // 100,000 USD: the end of the data, and of the band's scale

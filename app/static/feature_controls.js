@@ -1,6 +1,6 @@
 // A slider and a number field for each feature, and the fields of the place.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { OTHERS, PLACE, rounded } from "./features.js";
 
 const POSITIONS = 1000; // of a slider

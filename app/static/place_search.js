@@ -1,6 +1,6 @@
 // Finding a place by a city's name, or by its coordinates.
 
-import { element } from "./element.js";
+import { element } from "./dom.js";
 import { CITIES } from "./geography.js";
 
 const MOST = 8; // suggestions
