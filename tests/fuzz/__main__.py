@@ -8,7 +8,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.fuzz.runner import BrokenPromiseError, Counts
-from tests.fuzz.shares import begin, run_share
+from tests.fuzz.worker import begin, run_share
 
 SERVERS = 2
 

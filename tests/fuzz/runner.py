@@ -12,7 +12,7 @@ import httpx
 import uvloop
 
 from tests.fuzz.case import Case
-from tests.fuzz.checks import Checker, ViolationError
+from tests.fuzz.checker import Checker, ViolationError
 from tests.fuzz.client import Answer, Connection
 from tests.fuzz.requests import TOKEN
 from tests.support.servers import Server, serving

@@ -15,7 +15,7 @@ from random import Random
 import uvloop
 
 from tests.fuzz.case import Case
-from tests.fuzz.checks import Checker, ViolationError
+from tests.fuzz.checker import Checker, ViolationError
 from tests.fuzz.client import MOST_SECONDS, Answer, read_answer
 from tests.fuzz.requests import make_case
 from tests.fuzz.runner import CONNECTIONS, served
