@@ -220,7 +220,7 @@ def test_an_impossible_number_is_refused_with_a_reason(server, tab, client):
     for model in MODELS:
         card = tab.locator(".card", has_text=model)
         expect(card.locator(".warnings")).to_have_text(refused)
-        expect(card.locator(".price")).to_have_text("no answer")
+        expect(card.locator(".price")).to_have_text("no prediction")
     tab.locator("#HouseAge").fill("")
     expect(tab.locator(".warnings").first).to_contain_text("must be a number")
     tab.locator("#HouseAge").fill("30")
@@ -242,12 +242,12 @@ def test_the_champion_warns_of_a_place_far_from_all_training_rows(opened, client
 
 def test_numbers_stay_with_the_place_only_when_they_are_held(opened):
     opened.locator("#MedInc").fill("9")
-    opened.locator("#hold").check()
+    opened.locator("#keep-features").check()
     opened.locator("#city").fill("Fresno")
     opened.locator("#city").press("Enter")
     assert number(opened, "MedInc") == 9
 
-    opened.locator("#hold").uncheck()
+    opened.locator("#keep-features").uncheck()
     opened.locator(".map-focus").press("ArrowUp")
 
     assert number(opened, "MedInc") < 6
@@ -270,7 +270,7 @@ def test_the_reasons_of_the_model_at_hand_add_up_as_shown(opened, client):
         assert first + sum(steps) == last
         exact = [1000 * explanation["contributions"][name] for name in FEATURE_NAMES]
         assert steps == pytest.approx(exact, abs=1.001)
-        assert opened.locator("#reasons-model").inner_text() == model
+        assert opened.locator("#explanation-model").inner_text() == model
         bars = table.locator("tr:not(.total) .bar")
         widths = bars.evaluate_all("all => all.map(bar => parseFloat(bar.style.width))")
         scale = max(widths) / max(map(abs, steps))
@@ -318,7 +318,7 @@ def test_the_curl_gets_what_is_shown(opened, client):
     expect(opened.locator("#champion-price")).to_have_text(dollars(answer["prediction"]))
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened.locator("#copy").click()
-    expect(opened.locator("#copied")).to_have_text("Copied.")
+    expect(opened.locator("#copy-status")).to_have_text("Copied.")
     assert opened.evaluate("navigator.clipboard.readText()") == command
 
 
@@ -328,7 +328,7 @@ def test_a_screen_reader_hears_the_prices_once_they_settle(opened, client):
 
     for model in MODELS:
         told = f"{model}: {dollars(answers[model]['prediction'])}"
-        expect(opened.locator("#spoken")).to_contain_text(told)
+        expect(opened.locator("#announcement")).to_contain_text(told)
 
 
 COUNT_REQUESTS = """
@@ -379,12 +379,12 @@ def test_a_stale_request_is_given_up_for_the_newest(server, tab, client):
 def test_the_page_says_when_the_service_is_gone_and_recovers(tab):
     with serving("--default", "notebook") as server:
         open_page(tab, server.url)
-        trouble = tab.locator("#trouble")
+        trouble = tab.locator("#alert")
         expect(trouble).to_be_hidden()
         server.process.kill()
         server.process.wait(timeout=15)
         tab.locator("#MedInc").fill("7")
-        expect(trouble).to_contain_text("The service does not answer.")
+        expect(trouble).to_contain_text("The service does not respond.")
         tab.locator("#MedInc").fill("6.5")
         with serving("--default", "notebook", "--port", str(server.port)) as again:
             expect(trouble).to_be_hidden(timeout=20_000)
@@ -398,11 +398,11 @@ def test_the_page_says_when_the_browser_is_offline_and_recovers(server, tab, cli
     open_page(tab, server.url)
     tab.context.set_offline(True)
     tab.locator("#MedInc").fill("7")
-    expect(tab.locator("#trouble")).to_contain_text("The service does not answer.")
+    expect(tab.locator("#alert")).to_contain_text("The service does not respond.")
 
     tab.context.set_offline(False)
 
-    expect(tab.locator("#trouble")).to_be_hidden()
+    expect(tab.locator("#alert")).to_be_hidden()
     expect_the_answers_of(tab, client, row_of(tab))
 
 
@@ -410,10 +410,10 @@ def test_the_page_asks_for_an_api_key_and_sends_it(page, tmp_path):
     (tmp_path / "keys").write_text(f"{key_line('alice', KEY)}\n")
     with serving("--default", "notebook", "--api-keys-file", str(tmp_path / "keys")) as server:
         page.goto(server.url)
-        field = page.get_by_label("This service asks for an API key")
+        field = page.get_by_label("This service requires an API key")
         field.fill("not a key")
         field.press("Enter")
-        expect(page.locator("#key-note")).to_contain_text("does not know this key")
+        expect(page.locator("#key-note")).to_contain_text("rejected this key")
         field.fill(KEY)
         page.get_by_role("button", name="Use it").click()
         expect(field).to_be_hidden()

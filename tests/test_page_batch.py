@@ -76,7 +76,7 @@ def test_a_dropped_file_comes_back_with_the_services_own_answers(server, tab, cl
 
     drop(tab, text)
     expect(tab.locator("#batch-status")).to_have_text(
-        "notebook answered all 21,000 rows of rows.csv; 2 of them were refused.", timeout=30_000
+        "notebook scored rows.csv: 21,000 rows; 2 rejected.", timeout=30_000
     )
 
     name, content = saved(tab)
@@ -97,7 +97,7 @@ def test_the_model_at_hand_scores_a_chosen_file(server, tab, tmp_path):
 
     tab.locator("#file").set_input_files(tmp_path / "one.csv")
 
-    expect(tab.locator("#batch-status")).to_have_text("champion answered all 1 rows of one.csv.")
+    expect(tab.locator("#batch-status")).to_have_text("champion scored one.csv: 1 row.")
     name, content = saved(tab)
     (row,) = csv.DictReader(io.StringIO(content))
     assert name == "one-champion.csv"
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_csv_is_refused_with_a_reason(server, tab):
     status = tab.locator("#batch-status")
 
     drop(tab, "a,b\n1,2\n")
-    expect(status).to_contain_text("was not scored to its end. The body, line 1: the header must")
+    expect(status).to_contain_text("Scoring of rows.csv failed. The body, line 1: the header must")
     expect(tab.locator("#batch-result")).to_be_hidden()
     drop(tab, "")
     expect(status).to_contain_text("The body must have a header")
@@ -123,7 +123,7 @@ def test_a_line_that_is_no_csv_swallows_no_other(server, tab, client):
     open_page(tab, server.url)
 
     drop(tab, text)
-    expect(tab.locator("#batch-status")).to_contain_text("1 of them were refused")
+    expect(tab.locator("#batch-status")).to_contain_text("1 rejected")
 
     _, content = saved(tab)
     rows = [*csv.DictReader(io.StringIO(content))]
@@ -149,12 +149,12 @@ def test_a_file_resumes_where_it_stopped_once_the_service_is_back(server, tab, c
     with tab.expect_request("**/readyz"):
         drop(tab, text)
     expect(tab.locator("#batch-status")).to_contain_text(
-        "rows.csv was not scored to its end after 20,000 rows."
+        "Scoring of rows.csv failed after 20,000 rows."
     )
-    expect(tab.locator("#trouble")).to_be_visible()
+    expect(tab.locator("#alert")).to_be_visible()
     held[0].continue_()
     expect(tab.locator("#batch-status")).to_have_text(
-        "notebook answered all 21,000 rows of rows.csv.", timeout=30_000
+        "notebook scored rows.csv: 21,000 rows.", timeout=30_000
     )
 
     _, content = saved(tab)
@@ -178,17 +178,17 @@ def test_a_file_is_stopped_and_what_was_answered_is_kept(server, tab):
 
     tab.get_by_role("button", name="Stop").click()
 
-    expect(tab.locator("#batch-status")).to_have_text("Stopped after 20,000 rows of rows.csv.")
+    expect(tab.locator("#batch-status")).to_have_text("Stopped scoring rows.csv after 20,000 rows.")
     _, content = saved(tab)
     assert len(content.splitlines()) == 20_001
 
 
 SLICES = """
   async (text) => {
-    const { slicesOf } = await import("/page/csv_chunks.js");
-    const slices = [];
-    for await (const slice of slicesOf(new File([text], "a.csv"))) slices.push(slice);
-    return slices.map(({ header, lines, numbers, bytes }) =>
+    const { readChunks } = await import("/page/csv_chunks.js");
+    const chunks = [];
+    for await (const chunk of readChunks(new File([text], "a.csv"))) chunks.push(chunk);
+    return chunks.map(({ header, lines, numbers, bytes }) =>
       [header, lines.length, lines[0], lines.at(-1), numbers[0], numbers.at(-1), bytes]);
   }
 """

@@ -17,7 +17,7 @@ MAX_BYTES = 300_000
 def show(page, view):
     page.get_by_role("tab", name=view).click()
     if view == "The models":
-        expect(page.locator(".picture-row")).to_have_count(7)
+        expect(page.locator(".figure-row")).to_have_count(7)
 
 
 def violations(page, *rules):
@@ -51,15 +51,15 @@ def test_axe_finds_nothing_to_mend(server, tab, theme):
 def test_axe_finds_nothing_to_mend_in_trouble(server, tab):
     open_page(tab, server.url)
     tab.locator("#HouseAge").fill("500")
-    expect(tab.locator(".refused")).to_have_count(2)
+    expect(tab.locator(".failed")).to_have_count(2)
     tab.context.set_offline(True)
     tab.locator("#HouseAge").fill("50")
-    expect(tab.locator("#trouble")).to_be_visible()
+    expect(tab.locator("#alert")).to_be_visible()
     tab.locator("#key-form").evaluate("form => { form.hidden = false }")
 
     assert violations(tab) == []
     tab.context.set_offline(False)
-    expect(tab.locator("#trouble")).to_be_hidden()
+    expect(tab.locator("#alert")).to_be_hidden()
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -72,7 +72,7 @@ def test_nothing_scrolls_sideways_from_320_pixels_to_4k(server, tab, view):
         tab.wait_for_function("width => innerWidth === width", arg=width)
         beyond = tab.evaluate(
             """() => [...document.querySelectorAll("main *")]
-              .filter((one) => !one.closest(".spoken-only, .table-box, pre, .map, svg") && one.getClientRects().length
+              .filter((one) => !one.closest(".visually-hidden, .table-box, pre, .map, svg") && one.getClientRects().length
                 && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
               .map((one) => one.outerHTML.slice(0, 80))"""
         )
@@ -125,7 +125,7 @@ def test_the_report_is_shown_beside_the_description_of_each_model(server, tab, c
         )
         version = table.get_by_role("row", name=re.compile("^Version"))
         assert version.locator("td").nth(column).inner_text() == told["version"]
-        tab.get_by_text(f"All of {model}").click()
+        tab.get_by_text(f"Details of {model}").click()
         assert told["parameters_sha256"] in tab.locator("details", has_text=model).inner_text()
         for title in (
             "Loss during training",
@@ -135,7 +135,7 @@ def test_the_report_is_shown_beside_the_description_of_each_model(server, tab, c
         ):
             assert tab.get_by_role("img", name=f"{title}, {model}").count() == 1
     assert (
-        tab.locator(".picture-row").first.locator("p").inner_text().startswith("The training loss")
+        tab.locator(".figure-row").first.locator("p").inner_text().startswith("The training loss")
     )
     tab.reload()
     expect(tab.get_by_role("tab", name="The models")).to_have_attribute("aria-selected", "true")
@@ -170,7 +170,9 @@ def test_the_keyboard_alone_reaches_everything(server, tab):
         tab.keyboard.press("Tab")
         reached.append(tab.evaluate(NAME_OF_FOCUS))
 
-    assert {"skip", "tab-try", "city", "map-focus", "Latitude", "hold", "notebook"} <= {*reached}
+    assert {"skip", "tab-try", "city", "map-focus", "Latitude", "keep-features", "notebook"} <= {
+        *reached
+    }
     assert {"copy", "file", "sample", "API documentation"} <= {*reached}
     assert reached.count("MedInc") == reached.count("AveOccup") == 2  # a field and a slider
     tab.get_by_role("tab", name="Try it").focus()

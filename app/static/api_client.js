@@ -1,49 +1,49 @@
-// Asking the service, and knowing whether it is there.
+// Sends requests to the service, and reports when it becomes unreachable and reachable again.
 
-const PATIENCE = 20_000; // milliseconds for an answer, unless more is asked for
-const FIRST_DELAY = 500; // milliseconds before it is looked for again, twice as long each time
-const LONGEST_DELAY = 8_000;
-const KEY = "housing-api-key";
+const TIMEOUT = 20_000; // milliseconds
+const FIRST_RETRY_DELAY = 500; // milliseconds; doubles with each attempt
+const MAX_RETRY_DELAY = 8_000;
+const STORAGE_KEY = "housing-api-key";
 
-/** What the service refused, in its own sentence. */
-export class RefusedError extends Error {
-  constructor(status, sentence) {
-    super(sentence);
+/** The service responded with an error status; the message is the problem's detail. */
+export class HttpError extends Error {
+  constructor(status, message) {
+    super(message);
     this.status = status;
   }
 }
 
-/** The service did not answer. */
-export class GoneError extends Error {}
+/** The service did not respond, or its response was cut off. */
+export class UnavailableError extends Error {}
 
-/** Tells of "gone" and "back", and of "key" when the service asks for one. */
-export const service = new EventTarget();
+/** Dispatches "unavailable", "available", and "unauthorized" when the service requires a key. */
+export const serviceStatus = new EventTarget();
 
-let key = sessionStorage.getItem(KEY);
-let looking = false;
+let apiKey = sessionStorage.getItem(STORAGE_KEY);
+let isPolling = false;
 
-export const hasKey = () => key !== null;
+export const hasApiKey = () => apiKey !== null;
 
-export function useKey(text) {
-  key = text;
-  sessionStorage.setItem(KEY, text);
+export function setApiKey(key) {
+  apiKey = key;
+  sessionStorage.setItem(STORAGE_KEY, key);
 }
 
-/** The address of a path below the page's own, whatever proxy is in front. */
-export const addressOf = (path) => new URL(path, document.baseURI).href;
+/** The URL of a path relative to the page, so that it works behind a proxy with a path prefix. */
+export const urlOf = (path) => new URL(path, document.baseURI).href;
 
-/** The response to a request; throws RefusedError or GoneError, or what aborted it. */
-export async function ask(
+/** Send a request. Throws HttpError, UnavailableError, or the abort reason of `signal`. */
+export async function request(
   path,
-  { body, type = "application/json", signal, patience = PATIENCE } = {},
+  { body, type = "application/json", signal, timeout = TIMEOUT } = {},
 ) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = type;
-  if (key !== null) headers["X-API-Key"] = key;
-  const signals = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
+  if (apiKey !== null) headers["X-API-Key"] = apiKey;
+  const signals = [AbortSignal.timeout(timeout), ...(signal ? [signal] : [])];
   let response;
   try {
-    response = await fetch(addressOf(path), {
+    response = await fetch(urlOf(path), {
       method: body === undefined ? "GET" : "POST",
       headers,
       body,
@@ -51,62 +51,61 @@ export async function ask(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    lookForIt();
-    throw new GoneError("The service does not answer.", { cause: error });
+    pollUntilReady();
+    throw new UnavailableError("The service does not respond.", { cause: error });
   }
   if (response.ok) return response;
-  if (response.status === 401) service.dispatchEvent(new Event("key"));
-  throw new RefusedError(response.status, await sentenceOf(response));
+  if (response.status === 401) serviceStatus.dispatchEvent(new Event("unauthorized"));
+  throw new HttpError(response.status, await detailOf(response));
 }
 
-/** The parsed JSON of an answer; what breaks off in its midst counts as gone. */
-export async function askJSON(path, { body, signal } = {}) {
+/** Send a request and parse the JSON of its response. */
+export async function requestJSON(path, { body, signal } = {}) {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const response = await ask(path, { body: text, signal });
-  return whole(response.json(), signal);
+  const response = await request(path, { body: text, signal });
+  return readBody(response.json(), signal);
 }
 
-/** What a response's body is read into; a body that breaks off counts as gone. */
-export async function whole(reading, signal) {
+/** Await a response body, such as `response.text()`. Throws UnavailableError if it is cut off. */
+export async function readBody(body, signal) {
   try {
-    return await reading;
+    return await body;
   } catch (error) {
     if (signal?.aborted) throw error;
-    lookForIt();
-    throw new GoneError("The service stopped in the midst of its answer.", { cause: error });
+    pollUntilReady();
+    throw new UnavailableError("The response was cut off.", { cause: error });
   }
 }
 
-async function sentenceOf(response) {
+async function detailOf(response) {
   try {
     return (await response.json()).detail;
   } catch {
-    return `The service answered with status ${response.status}.`;
+    return `The service responded with status ${response.status}.`;
   }
 }
 
-/** Say that it is gone, and look for it until it is back. */
-async function lookForIt() {
-  if (looking) return;
-  looking = true;
-  service.dispatchEvent(new Event("gone"));
-  for (let delay = FIRST_DELAY; ; delay = Math.min(2 * delay, LONGEST_DELAY)) {
-    await Promise.race([wait(delay), happens(window, "online")]);
-    if (await isThere()) break;
+async function pollUntilReady() {
+  if (isPolling) return;
+  isPolling = true;
+  serviceStatus.dispatchEvent(new Event("unavailable"));
+  for (let delay = FIRST_RETRY_DELAY; ; delay = Math.min(2 * delay, MAX_RETRY_DELAY)) {
+    await Promise.race([sleep(delay), nextEvent(window, "online")]);
+    if (await isReady()) break;
   }
-  looking = false;
-  service.dispatchEvent(new Event("back"));
+  isPolling = false;
+  serviceStatus.dispatchEvent(new Event("available"));
 }
 
-async function isThere() {
+async function isReady() {
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
-    return (await fetch(addressOf("readyz"), { signal, cache: "no-store" })).ok;
+    const signal = AbortSignal.timeout(TIMEOUT);
+    return (await fetch(urlOf("readyz"), { signal, cache: "no-store" })).ok;
   } catch {
     return false;
   }
 }
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const happens = (target, event) =>
-  new Promise((resolve) => target.addEventListener(event, resolve, { once: true }));
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const nextEvent = (target, name) =>
+  new Promise((resolve) => target.addEventListener(name, resolve, { once: true }));

@@ -1,27 +1,28 @@
-// A CSV file is dropped, goes to the service in slices, and comes back with its answers.
+// Scores a CSV file: sends it to the service in chunks and collects the results for download.
 
-import { answered, errorOf, slicesOf } from "./csv_chunks.js";
+import { UnavailableError, readBody, request, serviceStatus } from "./api_client.js";
+import { appendResults, errorOf, readChunks } from "./csv_chunks.js";
 import { byId, element } from "./dom.js";
 import { FEATURES } from "./features.js";
-import { GoneError, ask, service, whole } from "./api_client.js";
 
-const MOST_ERRORS = 100; // shown; the file has them all
+const MAX_SHOWN_ERRORS = 100; // the downloaded file has all of them
 const SAMPLE_ROWS = 1000;
-const PATIENCE = 300_000; // milliseconds for the answers to a slice
+const TIMEOUT = 300_000; // milliseconds per chunk
 
-const count = (number) => number.toLocaleString("en-US");
+const format = (number) => number.toLocaleString("en-US");
 
-/** Start the drop zone; asks for the model at hand and, for a sample, for the block groups. */
-export function startBatch({ modelAtHand, blockGroups }) {
-  let run = null;
+/** Set up the drop zone. The arguments return the selected model and the block groups. */
+export function initBatch({ getModel, getBlockGroups }) {
+  let job = null;
   const start = (file) => {
-    run?.stop();
-    run = new Run(file, modelAtHand());
-    run.goOn();
+    job?.stop();
+    job = new BatchJob(file, getModel());
+    job.run();
   };
   const [drop, input] = [byId("drop"), byId("file")];
 
-  addEventListener("dragover", (event) => event.preventDefault()); // a near miss is no reason to leave
+  // A file dropped beside the zone must not replace the page.
+  addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => event.preventDefault());
   drop.addEventListener("dragover", () => drop.classList.add("over"));
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
@@ -35,122 +36,129 @@ export function startBatch({ modelAtHand, blockGroups }) {
     input.value = "";
   });
   byId("sample").addEventListener("click", () => {
-    const groups = blockGroups();
-    if (groups) start(sampleOf(groups));
+    const blockGroups = getBlockGroups();
+    if (blockGroups) start(sampleFile(blockGroups));
   });
-  byId("batch-stop").addEventListener("click", () => run?.stop());
-  byId("batch-go-on").addEventListener("click", () => run?.goOn());
-  service.addEventListener("back", () => run?.broken && run.goOn());
+  byId("batch-stop").addEventListener("click", () => job?.stop());
+  byId("batch-resume").addEventListener("click", () => job?.run());
+  serviceStatus.addEventListener("available", () => job?.isInterrupted && job.run());
 }
 
-/** One file on its way. */
-class Run {
+/** One file being scored. */
+class BatchJob {
   #controller = new AbortController();
   #rows = 0;
-  #refused = 0;
+  #rejected = 0;
   #errors = [];
-  #parts = [];
-  #waiting = null; // the slice that is to be sent (again)
-  broken = false;
+  #parts = []; // of the downloaded file
+  #pending = null; // the chunk being sent; kept for a retry
+  isInterrupted = false; // the service is unavailable
 
   constructor(file, model) {
     this.file = file;
     this.model = model;
-    this.slices = slicesOf(file);
+    this.chunks = readChunks(file);
     byId("batch-run").hidden = false;
     byId("batch-result").hidden = true;
     byId("batch-errors").replaceChildren();
-    this.#show(0);
+    this.#showProgress(0);
   }
 
-  /** Send slice after slice, to the end or until something breaks. */
-  async goOn() {
-    this.broken = false;
-    this.#offer({ stop: true });
+  /** Start or resume: send the remaining chunks until the end or the first error. */
+  async run() {
+    this.isInterrupted = false;
+    this.#showActions({ stop: true });
     try {
       for (;;) {
-        this.#waiting ??= (await this.slices.next()).value ?? null;
-        if (!this.#waiting) break;
-        await this.#send(this.#waiting);
-        this.#show(this.#waiting.bytes / (this.file.size || 1));
-        this.#waiting = null;
+        this.#pending ??= (await this.chunks.next()).value ?? null;
+        if (!this.#pending) break;
+        await this.#send(this.#pending);
+        this.#showProgress(this.#pending.bytes / (this.file.size || 1));
+        this.#pending = null;
       }
       this.#finish();
     } catch (error) {
-      this.#break(error);
+      this.#fail(error);
     }
   }
 
-  /** Give up; what was answered so far can be saved. */
+  /** Stop, and offer the results so far. */
   stop() {
     this.#controller.abort();
-    this.broken = false;
-    this.#offer({ result: this.#rows > 0 });
-    this.#tell(`Stopped after ${count(this.#rows)} rows of ${this.file.name}.`);
+    this.isInterrupted = false;
+    this.#showActions({ result: this.#rows > 0 });
+    this.#showStatus(`Stopped scoring ${this.file.name} after ${this.#rowCount()}.`);
   }
 
-  async #send(slice) {
+  async #send(chunk) {
     const { signal } = this.#controller;
     const path = `predict/batch?model=${encodeURIComponent(this.model)}&errors=true`;
-    const body = `${slice.header}\n${slice.lines.join("\n")}\n`;
-    const response = await ask(path, { body, type: "text/csv", signal, patience: PATIENCE });
-    const [, ...answers] = (await whole(response.text(), signal)).trimEnd().split("\n");
-    if (answers.length !== slice.lines.length) {
-      throw new Error(
-        `The service must answer ${count(slice.lines.length)} rows, however it answered ${count(answers.length)}.`,
-      );
+    const body = `${chunk.header}\n${chunk.lines.join("\n")}\n`;
+    const response = await request(path, { body, type: "text/csv", signal, timeout: TIMEOUT });
+    const [, ...results] = (await readBody(response.text(), signal)).trimEnd().split("\n");
+    if (results.length !== chunk.lines.length) {
+      const [expected, received] = [chunk.lines.length, results.length].map(format);
+      throw new Error(`The service must return ${expected} results, got ${received}.`);
     }
-    if (!this.#parts.length) this.#parts.push(`${slice.header},prediction,lower,upper,error\n`);
-    this.#parts.push(new Blob([answered(slice, answers)]));
-    answers.forEach((answer, index) => {
-      const why = errorOf(answer);
-      if (!why) return;
-      if (this.#refused++ < MOST_ERRORS)
-        this.#errors.push({ row: this.#rows + index + 1, line: slice.numbers[index], why });
+    if (!this.#parts.length) this.#parts.push(`${chunk.header},prediction,lower,upper,error\n`);
+    this.#parts.push(new Blob([appendResults(chunk, results)]));
+    results.forEach((result, index) => {
+      const error = errorOf(result);
+      if (!error) return;
+      if (this.#rejected++ < MAX_SHOWN_ERRORS)
+        this.#errors.push({ row: this.#rows + index + 1, line: chunk.numbers[index], error });
     });
-    this.#rows += answers.length;
+    this.#rows += results.length;
   }
 
   #finish() {
-    this.#offer({ result: this.#rows > 0 });
+    this.#showActions({ result: this.#rows > 0 });
     byId("batch-progress").value = 1;
-    const refused = this.#refused ? `; ${count(this.#refused)} of them were refused` : "";
-    this.#tell(
+    const rejected = this.#rejected ? `; ${format(this.#rejected)} rejected` : "";
+    this.#showStatus(
       this.#rows
-        ? `${this.model} answered all ${count(this.#rows)} rows of ${this.file.name}${refused}.`
+        ? `${this.model} scored ${this.file.name}: ${this.#rowCount()}${rejected}.`
         : `${this.file.name} has no rows below its header.`,
     );
     this.#showErrors();
   }
 
-  #break(error) {
+  #fail(error) {
     if (error.name === "AbortError") return;
-    this.broken = error instanceof GoneError;
-    this.#offer({ goOn: this.broken || error.status === 401, result: this.#rows > 0 });
-    const after = this.#rows ? ` after ${count(this.#rows)} rows` : "";
-    this.#tell(
-      `${this.file.name} was not scored to its end${after}. ${error.message}${this.broken ? " It goes on when the service is back." : ""}`,
+    this.isInterrupted = error instanceof UnavailableError;
+    this.#showActions({
+      resume: this.isInterrupted || error.status === 401,
+      result: this.#rows > 0,
+    });
+    const after = this.#rows ? ` after ${this.#rowCount()}` : "";
+    const resumes = this.isInterrupted ? " Scoring resumes when the service is available." : "";
+    this.#showStatus(
+      `Scoring of ${this.file.name} failed${after}. ${error.message}${resumes}`,
       { failed: true },
     );
     this.#showErrors();
   }
 
-  #show(share) {
+  #rowCount() {
+    return `${format(this.#rows)} ${this.#rows === 1 ? "row" : "rows"}`;
+  }
+
+  #showProgress(share) {
     byId("batch-progress").value = share;
-    const refused = this.#refused ? `, ${count(this.#refused)} refused` : "";
-    this.#tell(
-      `${this.file.name}: ${Math.floor(100 * share)} %, ${count(this.#rows)} rows${refused}`,
+    const rejected = this.#rejected ? `, ${format(this.#rejected)} rejected` : "";
+    this.#showStatus(
+      `${this.file.name}: ${Math.floor(100 * share)} %, ${this.#rowCount()}${rejected}`,
     );
   }
 
-  #tell(text, { failed = false } = {}) {
+  #showStatus(text, { failed = false } = {}) {
     byId("batch-status").textContent = text;
     byId("batch-status").classList.toggle("failed", failed);
   }
 
-  #offer({ stop = false, goOn = false, result = false }) {
+  #showActions({ stop = false, resume = false, result = false }) {
     byId("batch-stop").hidden = !stop;
-    byId("batch-go-on").hidden = !goOn;
+    byId("batch-resume").hidden = !resume;
     const link = byId("batch-result");
     link.hidden = !result;
     if (!result) return;
@@ -160,39 +168,36 @@ class Run {
   }
 
   #showErrors() {
-    if (!this.#refused) return;
-    const rest = this.#refused - this.#errors.length;
+    if (!this.#rejected) return;
+    const rest = this.#rejected - this.#errors.length;
+    const note = rest ? `: the first ${MAX_SHOWN_ERRORS} (${format(rest)} more in the file)` : "";
     byId("batch-errors").replaceChildren(
       element(
         "div",
-        { class: "table-box", tabindex: 0, role: "region", "aria-label": "Refused rows" },
+        { class: "table-box", tabindex: 0, role: "region", "aria-label": "Rejected rows" },
         element(
           "table",
           { class: "errors" },
-          element(
-            "caption",
-            {},
-            `Refused rows${rest ? `: the first ${MOST_ERRORS}, and ${count(rest)} more in the file` : ""}`,
-          ),
+          element("caption", {}, `Rejected rows${note}`),
           element(
             "thead",
             {},
             element(
               "tr",
               {},
-              ...["Row", "Line", "Why"].map((name) => element("th", { scope: "col" }, name)),
+              ...["Row", "Line", "Error"].map((name) => element("th", { scope: "col" }, name)),
             ),
           ),
           element(
             "tbody",
             {},
-            ...this.#errors.map(({ row, line, why }) =>
+            ...this.#errors.map(({ row, line, error }) =>
               element(
                 "tr",
                 {},
-                element("td", {}, count(row)),
-                element("td", {}, count(line)),
-                element("td", {}, why),
+                element("td", {}, format(row)),
+                element("td", {}, format(line)),
+                element("td", {}, error),
               ),
             ),
           ),
@@ -202,13 +207,14 @@ class Run {
   }
 }
 
-/** Every so manieth block group as a CSV file. */
-function sampleOf({ length, columns, latitudes, longitudes }) {
-  const all = { ...columns, Latitude: latitudes, Longitude: longitudes };
+/** A CSV file of block groups, evenly spaced in the data. */
+function sampleFile({ length, columns, latitudes, longitudes }) {
+  const allColumns = { ...columns, Latitude: latitudes, Longitude: longitudes };
   const lines = [FEATURES.map(({ name }) => name).join(",")];
   for (let row = 0; row < SAMPLE_ROWS; row++) {
     const index = Math.floor((row * length) / SAMPLE_ROWS);
-    lines.push(FEATURES.map(({ name, digits }) => all[name][index].toFixed(digits)).join(","));
+    const cells = FEATURES.map(({ name, digits }) => allColumns[name][index].toFixed(digits));
+    lines.push(cells.join(","));
   }
   return new File([`${lines.join("\n")}\n`], "block-groups.csv", { type: "text/csv" });
 }

@@ -1,14 +1,15 @@
-// A scale of colours for prices: cool is cheap, warm is dear, and dear stands out from the ground.
+// A perceptually uniform colour scale for prices: low is cool, high is warm and contrasts most with
+// the background.
 //
-// Equal steps of price are equal steps of colour as the eye sees them: the path through OKLab
-// (Björn Ottosson, 2020) is walked at an even pace. The lightness only ever rises, or only ever
-// falls, so that whoever sees fewer hues, or none, still reads it in the right order.
+// The colours are equally spaced along a path through OKLab (Björn Ottosson, 2020), so equal price
+// differences look equal. Lightness changes monotonically, so the order is also visible to people
+// with a colour vision deficiency.
 
 const SHADES = 256;
-const PIECES = 64; // of each leg, to measure its length
+const POINTS_PER_SEGMENT = 64;
 
-/** Lightness, chroma and hue (degrees) of the corners of the path. */
-const legs = {
+/** The corners of the path: lightness, chroma and hue (degrees). */
+const CORNERS = {
   light: [
     [0.8, 0.08, 228],
     [0.68, 0.12, 275],
@@ -25,40 +26,41 @@ const legs = {
   ],
 };
 
-/** The shades of a theme, "light" or "dark", from cheap to dear, as CSS colours. */
+/** The CSS colours of a theme, "light" or "dark", from the lowest price to the highest. */
 export function shades(theme) {
-  return evenly(path(legs[theme])).map(toCSS);
+  return resample(toPath(CORNERS[theme])).map(toCSS);
 }
 
-/** Points of OKLab along the corners, close together. */
-function path(corners) {
+/** Closely spaced OKLab points along the straight segments between the corners. */
+function toPath(corners) {
   const points = [];
-  for (let leg = 0; leg + 1 < corners.length; leg++) {
-    for (let piece = 0; piece < PIECES; piece++) {
-      points.push(toLab(between(corners[leg], corners[leg + 1], piece / PIECES)));
+  for (let segment = 0; segment + 1 < corners.length; segment++) {
+    for (let index = 0; index < POINTS_PER_SEGMENT; index++) {
+      const fraction = index / POINTS_PER_SEGMENT;
+      points.push(toLab(interpolate(corners[segment], corners[segment + 1], fraction)));
     }
   }
   return [...points, toLab(corners.at(-1))];
 }
 
-/** As many points as there are shades, equally far from each other along a path. */
-function evenly(points) {
-  const travelled = [0];
+/** Points at equal distances along the path, one for each shade. */
+function resample(points) {
+  const lengths = [0]; // of the path up to each point
   for (let i = 1; i < points.length; i++) {
-    const [one, other] = [points[i - 1], points[i]];
-    travelled.push(travelled[i - 1] + Math.hypot(...one.map((value, axis) => other[axis] - value)));
+    const [start, end] = [points[i - 1], points[i]];
+    lengths.push(lengths[i - 1] + Math.hypot(...start.map((value, axis) => end[axis] - value)));
   }
   let next = 1;
   return Array.from({ length: SHADES }, (_, shade) => {
-    const wanted = (travelled.at(-1) * shade) / (SHADES - 1);
-    while (next < points.length - 1 && travelled[next] < wanted) next++;
-    const share = (wanted - travelled[next - 1]) / (travelled[next] - travelled[next - 1]);
-    return between(points[next - 1], points[next], share);
+    const length = (lengths.at(-1) * shade) / (SHADES - 1);
+    while (next < points.length - 1 && lengths[next] < length) next++;
+    const fraction = (length - lengths[next - 1]) / (lengths[next] - lengths[next - 1]);
+    return interpolate(points[next - 1], points[next], fraction);
   });
 }
 
-function between(one, other, share) {
-  return one.map((value, axis) => value + (other[axis] - value) * share);
+function interpolate(start, end, fraction) {
+  return start.map((value, axis) => value + (end[axis] - value) * fraction);
 }
 
 function toLab([lightness, chroma, degrees]) {

@@ -1,26 +1,26 @@
-// Why a model gives its price: what each feature adds to a common block group's, one after another.
+// A waterfall chart of a prediction: the baseline, what each feature adds, and the sum.
 
 import { element } from "./dom.js";
-import { FEATURES, asDifference, inDollars } from "./features.js";
+import { FEATURES, formatDifference, formatDollars } from "./features.js";
 
-const HUNDREDS = 1000; // of dollars in 100,000 USD
+const HUNDREDS = 1000; // hundreds of dollars in 100,000 USD
 
 /**
- * The contributions in hundreds of dollars, as whole numbers that add up as shown: what is rounded
- * is the running sum, and a step is the difference of two of them.
+ * The contributions in whole hundreds of dollars. Rounding the running sum, rather than each
+ * contribution, makes the rounded numbers add up.
  */
 export function roundedSteps({ baseline, contributions }) {
-  let exact = baseline * HUNDREDS;
-  let shown = Math.round(exact);
+  let sum = baseline * HUNDREDS;
+  let to = Math.round(sum);
   return FEATURES.map(({ name }) => {
-    const from = shown;
-    exact += contributions[name] * HUNDREDS;
-    shown = Math.round(exact);
-    return { name, from, to: shown };
+    const from = to;
+    sum += contributions[name] * HUNDREDS;
+    to = Math.round(sum);
+    return { name, from, to };
   });
 }
 
-/** A table of bars, of which each begins where the one above ended; the ends are marked. */
+/** Fill the container with a table of bars; each bar starts where the one above it ends. */
 export function showContributions(container, explanation, row) {
   const steps = roundedSteps(explanation);
   const start = Math.round(explanation.baseline * HUNDREDS);
@@ -38,7 +38,7 @@ export function showContributions(container, explanation, row) {
       element("span", { class: "bar-box" }, filled),
     );
   };
-  const line = (label, note, amount, cell, kind) =>
+  const tableRow = (label, note, amount, cell, kind) =>
     element(
       "tr",
       { class: kind },
@@ -52,31 +52,37 @@ export function showContributions(container, explanation, row) {
       element("td", { class: "amount" }, amount),
     );
 
-  const features = FEATURES.map(({ name, label, words }, index) => {
+  const features = FEATURES.map(({ name, label, describe }, index) => {
     const { from, to } = steps[index];
     const kind = to >= from ? "more" : "less";
-    return line(label, words(row[name]), asDifference(to - from), bar(from, to, kind), kind);
+    return tableRow(
+      label,
+      describe(row[name]),
+      formatDifference(to - from),
+      bar(from, to, kind),
+      kind,
+    );
   });
   container.replaceChildren(
     element(
       "table",
       { class: "contributions" },
-      element("caption", { class: "spoken-only" }, "What each feature adds, in dollars of 1990"),
+      element("caption", { class: "visually-hidden" }, "What each feature adds, in 1990 dollars"),
       element(
         "tbody",
         {},
-        line(
-          "A common block group",
+        tableRow(
+          "An average block group",
           "",
-          inDollars(explanation.baseline),
+          formatDollars(explanation.baseline),
           bar(start, start, "total"),
           "total",
         ),
         ...features,
-        line(
-          "This one",
+        tableRow(
+          "This block group",
           "",
-          inDollars(explanation.prediction),
+          formatDollars(explanation.prediction),
           bar(steps.at(-1).to, steps.at(-1).to, "total"),
           "total",
         ),

@@ -1,45 +1,45 @@
-// A large CSV file in slices of whole lines, each of which is a CSV file with the same header.
+// Splits a large CSV file into chunks of whole lines, each sent as a CSV body with the same header.
 //
-// Browsers send a body whole before they read an answer, unless over HTTP/2; the service answers
-// while it reads. So each request is kept to what fits between the two.
+// The service streams its response while it reads the request, but over HTTP/1.1 a browser sends
+// the whole body before it reads the response. A chunk must fit into the buffers between the two.
 
-const MOST_LINES = 20_000;
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+const MAX_LINES = 20_000;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /**
- * @typedef {object} Slice
+ * @typedef {object} Chunk
  * @property {string} header
- * @property {string[]} lines  without their ends; blank ones are left out, as the service does
- * @property {number[]} numbers  each line's number in the file, from 1
- * @property {number} bytes  how much of the file was read so far
+ * @property {string[]} lines  without line endings; blank lines are skipped, as in the service
+ * @property {number[]} numbers  the line number of each line in the file, from 1
+ * @property {number} bytes  the number of bytes of the file read so far
  */
 
-/** The slices of a file (a Blob), as it is read. @returns {AsyncGenerator<Slice>} */
-export async function* slicesOf(file) {
+/** Read a file (a Blob) in chunks. @returns {AsyncGenerator<Chunk>} */
+export async function* readChunks(file) {
   let header = null;
-  let slice = { lines: [], numbers: [] };
+  let chunk = { lines: [], numbers: [] };
   let characters = 0;
   let number = 0;
-  for await (const { line, bytes } of linesOf(file)) {
+  for await (const { line, bytes } of readLines(file)) {
     number++;
     if (header === null) {
       header = line;
       continue;
     }
     if (!line.trim()) continue;
-    slice.lines.push(line);
-    slice.numbers.push(number);
+    chunk.lines.push(line);
+    chunk.numbers.push(number);
     characters += line.length + 1;
-    if (slice.lines.length === MOST_LINES || characters > MOST_CHARACTERS) {
-      yield { header, ...slice, bytes };
-      slice = { lines: [], numbers: [] };
+    if (chunk.lines.length === MAX_LINES || characters > MAX_CHARACTERS) {
+      yield { header, ...chunk, bytes };
+      chunk = { lines: [], numbers: [] };
       characters = 0;
     }
   }
-  if (slice.lines.length || number <= 1) yield { header: header ?? "", ...slice, bytes: file.size };
+  if (chunk.lines.length || number <= 1) yield { header: header ?? "", ...chunk, bytes: file.size };
 }
 
-async function* linesOf(file) {
+async function* readLines(file) {
   let rest = "";
   let bytes = 0;
   const decoder = new TextDecoder(); // drops a byte order mark
@@ -56,19 +56,22 @@ async function* linesOf(file) {
 }
 
 /**
- * The lines of a slice with their answers (lines of `prediction,lower,upper,error`) behind them.
+ * Append to each line of a chunk its result, a line of `prediction,lower,upper,error`.
  *
- * A line that is no CSV would swallow what follows it; cells that are empty stand in its place.
+ * A line with an unclosed quote is replaced by empty cells, because it would swallow the lines
+ * after it.
  */
-export function answered({ header, lines }, answers) {
-  const empty = ",".repeat(header.split(",").length - 1);
-  return lines.map((line, index) => `${isWhole(line) ? line : empty},${answers[index]}\n`).join("");
+export function appendResults({ header, lines }, results) {
+  const emptyCells = ",".repeat(header.split(",").length - 1);
+  return lines
+    .map((line, index) => `${quotesAreClosed(line) ? line : emptyCells},${results[index]}\n`)
+    .join("");
 }
 
-const isWhole = (line) => (line.split('"').length - 1) % 2 === 0;
+const quotesAreClosed = (line) => (line.split('"').length - 1) % 2 === 0;
 
-/** The sentence in the last cell of an answer, or an empty string. */
-export function errorOf(answer) {
-  const quoted = /"((?:[^"]|"")*)"$/.exec(answer);
+/** The error message in the last cell of a result, or an empty string. */
+export function errorOf(result) {
+  const quoted = /"((?:[^"]|"")*)"$/.exec(result);
   return quoted ? quoted[1].replaceAll('""', '"') : "";
 }

@@ -1,23 +1,23 @@
-// The request for what is shown, as a command for a POSIX shell.
+// Builds and copies the curl command for the row on the page.
 
-import { addressOf, hasKey } from "./api_client.js";
+import { hasApiKey, urlOf } from "./api_client.js";
 
-/** A command that gets the same answer; a key is not shown, but taken from the environment. */
-export function curlFor(row, model) {
-  const key = hasKey() ? ` \\\n  -H "x-api-key: $HOUSING_API_KEY"` : "";
+/** A curl command for a POSIX shell; it reads the API key, if any, from the environment. */
+export function curlCommand(row, model) {
+  const key = hasApiKey() ? ` \\\n  -H "x-api-key: $HOUSING_API_KEY"` : "";
   return (
-    `curl '${addressOf(`predict?model=${encodeURIComponent(model)}`)}'` +
+    `curl '${urlOf(`predict?model=${encodeURIComponent(model)}`)}'` +
     `${key} \\\n  -H 'content-type: application/json' \\\n  -d '${JSON.stringify(row, null, 1).replace(/\n\s*/g, " ")}'`
   );
 }
 
-/** Copy a text, or, where the browser does not let a page do so, select it. */
-export async function copy(text, shownIn) {
+/** Copy a text, or select it in `container` where the browser denies access to the clipboard. */
+export async function copyText(text, container) {
   try {
     await navigator.clipboard.writeText(text);
     return "Copied.";
   } catch {
-    getSelection().selectAllChildren(shownIn);
-    return "Selected: copy it with Ctrl+C or ⌘C.";
+    getSelection().selectAllChildren(container);
+    return "Selected. Press Ctrl+C or ⌘C to copy.";
   }
 }

@@ -1,4 +1,4 @@
-// In a file of its own, because the page's Content-Security-Policy forbids inline scripts.
+// A separate file, because the Content-Security-Policy forbids inline scripts.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",

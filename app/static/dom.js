@@ -1,26 +1,25 @@
-// Making elements: no markup is ever put together from strings.
+// Creates DOM elements without building markup from strings.
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** A new HTML element with attributes (null or false: left out) and children. */
+/** Create an HTML element. Attributes that are null, undefined or false are left out. */
 export function element(name, attributes = {}, ...children) {
-  return fill(document.createElement(name), attributes, children);
+  return build(document.createElement(name), attributes, children);
 }
 
-/** The same, of SVG. */
-export function drawn(name, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, name), attributes, children);
+/** Create an SVG element, with the same arguments as `element`. */
+export function svgElement(name, attributes = {}, ...children) {
+  return build(document.createElementNS(SVG_NAMESPACE, name), attributes, children);
 }
 
-function fill(made, attributes, children) {
+function build(node, attributes, children) {
   for (const [attribute, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined && value !== false) {
-      made.setAttribute(attribute, value === true ? "" : value);
+      node.setAttribute(attribute, value === true ? "" : value);
     }
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
-/** The element of that id. */
 export const byId = (id) => document.getElementById(id);

@@ -1,12 +1,11 @@
-// What the map's canvas shows: land, block groups by price, a few names.
+// Draws the map on a canvas: land, block groups coloured by price, and city names.
 
 import { CITIES, OUTLINE } from "./geography.js";
 
-export const DEAREST = 5; // 100,000 USD: the end of the data, and of the colours
+const MAX_PRICE = 5; // 100,000 USD, where the data are capped and the colour scale ends
+const LABEL_OFFSET = 6; // pixels between a city's dot and its name
 
-const AWAY = 6; // pixels between a city's dot and its name
-
-/** Draw a view of the block groups (null: not there yet) in a theme's colours. */
+/** Draw the part of the map that `view` shows. `blockGroups` is null until they are loaded. */
 export function drawMap(context, view, { width, height, blockGroups, shades, ink }) {
   context.clearRect(0, 0, width, height);
   drawLand(context, view, ink);
@@ -16,7 +15,9 @@ export function drawMap(context, view, { width, height, blockGroups, shades, ink
 
 function drawLand(context, view, ink) {
   context.beginPath();
-  for (const place of OUTLINE) context.lineTo(...view.toPixels(...place));
+  for (const [latitude, longitude] of OUTLINE) {
+    context.lineTo(...view.toPixels(latitude, longitude));
+  }
   context.closePath();
   context.fillStyle = ink.land;
   context.fill();
@@ -26,12 +27,12 @@ function drawLand(context, view, ink) {
   context.stroke();
 }
 
-/** In the file's order, from south to north: none covers another for its price. */
+/** Draws in the file's order, south to north, so that overlap does not depend on price. */
 function drawBlockGroups(context, view, { width, height, blockGroups, shades }) {
   const { drawnLatitudes, drawnLongitudes, values, length } = blockGroups;
   const { left, top, across, down } = view.projection;
   const radius = radiusAt(view.scale);
-  const step = (shades.length - 1) / DEAREST;
+  const step = (shades.length - 1) / MAX_PRICE;
   for (let index = 0; index < length; index++) {
     const x = left + drawnLongitudes[index] * across;
     const y = top + drawnLatitudes[index] * down;
@@ -47,25 +48,26 @@ function drawBlockGroups(context, view, { width, height, blockGroups, shades }) 
   }
 }
 
-/** Grows more slowly than the map, so that points part as one looks closer. */
+/** The radius grows more slowly than the map, so that points separate when zooming in. */
 const radiusAt = (scale) => 0.263 * scale ** 0.35;
 
 function drawNames(context, view, { width, height, ink }) {
   context.font = `${ink.size}px ${ink.font}`;
   context.textBaseline = "middle";
   context.lineJoin = "round";
-  for (const [name, latitude, longitude, from] of CITIES) {
-    if (!from || view.zoom < from) continue;
+  for (const [name, latitude, longitude, minimumZoom] of CITIES) {
+    if (!minimumZoom || view.zoom < minimumZoom) continue;
     const [x, y] = view.toPixels(latitude, longitude);
     if (x < 0 || y < 0 || x > width || y > height) continue;
-    const toTheLeft = x + AWAY + context.measureText(name).width > width - AWAY;
-    context.textAlign = toTheLeft ? "right" : "left";
-    const at = toTheLeft ? x - AWAY : x + AWAY;
+    const right = x + LABEL_OFFSET + context.measureText(name).width;
+    const isLeft = right > width - LABEL_OFFSET;
+    context.textAlign = isLeft ? "right" : "left";
+    const labelX = isLeft ? x - LABEL_OFFSET : x + LABEL_OFFSET;
     context.strokeStyle = ink.halo;
     context.lineWidth = 3;
-    context.strokeText(name, at, y);
+    context.strokeText(name, labelX, y);
     context.fillStyle = ink.text;
-    context.fillText(name, at, y);
+    context.fillText(name, labelX, y);
     context.beginPath();
     context.arc(x, y, 2, 0, 2 * Math.PI);
     context.lineWidth = 2;

@@ -1,21 +1,22 @@
-// A slider and a number field for each feature, and the fields of the place.
+// The inputs: a slider and a number field for each feature, and number fields for the coordinates.
 
 import { element } from "./dom.js";
-import { OTHERS, PLACE, rounded } from "./features.js";
+import { LOCATION_FEATURES, OTHER_FEATURES, round } from "./features.js";
 
-const POSITIONS = 1000; // of a slider
-const TAIL = 0.1; // of its length, for the 1 % of block groups at each end
+const SLIDER_STEPS = 1000;
+const TAIL = 0.1; // share of the slider's length for the 1 % of block groups at each end
 
 /**
- * Which position stands for which value: the middle is for the 98 % of block groups between the
- * marks, because on an even scale they would share a few pixels beside a handful of extremes.
+ * Maps slider positions to values by linear interpolation between four points. The middle 80 % of
+ * the slider covers the 98 % of block groups between the marks; a linear scale would squeeze them
+ * into a few pixels beside the extremes.
  */
-export class Scale {
+export class SliderScale {
   constructor(minimum, maximum, [low, high] = [minimum, maximum]) {
     this.marks = [low, high];
     const start = low > minimum ? TAIL : 0;
     const end = high < maximum ? 1 - TAIL : 1;
-    this.stops = [
+    this.points = [
       [0, minimum],
       [start, low],
       [end, high],
@@ -23,109 +24,110 @@ export class Scale {
     ];
   }
 
-  /** The share of the slider, 0 to 1, at which a value stands. */
-  shareOf(value) {
+  /** The position of a value, from 0 to 1. */
+  positionOf(value) {
     return this.#interpolate(value, 1, 0);
   }
 
-  /** The value at a share, with so many digits behind the point as leave it within the ends. */
-  valueAt(share, digits) {
-    const value = rounded(this.#interpolate(share, 0, 1), digits);
+  /** The value at a position, rounded to a number of decimal places but kept within the range. */
+  valueAt(position, digits) {
+    const value = round(this.#interpolate(position, 0, 1), digits);
     const step = 10 ** -digits;
-    if (value < this.stops[0][1]) return rounded(value + step, digits);
-    if (value > this.stops.at(-1)[1]) return rounded(value - step, digits);
+    if (value < this.points[0][1]) return round(value + step, digits);
+    if (value > this.points.at(-1)[1]) return round(value - step, digits);
     return value;
   }
 
-  #interpolate(given, from, to) {
-    const index = this.stops.findIndex((stop) => given < stop[from]);
-    if (index === 0) return this.stops[0][to];
-    if (index < 0) return this.stops.at(-1)[to];
-    const [before, after] = [this.stops[index - 1], this.stops[index]];
+  /** Interpolate from one coordinate of the points, 0 or 1, to the other. */
+  #interpolate(input, from, to) {
+    const index = this.points.findIndex((point) => input < point[from]);
+    if (index === 0) return this.points[0][to];
+    if (index < 0) return this.points.at(-1)[to];
+    const [before, after] = [this.points[index - 1], this.points[index]];
     return (
       before[to] +
-      ((given - before[from]) / (after[from] - before[from])) * (after[to] - before[to])
+      ((input - before[from]) / (after[from] - before[from])) * (after[to] - before[to])
     );
   }
 }
 
-/** Calls back with a feature's name and number as it is changed, and with its name when it is at hand. */
-export class Controls {
-  #controls = new Map();
+/** Calls `onChange` with the name and value of a feature, and `onSelect` with its name. */
+export class FeatureControls {
+  #controls = new Map(); // by feature name
 
-  constructor(features, coordinates, { onChange, onAtHand }) {
+  constructor(features, coordinates, { onChange, onSelect }) {
     this.onChange = onChange;
-    this.onAtHand = onAtHand;
-    for (const feature of OTHERS) features.append(this.#withSlider(feature));
-    for (const feature of PLACE) coordinates.append(this.#withoutSlider(feature));
+    this.onSelect = onSelect;
+    for (const feature of OTHER_FEATURES) features.append(this.#createSlider(feature));
+    for (const feature of LOCATION_FEATURES) coordinates.append(this.#createCoordinate(feature));
   }
 
-  /** Give the sliders their ends, and their marks where they are known. */
+  /** Set the range of each slider, and its marks (the 1st and 99th percentile) if known. */
   setRanges(ranges, marks = {}) {
     for (const { name, minimum, maximum } of ranges) {
       const control = this.#controls.get(name);
       if (!control?.slider) continue;
-      control.scale = new Scale(minimum, maximum, marks[name]);
+      control.scale = new SliderScale(minimum, maximum, marks[name]);
       this.#drawMarks(control);
       control.slider.disabled = false;
       this.show(name, control.field.valueAsNumber);
     }
   }
 
-  /** Show a feature's number, without calling back. */
+  /** Show the value of a feature, without calling `onChange`. */
   show(name, value) {
-    const { field, slider, scale, feature, words } = this.#controls.get(name);
+    const { field, slider, scale, feature, description } = this.#controls.get(name);
     if (Number.isNaN(value)) return;
     if (field.valueAsNumber !== value) field.value = String(value);
     if (!slider) return;
-    words.textContent = feature.translated ? `: ${feature.words(value)}` : "";
-    slider.setAttribute("aria-valuetext", feature.words(value));
-    if (scale) slider.value = String(Math.round(scale.shareOf(value) * POSITIONS));
+    description.textContent = feature.showDescription ? `: ${feature.describe(value)}` : "";
+    slider.setAttribute("aria-valuetext", feature.describe(value));
+    if (scale) slider.value = String(Math.round(scale.positionOf(value) * SLIDER_STEPS));
   }
 
-  /** Mark the feature that the what-if curve is of. */
-  setAtHand(name) {
+  /** Highlight the feature that the what-if chart varies. */
+  setSelected(name) {
     for (const [other, { root }] of this.#controls)
-      root.classList.toggle("at-hand", other === name);
+      root.classList.toggle("selected", other === name);
   }
 
-  #withSlider(feature) {
+  #createSlider(feature) {
     const { name, label, unit, digits } = feature;
-    const words = element("span");
+    const description = element("span");
     const slider = element("input", {
       type: "range",
       min: 0,
-      max: POSITIONS,
+      max: SLIDER_STEPS,
       step: 1,
       disabled: true,
       "aria-label": `${label}, slider`,
       "data-feature": name,
     });
     const marks = element("div", { class: "marks", "aria-hidden": "true" });
-    const field = this.#field(feature);
+    const field = this.#createField(feature);
     const root = element(
       "div",
       { class: "feature" },
       element("label", { for: name }, label),
       field,
-      element("span", { class: "unit", id: `${name}-unit` }, unit, words),
+      element("span", { class: "unit", id: `${name}-unit` }, unit, description),
       element("div", { class: "slider" }, slider, marks),
     );
-    const control = { root, field, slider, words, marks, feature, scale: null };
+    const control = { root, field, slider, description, marks, feature, scale: null };
     this.#register(name, control);
     slider.addEventListener("input", () => {
-      const share = Number(slider.value) / POSITIONS;
-      const value = control.scale.valueAt(share, digits);
+      const position = Number(slider.value) / SLIDER_STEPS;
+      const value = control.scale.valueAt(position, digits);
       this.show(name, value);
-      slider.value = String(share * POSITIONS); // where it was put, though the value is rounded
+      slider.value = String(position * SLIDER_STEPS); // undo the move to the rounded value
       this.onChange(name, value);
     });
     return root;
   }
 
-  #withoutSlider(feature) {
+  #createCoordinate(feature) {
     const { name, label, unit } = feature;
-    const field = this.#field(feature);
+    const field = this.#createField(feature);
     const root = element(
       "div",
       { class: "coordinate" },
@@ -137,7 +139,7 @@ export class Controls {
     return root;
   }
 
-  #field({ name, digits }) {
+  #createField({ name, digits }) {
     return element("input", {
       type: "number",
       id: name,
@@ -150,8 +152,8 @@ export class Controls {
 
   #register(name, control) {
     this.#controls.set(name, control);
-    control.root.addEventListener("focusin", () => this.onAtHand(name));
-    control.root.addEventListener("pointerdown", () => this.onAtHand(name));
+    control.root.addEventListener("focusin", () => this.onSelect(name));
+    control.root.addEventListener("pointerdown", () => this.onSelect(name));
     control.field.addEventListener("input", () => {
       this.onChange(name, control.field.valueAsNumber);
       this.show(name, control.field.valueAsNumber);
@@ -160,17 +162,17 @@ export class Controls {
 
   #drawMarks({ marks, scale, feature }) {
     const [low, high] = scale.marks;
-    const [start, end] = [scale.stops[1][0], scale.stops[2][0]];
-    const within = element("span", { class: "within" });
-    within.style.left = `${100 * start}%`;
-    within.style.width = `${100 * (end - start)}%`;
-    const tick = (share, percent, value) => {
+    const [start, end] = [scale.points[1][0], scale.points[2][0]];
+    const bar = element("span", { class: "mark-range" });
+    bar.style.left = `${100 * start}%`;
+    bar.style.width = `${100 * (end - start)}%`;
+    const tick = (position, percent, value) => {
       const text = feature.digits ? value.toFixed(1) : Math.round(value).toLocaleString("en-US");
       const label = element("span", { class: "tick" }, `${percent}: ${text}`);
-      label.style.left = `${100 * share}%`;
+      label.style.left = `${100 * position}%`;
       return label;
     };
-    marks.replaceChildren(within, tick(start, "1 %", low), tick(end, "99 %", high));
+    marks.replaceChildren(bar, tick(start, "1 %", low), tick(end, "99 %", high));
     marks.lastChild.classList.toggle("at-end", end === 1);
   }
 }

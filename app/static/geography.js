@@ -1,6 +1,6 @@
-// California in a few numbers, [latitude, longitude] in degrees: enough to find one's way.
+// A coarse outline of California and its cities. Coordinates are [latitude, longitude] in degrees.
 
-/** The coast by its capes and bays, from north to south, then the inland border back north. */
+/** A polygon: the coast from north to south, then the inland border from south to north. */
 export const OUTLINE = [
   [42.0, -124.21], // Oregon's border
   [41.75, -124.23], // Crescent City
@@ -73,7 +73,7 @@ export const OUTLINE = [
   [42.0, -120.0],
 ];
 
-/** Name, latitude, longitude, and from which zoom on the map names it (0: never). */
+/** Name, latitude, longitude, and the zoom from which the map shows the name (0: never). */
 export const CITIES = [
   ["Alturas", 41.49, -120.54, 4],
   ["Anaheim", 33.84, -117.91, 8],
@@ -139,15 +139,16 @@ export const CITIES = [
   ["Yuba City", 39.14, -121.62, 4],
 ];
 
-const NEAR = 0.35; // degrees
+const MAX_DISTANCE = 0.35; // degrees of latitude
+const LONGITUDE_SCALE = 0.8; // the length of a degree of longitude, in degrees of latitude
 
-/** The city that a place is near, or null. */
-export function cityNear(latitude, longitude) {
+/** The name of the nearest city within MAX_DISTANCE, or null. */
+export function nearestCity(latitude, longitude) {
   let nearest = null;
-  let shortest = NEAR;
+  let shortest = MAX_DISTANCE;
   for (const [name, north, east] of CITIES) {
-    const away = Math.hypot(north - latitude, (east - longitude) * 0.8);
-    if (away < shortest) [nearest, shortest] = [name, away];
+    const distance = Math.hypot(north - latitude, (east - longitude) * LONGITUDE_SCALE);
+    if (distance < shortest) [nearest, shortest] = [name, distance];
   }
   return nearest;
 }

@@ -1,26 +1,32 @@
-// The page: a row, the models that are asked about it, and everything that shows their answers.
+// The entry point: holds the row and the selection, requests predictions, and connects the parts.
 
-import { Answers } from "./prediction_cards.js";
-import { Asker } from "./request_queue.js";
-import { startBatch } from "./batch.js";
+import {
+  HttpError,
+  UnavailableError,
+  requestJSON,
+  serviceStatus,
+  setApiKey,
+} from "./api_client.js";
+import { initBatch } from "./batch.js";
 import { loadBlockGroups } from "./block_groups.js";
 import { shades } from "./colors.js";
 import { showContributions } from "./contributions.js";
-import { Controls } from "./feature_controls.js";
-import { copy, curlFor } from "./curl.js";
-import { Curves, columnsAlong, numbersAlong } from "./what_if_chart.js";
+import { copyText, curlCommand } from "./curl.js";
 import { byId, element } from "./dom.js";
-import { FEATURES, inDollars, rounded } from "./features.js";
-import { cityNear } from "./geography.js";
-import { PlaceMap, isOnMap, theme } from "./map.js";
+import { FeatureControls } from "./feature_controls.js";
+import { FEATURES, formatDollars, round } from "./features.js";
+import { nearestCity } from "./geography.js";
+import { PlaceMap, isInBounds, theme } from "./map.js";
+import { initPlaceSearch } from "./place_search.js";
+import { PredictionCards } from "./prediction_cards.js";
 import { showReport } from "./report.js";
-import { suggestPlaces } from "./place_search.js";
-import { GoneError, RefusedError, askJSON, service, useKey } from "./api_client.js";
-import { startTabs } from "./tabs.js";
+import { RequestQueue } from "./request_queue.js";
+import { initTabs } from "./tabs.js";
+import { WhatIfChart, sweepColumns, sweepValues } from "./what_if_chart.js";
 
-const MOST_MODELS = 4; // side by side
-const REST = 100; // milliseconds without a change, after which more than the price is asked
-const START = {
+const MAX_MODELS = 4; // shown side by side
+const SETTLE_DELAY = 100; // milliseconds without a change before curves and contributions load
+const INITIAL_ROW = {
   MedInc: 3.5,
   HouseAge: 29,
   AveRooms: 5.2,
@@ -31,184 +37,188 @@ const START = {
   Longitude: -122.23,
 };
 
-/** The row that is asked about; a number that is none, while it is typed, is NaN. */
-const row = { ...START };
+const row = { ...INITIAL_ROW }; // an empty or invalid field is NaN
 let models = [];
-let atHand = null; // the model whose reasons are shown
-let feature = "MedInc"; // that the what-if curve is of
+let selectedModel = null;
+let selectedFeature = "MedInc"; // which the what-if chart varies
 let blockGroups = null;
-let prices = new Map(); // by model: the newest answer's
-let askers = new Map(); // by model
-let resting;
-let reportShown = false;
+let prices = new Map(); // the latest prediction of each model, 100,000 USD
+let queues = new Map(); // by model
+let settleTimer;
+let isReportShown = false;
 
-const map = new PlaceMap(byId("map"), choosePlace);
-const controls = new Controls(byId("features"), byId("coordinates"), {
-  onChange: change,
-  onAtHand: takeFeature,
+const map = new PlaceMap(byId("map"), setPlace);
+const controls = new FeatureControls(byId("features"), byId("coordinates"), {
+  onChange: setFeature,
+  onSelect: selectFeature,
 });
-const answers = new Answers(byId("answers"), byId("spoken"), takeModel);
-const curves = new Curves(byId("curve"), (number) => {
-  const { digits } = FEATURES.find(({ name }) => name === feature);
-  change(feature, rounded(number, digits));
-  controls.show(feature, row[feature]);
+const cards = new PredictionCards(byId("predictions"), byId("announcement"), selectModel);
+const chart = new WhatIfChart(byId("curve"), (value) => {
+  const { digits } = FEATURES.find(({ name }) => name === selectedFeature);
+  setFeature(selectedFeature, round(value, digits));
+  controls.show(selectedFeature, row[selectedFeature]);
 });
 
-// --- what is asked -------------------------------------------------------------------------------
+// --- requests ------------------------------------------------------------------------------------
 
-const complete = () => FEATURES.every(({ name }) => Number.isFinite(row[name]));
+const isComplete = () => FEATURES.every(({ name }) => Number.isFinite(row[name]));
 
-/** Ask every model about the row as it is now; what costs more than a price, when it rests. */
-function askAll() {
-  byId("curl").textContent = atHand ? curlFor(row, atHand) : "";
+/** Request predictions for the row now, and the slower curves and contributions once it settles. */
+function requestPredictions() {
+  byId("curl").textContent = selectedModel ? curlCommand(row, selectedModel) : "";
   for (const { name } of models) {
-    if (complete()) askers.get(name).ask("price", { ...row });
-    else answers.refuse(name, "Each of the eight must be a number, however one is empty.");
+    if (isComplete()) queues.get(name).submit("prediction", { ...row });
+    else cards.showError(name, "Each of the eight features must be a number, got an empty field.");
   }
-  askMoreSoon();
+  scheduleDetails();
 }
 
-function askMoreSoon() {
-  clearTimeout(resting);
-  resting = setTimeout(askMore, REST);
+function scheduleDetails() {
+  clearTimeout(settleTimer);
+  settleTimer = setTimeout(requestDetails, SETTLE_DELAY);
 }
 
-function askMore() {
-  if (!complete()) return;
+function requestDetails() {
+  if (!isComplete() || !models.length) return;
+  const feature = selectedFeature;
+  const values = sweepValues(sweepRange(feature), row[feature]);
+  const columns = sweepColumns(row, feature, values);
   for (const { name } of models) {
-    const numbers = numbersAlong(marksOf(feature), row[feature]);
-    askers
-      .get(name)
-      .ask("curve", { feature, numbers, columns: columnsAlong(row, feature, numbers) });
-    if (name === atHand) askers.get(name).ask("reasons", { ...row });
+    queues.get(name).submit("curve", { feature, values, columns });
+    if (name === selectedModel) queues.get(name).submit("explanation", { ...row });
   }
 }
 
-function askerOf(name) {
+function createQueue(name) {
   const send = (path, body, signal) =>
-    askJSON(`${path}?model=${encodeURIComponent(name)}`, { body, signal });
-  const kinds = {
-    price: {
-      send: (asked, signal) => send("predict", asked, signal),
-      receive: (answer) => {
-        answers.show(name, answer);
-        prices.set(name, answer.prediction);
-        showPoint();
+    requestJSON(`${path}?model=${encodeURIComponent(name)}`, { body, signal });
+  const types = {
+    prediction: {
+      send: (input, signal) => send("predict", input, signal),
+      receive: (prediction) => {
+        cards.showPrediction(name, prediction);
+        prices.set(name, prediction.prediction);
+        updateChart();
       },
     },
     curve: {
       send: ({ columns }, signal) => send("predict/batch", columns, signal),
-      receive: (answer, asked) => curves.show(name, { ...asked, answer }),
+      receive: (predictions, { feature, values }) =>
+        chart.setCurve(name, { feature, values, predictions }),
     },
-    reasons: {
-      send: (asked, signal) => send("explain", asked, signal),
-      receive: (answer, asked) => {
-        if (name === atHand) showContributions(byId("contributions"), answer, asked);
+    explanation: {
+      send: (input, signal) => send("explain", input, signal),
+      receive: (explanation, input) => {
+        if (name === selectedModel) showContributions(byId("contributions"), explanation, input);
       },
     },
   };
-  return new Asker(kinds, (error) => {
-    if (error instanceof RefusedError) answers.refuse(name, error.message);
-    else if (!(error instanceof GoneError)) throw error;
+  return new RequestQueue(types, (error) => {
+    if (error instanceof HttpError) cards.showError(name, error.message);
+    else if (!(error instanceof UnavailableError)) throw error;
   });
 }
 
-// --- what is chosen ------------------------------------------------------------------------------
+// --- changes by the user -------------------------------------------------------------------------
 
-function change(name, value) {
-  if (name === "Latitude" || name === "Longitude") {
-    row[name] = value;
-    if (isOnMap(row.Latitude, row.Longitude)) choosePlace(row.Latitude, row.Longitude);
-    else askAll();
+function setFeature(name, value) {
+  row[name] = value;
+  const isCoordinate = name === "Latitude" || name === "Longitude";
+  if (isCoordinate && isInBounds(row.Latitude, row.Longitude)) {
+    setPlace(row.Latitude, row.Longitude);
     return;
   }
-  row[name] = value;
-  showPoint();
-  askAll();
+  if (!isCoordinate) updateChart();
+  requestPredictions();
 }
 
-/** The place moves, and the other features go to what is typical there, unless they are held. */
-function choosePlace(latitude, longitude) {
+/** Move to a place and set the other features to its local medians, unless the user keeps them. */
+function setPlace(latitude, longitude) {
   [row.Latitude, row.Longitude] = [latitude, longitude];
   map.show(latitude, longitude);
   if (blockGroups) {
-    const around = blockGroups.around(latitude, longitude);
-    if (!byId("hold").checked) Object.assign(row, around.features);
-    answers.setAround(around.value);
-    const city = cityNear(latitude, longitude);
+    const { features, value, count, km } = blockGroups.mediansNear(latitude, longitude);
+    if (!byId("keep-features").checked) Object.assign(row, features);
+    cards.setLocalMedian(value);
+    const city = nearestCity(latitude, longitude);
+    const distance = round(km, km < 10 ? 1 : 0);
     byId("neighbourhood").replaceChildren(
       element("b", {}, city ? `Near ${city}. ` : ""),
-      `The ${around.count} nearest block groups, up to ${rounded(around.km, around.km < 10 ? 1 : 0)} km away, had a median value of `,
-      element("b", {}, inDollars(around.value)),
-      " (▾ above the bands).",
+      `The ${count} nearest block groups, up to ${distance} km away, had a median value of `,
+      element("b", {}, formatDollars(value)),
+      " (marked ▾ on each scale).",
     );
   }
   for (const { name } of FEATURES) controls.show(name, row[name]);
-  showPoint();
-  askAll();
+  updateChart();
+  requestPredictions();
 }
 
-function takeModel(name) {
-  atHand = name;
-  byId("reasons-model").textContent = name;
+function selectModel(name) {
+  selectedModel = name;
+  byId("explanation-model").textContent = name;
   controls.setRanges(models.find((model) => model.name === name).features, blockGroups?.marks);
-  showPoint();
-  askAll();
+  updateChart();
+  requestPredictions();
 }
 
-function takeFeature(name) {
-  if (name === feature) return;
-  feature = name;
-  showPoint();
-  askMoreSoon();
+function selectFeature(name) {
+  if (name === selectedFeature) return;
+  selectedFeature = name;
+  updateChart();
+  scheduleDetails();
 }
 
-/** From where to where a feature's curve goes: the marks, or without them the training range. */
-function marksOf(name) {
+/** The range of the what-if chart: the 1st to 99th percentile if known, else the training range. */
+function sweepRange(name) {
   const range = models
-    .find((model) => model.name === atHand)
-    ?.features.find((one) => one.name === name);
+    .find((model) => model.name === selectedModel)
+    ?.features.find((feature) => feature.name === name);
   return blockGroups?.marks[name] ?? [range.minimum, range.maximum];
 }
 
-function showPoint() {
-  const { label } = FEATURES.find(({ name }) => name === feature);
+function updateChart() {
+  const { label } = FEATURES.find(({ name }) => name === selectedFeature);
   byId("what-if-feature").textContent = label.toLowerCase();
-  controls.setAtHand(feature);
-  curves.setPoint({ feature, number: row[feature], prices, atHand });
+  controls.setSelected(selectedFeature);
+  chart.setPoint({
+    feature: selectedFeature,
+    value: row[selectedFeature],
+    prices,
+    selected: selectedModel,
+  });
 }
 
-// --- what is there -------------------------------------------------------------------------------
+// --- loading -------------------------------------------------------------------------------------
 
-/** Get what is not there yet, and ask; again when the service is back, or a key was given. */
-async function start() {
-  await Promise.all([meetModels(), blockGroups ?? meetBlockGroups()]);
-  if (models.length) takeModel(atHand);
+/** Load what is missing and request predictions; runs again after an outage or with a new key. */
+async function load() {
+  await Promise.all([loadModels(), blockGroups ?? showBlockGroups()]);
+  if (models.length) selectModel(selectedModel);
   if (!byId("models").hidden) openReport();
 }
 
-/** Learn which models there are. */
-async function meetModels() {
+async function loadModels() {
   try {
-    const found = (await askJSON("models")).models;
-    found.sort((one, other) => other.default - one.default); // the default one first
-    found.splice(MOST_MODELS);
-    if (JSON.stringify(found) === JSON.stringify(models)) return;
-    models = found;
+    const loaded = (await requestJSON("models")).models;
+    loaded.sort((a, b) => b.default - a.default); // the default model first
+    loaded.splice(MAX_MODELS);
+    if (JSON.stringify(loaded) === JSON.stringify(models)) return;
+    models = loaded;
   } catch (error) {
-    if (error instanceof RefusedError && error.status !== 401) tellTrouble(error.message);
+    if (error instanceof HttpError && error.status !== 401) showAlert(error.message);
     return;
   }
-  for (const asker of askers.values()) asker.stop();
-  askers = new Map(models.map(({ name }) => [name, askerOf(name)]));
+  for (const queue of queues.values()) queue.cancel();
+  queues = new Map(models.map(({ name }) => [name, createQueue(name)]));
   prices = new Map();
-  if (!askers.has(atHand)) atHand = models[0].name;
-  answers.setModels(models, atHand);
-  curves.setModels(models.map(({ name }) => name));
-  reportShown = false;
+  if (!queues.has(selectedModel)) selectedModel = models[0].name;
+  cards.setModels(models, selectedModel);
+  chart.setModels(models.map(({ name }) => name));
+  isReportShown = false;
 }
 
-async function meetBlockGroups() {
+async function showBlockGroups() {
   try {
     blockGroups = await loadBlockGroups("page/block-groups.bin");
   } catch {
@@ -217,54 +227,55 @@ async function meetBlockGroups() {
   }
   byId("map-note").hidden = true;
   map.blockGroups = blockGroups;
-  choosePlace(row.Latitude, row.Longitude);
+  setPlace(row.Latitude, row.Longitude);
 }
 
 async function openReport() {
-  if (reportShown || !models.length) return;
-  reportShown = true;
-  byId("report-status").textContent = "The report is on its way.";
+  if (isReportShown || !models.length) return;
+  isReportShown = true;
+  byId("report-status").textContent = "Loading the report.";
   try {
     await showReport(
       byId("metadata"),
-      byId("pictures"),
+      byId("figures"),
       models.map(({ name }) => name),
     );
     byId("report-status").textContent = "";
   } catch (error) {
-    reportShown = false;
-    byId("report-status").textContent = `The report did not come. ${error.message}`;
+    isReportShown = false;
+    byId("report-status").textContent = `The report could not be loaded. ${error.message}`;
   }
 }
 
-function tellTrouble(text) {
-  byId("trouble").textContent = text;
-  byId("trouble").hidden = !text;
-  document.body.classList.toggle("troubled", Boolean(text));
+/** Show an alert and dim the predictions, or clear the alert if the text is empty. */
+function showAlert(text) {
+  byId("alert").textContent = text;
+  byId("alert").hidden = !text;
+  document.body.classList.toggle("has-alert", Boolean(text));
 }
 
-service.addEventListener("gone", () =>
-  tellTrouble(
-    "The service does not answer. What you see may be old; this page tries again until it is back.",
+serviceStatus.addEventListener("unavailable", () =>
+  showAlert(
+    "The service does not respond. This page may show old values; it keeps trying to reconnect.",
   ),
 );
-service.addEventListener("back", () => {
-  tellTrouble("");
-  start();
+serviceStatus.addEventListener("available", () => {
+  showAlert("");
+  load();
 });
-service.addEventListener("key", () => {
+serviceStatus.addEventListener("unauthorized", () => {
   byId("key-form").hidden = false;
-  if (byId("key").value) byId("key-note").textContent = "The service does not know this key.";
+  if (byId("key").value) byId("key-note").textContent = "The service rejected this key.";
 });
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  useKey(byId("key").value.trim());
+  setApiKey(byId("key").value.trim());
   byId("key-form").hidden = true;
-  start();
+  load();
 });
 
 byId("copy").addEventListener("click", async () => {
-  byId("copied").textContent = await copy(byId("curl").textContent, byId("curl"));
+  byId("copy-status").textContent = await copyText(byId("curl").textContent, byId("curl"));
 });
 
 function drawLegend() {
@@ -281,7 +292,7 @@ document
   .append(
     ...["0", "100", "200", "300", "400", "500 and more"].map((text) => element("span", {}, text)),
   );
-suggestPlaces(byId("city"), byId("cities"), choosePlace);
-startBatch({ modelAtHand: () => atHand, blockGroups: () => blockGroups });
-startTabs(document.querySelector("[role=tablist]"), (panel) => panel === "models" && openReport());
-start();
+initPlaceSearch(byId("city"), byId("cities"), setPlace);
+initBatch({ getModel: () => selectedModel, getBlockGroups: () => blockGroups });
+initTabs(document.querySelector("[role=tablist]"), (panel) => panel === "models" && openReport());
+load();

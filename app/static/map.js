@@ -1,40 +1,41 @@
-// The map: a place is chosen by a click, a drag or the keyboard.
+// The map, on which a click, a drag or the arrow keys select a place.
 
 import { shades } from "./colors.js";
 import { drawMap } from "./draw_map.js";
-import { rounded } from "./features.js";
-import { cityNear } from "./geography.js";
-import { View } from "./map_view.js";
+import { round } from "./features.js";
+import { nearestCity } from "./geography.js";
+import { MapView } from "./map_view.js";
 
-const STEP = 0.01; // degrees: as exact as the data's places
-const BOUNDS = { latitude: [32, 43], longitude: [-125, -114] }; // what the service takes
-/** Whether a place is one that the service takes; never true of NaN. */
-export const isOnMap = (latitude, longitude) =>
+const STEP = 0.01; // degrees, the precision of the data
+const BOUNDS = { latitude: [32, 43], longitude: [-125, -114] }; // those of the service
+
+/** Whether the service accepts these coordinates; false for NaN. */
+export const isInBounds = (latitude, longitude) =>
   latitude >= BOUNDS.latitude[0] &&
   latitude <= BOUNDS.latitude[1] &&
   longitude >= BOUNDS.longitude[0] &&
   longitude <= BOUNDS.longitude[1];
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
+const darkMode = matchMedia("(prefers-color-scheme: dark)");
 
-export const theme = () => (dark.matches ? "dark" : "light");
+export const theme = () => (darkMode.matches ? "dark" : "light");
 
-/** Calls back with the latitude and the longitude, in hundredths, of each place that is chosen. */
+/** `onSelect` gets the latitude and longitude of a selected place, rounded to 0.01 degrees. */
 export class PlaceMap {
-  #view = new View();
+  #view = new MapView();
   #blockGroups = null;
-  #fingers = new Map(); // by pointer: where each is
+  #pointers = new Map(); // the position of each pressed pointer, by its id
   #place = { latitude: 37.88, longitude: -122.23 };
   #frame = 0;
 
-  constructor(container, onPlace) {
+  constructor(container, onSelect) {
     this.canvas = container.querySelector("canvas");
     this.focus = container.querySelector(".map-focus");
     this.marker = container.querySelector(".marker");
     this.container = container;
-    this.onPlace = onPlace;
+    this.onSelect = onSelect;
     new ResizeObserver(() => this.#resize()).observe(container);
-    dark.addEventListener("change", () => this.draw());
+    darkMode.addEventListener("change", () => this.draw());
     this.#listenToPointers();
     this.focus.addEventListener("keydown", (event) => this.#onKey(event));
     for (const button of container.querySelectorAll("[data-zoom]")) {
@@ -47,19 +48,19 @@ export class PlaceMap {
     this.draw();
   }
 
-  /** Show a place that was chosen elsewhere. */
+  /** Show a place without calling `onSelect`. */
   show(latitude, longitude) {
     this.#place = { latitude, longitude };
-    if (!this.#view.reveal(this.#place)) this.draw();
+    if (this.#view.centreIfHidden(this.#place)) this.draw();
     this.#moveMarker();
   }
 
-  zoom(factor, around = this.#place) {
-    this.#view.zoomBy(factor, around);
+  zoom(factor, fixedPlace = this.#place) {
+    this.#view.zoomBy(factor, fixedPlace);
     this.draw();
   }
 
-  /** Before the next frame, once. */
+  /** Redraw before the next frame. */
   draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#draw());
@@ -92,7 +93,7 @@ export class PlaceMap {
     this.canvas.height = Math.round(height * devicePixelRatio);
     this.canvas.getContext("2d").setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     this.#view.resize(width, height);
-    this.#draw(); // at once: a canvas that changed its size is blank
+    this.#draw(); // immediately, because resizing clears the canvas
   }
 
   #moveMarker() {
@@ -101,34 +102,34 @@ export class PlaceMap {
     const { clientWidth: width, clientHeight: height } = this.container;
     this.marker.hidden = x < 0 || y < 0 || x > width || y > height;
     const { latitude, longitude } = this.#place;
-    const city = cityNear(latitude, longitude);
-    const where = `${latitude.toFixed(2)} north, ${(-longitude).toFixed(2)} west`;
+    const city = nearestCity(latitude, longitude);
+    const position = `${latitude.toFixed(2)} north, ${(-longitude).toFixed(2)} west`;
     this.focus.setAttribute(
       "aria-label",
-      `Map of California: ${where}${city ? `, near ${city}` : ""}`,
+      `Map of California: ${position}${city ? `, near ${city}` : ""}`,
     );
   }
 
-  #choose({ latitude, longitude }) {
-    const within = (value, [low, high]) => rounded(Math.min(Math.max(value, low), high), 2);
+  #select({ latitude, longitude }) {
+    const clampAndRound = (value, [low, high]) => round(Math.min(Math.max(value, low), high), 2);
     this.#place = {
-      latitude: within(latitude, BOUNDS.latitude),
-      longitude: within(longitude, BOUNDS.longitude),
+      latitude: clampAndRound(latitude, BOUNDS.latitude),
+      longitude: clampAndRound(longitude, BOUNDS.longitude),
     };
     this.#moveMarker();
-    this.onPlace(this.#place.latitude, this.#place.longitude);
+    this.onSelect(this.#place.latitude, this.#place.longitude);
   }
 
   #onKey(event) {
-    const far = event.shiftKey ? 10 * STEP : STEP;
+    const step = event.shiftKey ? 10 * STEP : STEP;
     const [north, east] =
-      { ArrowUp: [far, 0], ArrowDown: [-far, 0], ArrowRight: [0, far], ArrowLeft: [0, -far] }[
+      { ArrowUp: [step, 0], ArrowDown: [-step, 0], ArrowRight: [0, step], ArrowLeft: [0, -step] }[
         event.key
       ] ?? [];
     if (north !== undefined) {
       const { latitude, longitude } = this.#place;
-      this.#choose({ latitude: latitude + north, longitude: longitude + east });
-      if (!this.#view.reveal(this.#place)) this.draw();
+      this.#select({ latitude: latitude + north, longitude: longitude + east });
+      if (this.#view.centreIfHidden(this.#place)) this.draw();
     } else if (event.key === "+" || event.key === "=") {
       this.zoom(2);
     } else if (event.key === "-") {
@@ -144,7 +145,7 @@ export class PlaceMap {
       target.addEventListener("pointerdown", (event) => this.#onDown(event));
       target.addEventListener("pointermove", (event) => this.#onMove(event));
       for (const end of ["pointerup", "pointercancel"]) {
-        target.addEventListener(end, (event) => this.#fingers.delete(event.pointerId));
+        target.addEventListener(end, (event) => this.#pointers.delete(event.pointerId));
       }
     }
     this.focus.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
@@ -155,35 +156,35 @@ export class PlaceMap {
     event.target.setPointerCapture(event.pointerId);
     this.focus.focus({ preventScroll: true });
     event.preventDefault();
-    this.#fingers.set(event.pointerId, this.#at(event));
-    if (this.#fingers.size === 1) this.#choose(this.#view.toPlace(...this.#at(event)));
+    this.#pointers.set(event.pointerId, this.#position(event));
+    if (this.#pointers.size === 1) this.#select(this.#view.toPlace(...this.#position(event)));
   }
 
-  /** One finger chooses, two move and zoom the map. */
+  /** One pointer selects a place; two pan and zoom the map. */
   #onMove(event) {
-    const before = this.#fingers.get(event.pointerId);
+    const before = this.#pointers.get(event.pointerId);
     if (!before) return;
-    const now = this.#at(event);
-    this.#fingers.set(event.pointerId, now);
-    if (this.#fingers.size === 1) {
-      this.#choose(this.#view.toPlace(...now));
+    const now = this.#position(event);
+    this.#pointers.set(event.pointerId, now);
+    if (this.#pointers.size === 1) {
+      this.#select(this.#view.toPlace(...now));
       return;
     }
-    const [other] = [...this.#fingers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-    const apart = (one) => Math.max(Math.hypot(one[0] - other[0], one[1] - other[1]), 1);
-    this.#view.zoomBy(apart(now) / apart(before), this.#view.toPlace(...other));
+    const [[, other]] = [...this.#pointers].filter(([id]) => id !== event.pointerId);
+    const distance = ([x, y]) => Math.max(Math.hypot(x - other[0], y - other[1]), 1);
+    this.#view.zoomBy(distance(now) / distance(before), this.#view.toPlace(...other));
     this.#view.panBy((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
     this.draw();
   }
 
-  /** Zooms with Ctrl, as a pinch on a touchpad does; otherwise the page scrolls. */
+  /** Zooms with Ctrl pressed, which browsers also report for a pinch; else the page scrolls. */
   #onWheel(event) {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    this.zoom(2 ** (-event.deltaY / 120), this.#view.toPlace(...this.#at(event)));
+    this.zoom(2 ** (-event.deltaY / 120), this.#view.toPlace(...this.#position(event)));
   }
 
-  #at(event) {
+  #position(event) {
     const { left, top } = this.container.getBoundingClientRect();
     return [
       event.clientX - left - this.container.clientLeft,

@@ -1,13 +1,13 @@
-// Which part of California a map shows, and how its degrees and pixels belong together.
+// Converts between coordinates and pixels for the part of California that the map shows.
 
-const NARROWER = Math.cos((37.25 * Math.PI) / 180); // a degree of longitude, in the middle
-const WHOLE = { north: 42.25, south: 32.3, west: -124.8, east: -113.9 };
-const LARGEST_ZOOM = 32;
+const LONGITUDE_SCALE = Math.cos((37.25 * Math.PI) / 180); // at the middle latitude of the state
+const FULL_EXTENT = { north: 42.25, south: 32.3, west: -124.8, east: -113.9 };
+const MAX_ZOOM = 32;
 
-/** A plate carrée with its true proportions in the middle of the state: north is up everywhere. */
-export class View {
+/** An equirectangular projection with its standard parallel in the middle of the state. */
+export class MapView {
   #zoom = 1;
-  #centre = middle();
+  #centre = middleOfState();
   #width = 1;
   #height = 1;
 
@@ -15,12 +15,12 @@ export class View {
     return this.#zoom;
   }
 
-  /** Pixels of a degree of latitude. */
+  /** Pixels per degree of latitude. */
   get scale() {
-    const { north, south, west, east } = WHOLE;
+    const { north, south, west, east } = FULL_EXTENT;
     const fitting = Math.min(
       this.#height / (north - south),
-      this.#width / ((east - west) * NARROWER),
+      this.#width / ((east - west) * LONGITUDE_SCALE),
     );
     return this.#zoom * fitting;
   }
@@ -29,43 +29,44 @@ export class View {
     [this.#width, this.#height] = [width, height];
   }
 
-  /** Zoom by a factor; the place stays where it is on the map, if it can. */
+  /** Zoom by a factor and keep the place at the same pixel, if the pan limits allow it. */
   zoomBy(factor, { latitude, longitude }) {
     const [x, y] = this.toPixels(latitude, longitude);
-    this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), LARGEST_ZOOM);
+    this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), MAX_ZOOM);
     const [newX, newY] = this.toPixels(latitude, longitude);
     this.panBy(x - newX, y - newY);
   }
 
-  /** Move what is shown by pixels, not beyond the whole. */
+  /** Pan by pixels; the centre stays within the full extent. */
   panBy(x, y) {
     if (this.#zoom === 1) {
-      this.#centre = middle();
+      this.#centre = middleOfState();
       return;
     }
-    const { north, south, west, east } = WHOLE;
+    const { north, south, west, east } = FULL_EXTENT;
     const latitude = this.#centre.latitude + y / this.scale;
-    const longitude = this.#centre.longitude - x / (this.scale * NARROWER);
+    const longitude = this.#centre.longitude - x / (this.scale * LONGITUDE_SCALE);
     this.#centre = {
       latitude: Math.min(Math.max(latitude, south), north),
       longitude: Math.min(Math.max(longitude, west), east),
     };
   }
 
-  /** Whether a place is shown, away from the edge; if not, it is moved to the middle. */
-  reveal({ latitude, longitude }) {
+  /** Centre a place that is outside the view or close to its edge. Returns whether it did. */
+  centreIfHidden({ latitude, longitude }) {
     const [x, y] = this.toPixels(latitude, longitude);
     const margin = Math.min(this.#width, this.#height) / 12;
-    const shown = x > margin && x < this.#width - margin && y > margin && y < this.#height - margin;
-    if (shown || this.#zoom === 1) return true;
+    const isVisible =
+      x > margin && x < this.#width - margin && y > margin && y < this.#height - margin;
+    if (isVisible || this.#zoom === 1) return false;
     this.#centre = { latitude, longitude };
-    return false;
+    return true;
   }
 
-  /** A pixel is (left + longitude * across, top + latitude * down). */
+  /** The linear map to pixels: x = left + longitude * across, y = top + latitude * down. */
   get projection() {
     const { scale } = this;
-    const [across, down] = [NARROWER * scale, -scale];
+    const [across, down] = [LONGITUDE_SCALE * scale, -scale];
     return {
       across,
       down,
@@ -82,14 +83,14 @@ export class View {
   toPlace(x, y) {
     return {
       latitude: this.#centre.latitude - (y - this.#height / 2) / this.scale,
-      longitude: this.#centre.longitude + (x - this.#width / 2) / (NARROWER * this.scale),
+      longitude: this.#centre.longitude + (x - this.#width / 2) / (LONGITUDE_SCALE * this.scale),
     };
   }
 }
 
-function middle() {
+function middleOfState() {
   return {
-    latitude: (WHOLE.north + WHOLE.south) / 2,
-    longitude: (WHOLE.west + WHOLE.east) / 2,
+    latitude: (FULL_EXTENT.north + FULL_EXTENT.south) / 2,
+    longitude: (FULL_EXTENT.west + FULL_EXTENT.east) / 2,
   };
 }

@@ -1,35 +1,37 @@
-// Finding a place by a city's name, or by its coordinates.
+// A search field for places, by city name or coordinates.
 
 import { element } from "./dom.js";
 import { CITIES } from "./geography.js";
 
-const MOST = 8; // suggestions
+const MAX_SUGGESTIONS = 8;
 const COORDINATES = /^\s*([−-]?\d+(?:\.\d+)?)[\s,;]+([−-]?\d+(?:\.\d+)?)\s*$/;
 
-const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+const normalize = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** The places that a text may mean: cities with a word that begins so, or coordinates. */
-export function placesFor(text) {
+/** The places that match a text: coordinates, or cities with a word that starts with the text. */
+export function findPlaces(text) {
   const coordinates = COORDINATES.exec(text);
   if (coordinates) {
-    const [latitude, longitude] = coordinates.slice(1).map((n) => Number(n.replace("−", "-")));
+    const [latitude, longitude] = coordinates
+      .slice(1)
+      .map((part) => Number(part.replace("−", "-")));
     return [{ name: `${latitude}, ${longitude}`, latitude, longitude }];
   }
-  const wanted = folded(text.trim());
-  if (!wanted) return [];
-  return CITIES.filter(([name]) => ` ${folded(name)}`.includes(` ${wanted}`))
-    .slice(0, MOST)
+  const prefix = normalize(text.trim());
+  if (!prefix) return [];
+  return CITIES.filter(([name]) => ` ${normalize(name)}`.includes(` ${prefix}`))
+    .slice(0, MAX_SUGGESTIONS)
     .map(([name, latitude, longitude]) => ({ name, latitude, longitude }));
 }
 
-/** Let an input suggest places in a list below it (ARIA's combobox); calls back with the chosen. */
-export function suggestPlaces(input, list, onPlace) {
+/** Suggest places in a list below the input (an ARIA combobox); `onSelect` gets the coordinates. */
+export function initPlaceSearch(input, list, onSelect) {
   let places = [];
   let active = -1;
 
   function show() {
-    places = placesFor(input.value);
-    const nothing = input.value.trim() !== "" && places.length === 0;
+    places = findPlaces(input.value);
+    const isEmpty = input.value.trim() !== "" && places.length === 0;
     list.replaceChildren(
       ...places.map(({ name }, index) => {
         const option = element(
@@ -37,16 +39,17 @@ export function suggestPlaces(input, list, onPlace) {
           { role: "option", id: `city-${index}`, "aria-selected": "false" },
           name,
         );
-        option.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
-        option.addEventListener("click", () => choose(index));
+        // The input keeps the focus.
+        option.addEventListener("pointerdown", (event) => event.preventDefault());
+        option.addEventListener("click", () => select(index));
         return option;
       }),
-      ...(nothing
+      ...(isEmpty
         ? [
             element(
               "li",
               { role: "option", "aria-disabled": "true" },
-              "No such city here. The map has them all.",
+              "No city found. Select the place on the map.",
             ),
           ]
         : []),
@@ -58,8 +61,8 @@ export function suggestPlaces(input, list, onPlace) {
 
   function activate(index) {
     active = index;
-    [...list.children].forEach((option, at) =>
-      option.setAttribute("aria-selected", String(at === index)),
+    [...list.children].forEach((option, position) =>
+      option.setAttribute("aria-selected", String(position === index)),
     );
     if (index < 0) input.removeAttribute("aria-activedescendant");
     else input.setAttribute("aria-activedescendant", `city-${index}`);
@@ -71,11 +74,11 @@ export function suggestPlaces(input, list, onPlace) {
     activate(-1);
   }
 
-  function choose(index) {
+  function select(index) {
     const { name, latitude, longitude } = places[index];
     input.value = name;
     close();
-    onPlace(latitude, longitude);
+    onSelect(latitude, longitude);
   }
 
   input.addEventListener("input", show);
@@ -83,7 +86,7 @@ export function suggestPlaces(input, list, onPlace) {
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && list.hidden) show();
-    if (event.key === "Enter" && places.length) choose(Math.max(active, 0));
+    if (event.key === "Enter" && places.length) select(Math.max(active, 0));
     else if (event.key === "Escape") close();
     else if (event.key === "ArrowDown" && places.length) activate((active + 1) % places.length);
     else if (event.key === "ArrowUp" && places.length)

@@ -1,89 +1,93 @@
-// What each model says of the row: a price, its interval as a band, and its warnings.
+// A card for each model: the predicted price, its interval and its warnings.
 
 import { element } from "./dom.js";
-import { inDollars } from "./features.js";
+import { formatDollars } from "./features.js";
 
-const END = 5; // 100,000 USD: the end of the data, and of the band's scale
-const PAUSE = 700; // milliseconds without a new answer, after which it is spoken
+const SCALE_MAXIMUM = 5; // 100,000 USD, where the data are capped
+const ANNOUNCE_DELAY = 700; // milliseconds without a change before the announcement
 
-const percent = (value) => `${100 * Math.min(Math.max(value / END, 0), 1)}%`;
+const percent = (value) => `${100 * Math.min(Math.max(value / SCALE_MAXIMUM, 0), 1)}%`;
 
-/** A card for each model; one of them is at hand, and calls back when it is chosen. */
-export class Answers {
-  #cards = new Map();
-  #around = null; // 100,000 USD
-  #speaking;
+/** The cards of all models, as a radio group; `onSelect` gets the name of the selected model. */
+export class PredictionCards {
+  #cards = new Map(); // by model
+  #localMedian = null; // 100,000 USD
+  #announceTimer;
 
-  constructor(fieldset, spoken, onChoose) {
+  constructor(fieldset, liveRegion, onSelect) {
     this.fieldset = fieldset;
-    this.spoken = spoken;
-    this.onChoose = onChoose;
+    this.liveRegion = liveRegion;
+    this.onSelect = onSelect;
   }
 
-  setModels(models, atHand) {
+  setModels(models, selected) {
     this.#cards = new Map(
-      models.map((model, index) => [model.name, this.#card(model, index, model.name === atHand)]),
+      models.map((model, index) => [
+        model.name,
+        this.#createCard(model, index, model.name === selected),
+      ]),
     );
     const [legend] = this.fieldset.children;
     this.fieldset.replaceChildren(legend, ...[...this.#cards.values()].map(({ root }) => root));
-    this.setAround(this.#around);
+    this.setLocalMedian(this.#localMedian);
   }
 
-  /** Show an answer of a model. */
-  show(name, { prediction, interval, warnings, model }) {
+  /** Show a response of POST /predict on the card of a model. */
+  showPrediction(name, { prediction, interval, warnings, model }) {
     const card = this.#cards.get(name);
     if (!card) return;
-    card.root.classList.remove("waiting", "refused");
-    card.price.textContent = inDollars(prediction);
+    card.root.classList.remove("waiting", "failed");
+    card.price.textContent = formatDollars(prediction);
     card.interval.replaceChildren(
       `${Math.round(100 * interval.level)} % between `,
-      element("span", { class: "whole" }, inDollars(interval.lower)),
+      element("span", { class: "nowrap" }, formatDollars(interval.lower)),
       " and ",
-      element("span", { class: "whole" }, inDollars(interval.upper)),
+      element("span", { class: "nowrap" }, formatDollars(interval.upper)),
     );
     card.band.style.left = percent(interval.lower);
     card.band.style.right = `calc(100% - ${percent(interval.upper)})`;
     card.dot.style.left = percent(prediction);
-    card.warnings.replaceChildren(...warnings.map((sentence) => element("li", {}, sentence)));
+    card.warnings.replaceChildren(...warnings.map((text) => element("li", {}, text)));
     card.version.textContent = model.slice(name.length);
-    this.#speak();
+    this.#announce();
   }
 
-  /** Say why a model has no answer. */
-  refuse(name, sentence) {
+  /** Show on the card of a model why there is no prediction. */
+  showError(name, message) {
     const card = this.#cards.get(name);
     if (!card) return;
     card.root.classList.remove("waiting");
-    card.root.classList.add("refused");
-    card.price.textContent = "no answer";
+    card.root.classList.add("failed");
+    card.price.textContent = "no prediction";
     card.interval.textContent = "";
-    card.warnings.replaceChildren(element("li", {}, sentence));
-    this.#speak();
+    card.warnings.replaceChildren(element("li", {}, message));
+    this.#announce();
   }
 
-  /** Mark what is typical around (100,000 USD) on every band; null: nobody knows. */
-  setAround(value) {
-    this.#around = value;
-    for (const { around } of this.#cards.values()) {
-      around.hidden = value === null;
-      if (value !== null) around.style.left = percent(value);
+  /** Mark the median value of nearby block groups (100,000 USD, or null) on every card. */
+  setLocalMedian(value) {
+    this.#localMedian = value;
+    for (const { localMedian } of this.#cards.values()) {
+      localMedian.hidden = value === null;
+      if (value !== null) localMedian.style.left = percent(value);
     }
   }
 
-  #speak() {
-    clearTimeout(this.#speaking);
-    this.#speaking = setTimeout(() => {
-      this.spoken.textContent = [...this.#cards]
+  /** Tell a screen reader all predictions, once they stop changing. */
+  #announce() {
+    clearTimeout(this.#announceTimer);
+    this.#announceTimer = setTimeout(() => {
+      this.liveRegion.textContent = [...this.#cards]
         .map(([name, card]) =>
           [`${name}: ${card.price.textContent}`, card.interval.textContent, card.warnings.innerText]
             .filter(Boolean)
             .join(", "),
         )
         .join(". ");
-    }, PAUSE);
+    }, ANNOUNCE_DELAY);
   }
 
-  #card(model, index, checked) {
+  #createCard(model, index, checked) {
     const { name, version } = model;
     const radio = element("input", {
       type: "radio",
@@ -98,7 +102,7 @@ export class Answers {
       interval: element("span", { class: "interval", id: `${name}-interval` }),
       band: element("span", { class: "band" }),
       dot: element("span", { class: "dot" }),
-      around: element("span", { class: "around", hidden: true }),
+      localMedian: element("span", { class: "local-median", hidden: true }),
       warnings: element("ul", { class: "warnings" }),
       version: element("span", { class: "version" }, `@${version}`),
     };
@@ -126,14 +130,14 @@ export class Answers {
           "span",
           { class: "scale", "aria-hidden": "true" },
           parts.band,
-          parts.around,
+          parts.localMedian,
           parts.dot,
         ),
         element("span", { class: "scale-ticks", "aria-hidden": "true" }, ...ticks),
       ),
       parts.warnings,
     );
-    radio.addEventListener("change", () => this.onChoose(name));
+    radio.addEventListener("change", () => this.onSelect(name));
     return { root, ...parts };
   }
 }

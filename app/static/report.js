@@ -1,53 +1,53 @@
-// How good the models are: what /models/NAME tells, beside the pictures that training drew.
+// The Models tab: metadata from GET /models/NAME and the figures of each model's training report.
 
 import { element } from "./dom.js";
 import { FEATURES } from "./features.js";
-import { ask, askJSON, hasKey, whole, addressOf } from "./api_client.js";
+import { hasApiKey, readBody, request, requestJSON, urlOf } from "./api_client.js";
 
-const PICTURE = /^### (.+)\n\n!\[[^\]]*\]\(report\/([\w-]+\.(?:svg|png))\)\n\n((?:.+\n?)+)/gm;
+const FIGURE = /^### (.+)\n\n!\[[^\]]*\]\(report\/([\w-]+\.(?:svg|png))\)\n\n((?:.+\n?)+)/gm;
 
 const dollars = (value) => `$${Math.round(value * 100_000).toLocaleString("en-US")}`;
-const share = (value) => `${(100 * value).toFixed(1)} %`;
+const percent = (value) => `${(100 * value).toFixed(1)} %`;
 
-/** The pictures that a model card shows: file, title and caption. */
-export function picturesOf(card) {
-  return [...card.matchAll(PICTURE)].map(([, title, file, caption]) => ({
+/** The title, file and caption of each figure in a model card (Markdown). */
+export function parseFigures(card) {
+  return [...card.matchAll(FIGURE)].map(([, title, file, caption]) => ({
     title,
     file,
     caption: caption.trim().replace(/\s+/g, " "),
   }));
 }
 
-/** Fill the view with the named models; throws what `ask` throws. */
-export async function showReport(metadata, pictures, names) {
+/** Load and show the named models. Throws what `request` throws. */
+export async function showReport(metadata, figures, names) {
   const models = await Promise.all(
-    names.map((name) => askJSON(`models/${encodeURIComponent(name)}`)),
+    names.map((name) => requestJSON(`models/${encodeURIComponent(name)}`)),
   );
-  const cards = await Promise.all(names.map(pictureListOf));
-  metadata.replaceChildren(tableOf(models), ...models.map(detailsOf));
-  pictures.replaceChildren(...(await figuresOf(names, cards)));
+  const cards = await Promise.all(names.map(loadFigureList));
+  metadata.replaceChildren(metadataTable(models), ...models.map(modelDetails));
+  figures.replaceChildren(...(await figureRows(names, cards)));
 }
 
-/** What the model's card shows, or nothing where it was saved without a report. */
-async function pictureListOf(name) {
+/** The figures of a model's card; none if the model was saved without a report. */
+async function loadFigureList(name) {
   try {
-    const response = await ask(`models/${encodeURIComponent(name)}/card`);
-    return picturesOf(await whole(response.text()));
+    const response = await request(`models/${encodeURIComponent(name)}/card`);
+    return parseFigures(await readBody(response.text()));
   } catch (error) {
     if (error.status === 404) return [];
     throw error;
   }
 }
 
-function tableOf(models) {
-  const lines = [
+function metadataTable(models) {
+  const rows = [
     ["Mean absolute error", ({ metrics }) => dollars(metrics.mae)],
     ["Root mean squared error", ({ metrics }) => dollars(metrics.rmse)],
-    ["Variance explained", ({ metrics }) => share(metrics.r2)],
-    ["90 % intervals that hold the true value", ({ metrics }) => share(metrics.coverage)],
-    ["Their mean width", ({ metrics }) => dollars(metrics.mean_width)],
+    ["Variance explained", ({ metrics }) => percent(metrics.r2)],
+    ["90 % intervals that contain the true value", ({ metrics }) => percent(metrics.coverage)],
+    ["Mean width of these intervals", ({ metrics }) => dollars(metrics.mean_width)],
     [
-      "Block groups: training, test",
+      "Block groups (training, test)",
       ({ split }) =>
         `${split.train_rows.toLocaleString("en-US")}, ${split.test_rows.toLocaleString("en-US")}`,
     ],
@@ -55,19 +55,19 @@ function tableOf(models) {
     ["Recipe", ({ recipe }) => recipe],
     ["Version", ({ version }) => version],
     ["Trained", ({ created }) => created.slice(0, 10)],
-    ["Time to fit", ({ fit_seconds: seconds }) => `${seconds.toFixed(1)} s`],
+    ["Training time", ({ fit_seconds: seconds }) => `${seconds.toFixed(1)} s`],
     ["Data", ({ data }) => `${data.name}, ${String(data.sha256).slice(0, 8)}`],
   ];
   return element(
     "div",
-    { class: "table-box", tabindex: 0, role: "region", "aria-label": "The models, side by side" },
+    { class: "table-box", tabindex: 0, role: "region", "aria-label": "Comparison of the models" },
     element(
       "table",
       { class: "metadata-table" },
       element(
         "caption",
         { class: "quiet" },
-        "On block groups that they were not trained on; dollars of 1990.",
+        "Measured on the test set, in 1990 dollars.",
       ),
       element(
         "thead",
@@ -84,12 +84,12 @@ function tableOf(models) {
       element(
         "tbody",
         {},
-        ...lines.map(([label, of]) =>
+        ...rows.map(([label, valueOf]) =>
           element(
             "tr",
             {},
             element("th", { scope: "row" }, label),
-            ...models.map((model) => element("td", {}, of(model))),
+            ...models.map((model) => element("td", {}, valueOf(model))),
           ),
         ),
       ),
@@ -97,8 +97,8 @@ function tableOf(models) {
   );
 }
 
-/** What is of interest to some: hyper-parameters, training ranges, versions. */
-function detailsOf(model) {
+/** Collapsed details: training ranges, hyperparameters, versions. */
+function modelDetails(model) {
   const list = (entries) =>
     element(
       "dl",
@@ -108,7 +108,7 @@ function detailsOf(model) {
         element("dd", {}, String(value)),
       ]),
     );
-  const readable = (value) =>
+  const toText = (value) =>
     Array.isArray(value)
       ? value.join(", ")
       : typeof value === "object"
@@ -124,15 +124,15 @@ function detailsOf(model) {
   return element(
     "details",
     {},
-    element("summary", {}, `All of ${model.name}`),
+    element("summary", {}, `Details of ${model.name}`),
     element("h3", {}, "Training ranges"),
     list(ranges),
-    element("h3", {}, "Hyper-parameters"),
+    element("h3", {}, "Hyperparameters"),
     list([
-      ...Object.entries(model.hyperparameters).map(([name, value]) => [name, readable(value)]),
+      ...Object.entries(model.hyperparameters).map(([name, value]) => [name, toText(value)]),
       ["seed", model.seed],
     ]),
-    element("h3", {}, "Made with"),
+    element("h3", {}, "Versions and checksums"),
     list([
       ...Object.entries(model.versions),
       ["SHA-256 of the parameters", model.parameters_sha256],
@@ -141,36 +141,37 @@ function detailsOf(model) {
   );
 }
 
-/** A row for each picture, with every model's beside the others'. */
-async function figuresOf(names, cards) {
-  const kinds = [...new Map(cards.flat().map((picture) => [picture.file, picture])).values()];
+/** A row for each kind of figure, with one figure per model. */
+async function figureRows(names, cards) {
+  const kinds = [...new Map(cards.flat().map((figure) => [figure.file, figure])).values()];
   if (!kinds.length)
-    return [element("p", { class: "empty" }, "These models were saved without a report.")];
+    return [element("p", { class: "empty" }, "These models have no training report.")];
   return Promise.all(
     kinds.map(async ({ file, title, caption }) => {
-      const shown = await Promise.all(
+      const figures = await Promise.all(
         names.map((name, index) =>
-          cards[index].some((picture) => picture.file === file)
-            ? pictureOf(name, index, file, title)
-            : element("p", { class: "empty" }, `${name} has none.`),
+          cards[index].some((figure) => figure.file === file)
+            ? loadFigure(name, index, file, title)
+            : element("p", { class: "empty" }, `${name} does not have this figure.`),
         ),
       );
       return element(
         "section",
-        { class: "picture-row" },
+        { class: "figure-row" },
         element("h3", {}, title),
         element("p", { class: "quiet" }, caption),
-        element("div", { class: "figures" }, ...shown),
+        element("div", { class: "figures" }, ...figures),
       );
     }),
   );
 }
 
-async function pictureOf(name, index, file, title) {
+async function loadFigure(name, index, file, title) {
   const path = `models/${encodeURIComponent(name)}/report/${file}`;
-  const source = hasKey()
-    ? URL.createObjectURL(await whole((await ask(path)).blob()))
-    : addressOf(path);
+  // An <img> cannot send the API key, so fetch the image if there is one.
+  const source = hasApiKey()
+    ? URL.createObjectURL(await readBody((await request(path)).blob()))
+    : urlOf(path);
   return element(
     "figure",
     {},

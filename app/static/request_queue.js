@@ -1,69 +1,68 @@
-// Of many questions to a model only the newest matters, and one request at a time is enough.
+// Sends the requests for one model one at a time and drops those that newer ones replace.
 
-const REST = 150; // milliseconds without a newer question, after which a stale one is given up
+const SETTLE_DELAY = 150; // milliseconds without a new urgent request before a stale one is aborted
 
 /**
- * @typedef {object} Kind  of a question
- * @property {(question, signal: AbortSignal) => Promise} send
- * @property {(answer, question) => void} receive
+ * @typedef {object} RequestType
+ * @property {(input, signal: AbortSignal) => Promise} send
+ * @property {(result, input) => void} receive
  */
 
 /**
- * Asks one model, one request at a time: the newest question of each kind, the most urgent kind
- * first.
+ * Keeps only the newest request of each type and sends the most urgent type first.
  *
- * A question of the most urgent kind makes those of the others stale: they are dropped, and aborted
- * if under way. While such questions keep coming, each answer is taken, so that something moves on
- * a slow line too; once they rest, what is still under way is stale and is aborted.
+ * A new request of the most urgent type makes the other types stale: queued ones are dropped, and
+ * one in flight is aborted. A stale request of the most urgent type is aborted only when no newer
+ * one arrives for SETTLE_DELAY, so that the page keeps updating on a slow connection.
  */
-export class Asker {
-  #waiting = new Map();
-  #underWay = null;
-  #rest;
+export class RequestQueue {
+  #queued = new Map(); // type: its newest input
+  #inFlight = null;
+  #settleTimer;
 
-  /** @param {Record<string, Kind>} kinds  the most urgent first */
-  constructor(kinds, fail) {
-    this.kinds = kinds;
-    this.order = Object.keys(kinds);
-    this.fail = fail;
+  /** @param {Record<string, RequestType>} types  the most urgent first */
+  constructor(types, onError) {
+    this.types = types;
+    this.priority = Object.keys(types);
+    this.onError = onError;
   }
 
-  ask(kind, question) {
-    const isUrgent = kind === this.order[0];
-    if (isUrgent) this.#waiting.clear();
-    this.#waiting.set(kind, question);
-    if (!this.#underWay) {
-      this.#next();
-    } else if (this.#underWay.kind !== this.order[0]) {
-      if (isUrgent || this.#underWay.kind === kind) this.#underWay.controller.abort();
+  submit(type, input) {
+    const isUrgent = type === this.priority[0];
+    if (isUrgent) this.#queued.clear();
+    this.#queued.set(type, input);
+    if (!this.#inFlight) {
+      this.#sendNext();
+    } else if (this.#inFlight.type !== this.priority[0]) {
+      if (isUrgent || this.#inFlight.type === type) this.#inFlight.controller.abort();
     } else if (isUrgent) {
-      clearTimeout(this.#rest);
-      this.#rest = setTimeout(() => this.#underWay?.controller.abort(), REST);
+      clearTimeout(this.#settleTimer);
+      this.#settleTimer = setTimeout(() => this.#inFlight?.controller.abort(), SETTLE_DELAY);
     }
   }
 
-  /** Forget what is waiting, and abort what is under way. */
-  stop() {
-    this.#waiting.clear();
-    this.#underWay?.controller.abort();
+  /** Drop the queued requests and abort the one in flight. */
+  cancel() {
+    this.#queued.clear();
+    this.#inFlight?.controller.abort();
   }
 
-  async #next() {
-    const kind = this.order.find((one) => this.#waiting.has(one));
-    if (!kind) return;
-    const question = this.#waiting.get(kind);
-    this.#waiting.delete(kind);
+  async #sendNext() {
+    const type = this.priority.find((name) => this.#queued.has(name));
+    if (!type) return;
+    const input = this.#queued.get(type);
+    this.#queued.delete(type);
     const controller = new AbortController();
-    this.#underWay = { kind, controller };
+    this.#inFlight = { type, controller };
     try {
-      const answer = await this.kinds[kind].send(question, controller.signal);
-      if (!controller.signal.aborted) this.kinds[kind].receive(answer, question);
+      const result = await this.types[type].send(input, controller.signal);
+      if (!controller.signal.aborted) this.types[type].receive(result, input);
     } catch (error) {
-      if (!controller.signal.aborted) this.fail(error);
+      if (!controller.signal.aborted) this.onError(error);
     } finally {
-      clearTimeout(this.#rest);
-      this.#underWay = null;
-      this.#next();
+      clearTimeout(this.#settleTimer);
+      this.#inFlight = null;
+      this.#sendNext();
     }
   }
 }

@@ -1,26 +1,26 @@
-// Two views, one at a time (ARIA's tabs); the address remembers which.
+// ARIA tabs. The fragment of the URL holds the id of the visible panel.
 
-/** Let tabs switch their panels; calls back with the id of the one that is shown. */
-export function startTabs(tablist, onShow) {
+/** Make the tabs switch their panels; `onShow` gets the id of the visible panel. */
+export function initTabs(tablist, onShow) {
   const tabs = [...tablist.querySelectorAll("[role=tab]")];
-  const panelOf = (tab) => tab.getAttribute("aria-controls");
+  const panelId = (tab) => tab.getAttribute("aria-controls");
 
   function select(tab) {
     for (const other of tabs) {
       const selected = other === tab;
       other.setAttribute("aria-selected", String(selected));
       other.tabIndex = selected ? 0 : -1;
-      document.getElementById(panelOf(other)).hidden = !selected;
+      document.getElementById(panelId(other)).hidden = !selected;
     }
-    onShow(panelOf(tab));
+    onShow(panelId(tab));
   }
 
-  const selectByAddress = () =>
-    select(tabs.find((tab) => `#${panelOf(tab)}` === location.hash) ?? tabs[0]);
+  const selectFromUrl = () =>
+    select(tabs.find((tab) => `#${panelId(tab)}` === location.hash) ?? tabs[0]);
 
   tabs.forEach((tab, index) => {
     tab.addEventListener("click", () => {
-      history.replaceState(null, "", `#${panelOf(tab)}`);
+      history.replaceState(null, "", `#${panelId(tab)}`);
       select(tab);
     });
     tab.addEventListener("keydown", (event) => {
@@ -31,6 +31,6 @@ export function startTabs(tablist, onShow) {
       next.click();
     });
   });
-  addEventListener("hashchange", selectByAddress);
-  selectByAddress();
+  addEventListener("hashchange", selectFromUrl);
+  selectFromUrl();
 }

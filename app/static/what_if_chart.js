@@ -1,98 +1,100 @@
-// What if one feature were different: each model's price along it, the others as they are.
+// A line chart of each model's prediction as one feature varies and the others stay fixed.
 
-import { drawn } from "./dom.js";
-import { FEATURES, inDollars, rounded } from "./features.js";
+import { element, svgElement } from "./dom.js";
+import { FEATURES, formatDollars, round } from "./features.js";
 
 const POINTS = 65;
 const MARGINS = { top: 0.9, right: 1, bottom: 2.75, left: 3.6 }; // rem
-const END = 5; // 100,000 USD
+const MINIMUM_TOP = 5; // 100,000 USD, where the data are capped
 
-/** The numbers of a feature from mark to mark, and on to the number that it has. */
-export function numbersAlong([low, high], current) {
+/** Evenly spaced values from low to high, extended to include the current value. */
+export function sweepValues([low, high], current) {
   const from = Math.min(low, current);
   const to = Math.max(high, current);
   return Array.from({ length: POINTS }, (_, index) => from + ((to - from) * index) / (POINTS - 1));
 }
 
-/** Eight equally long columns: a row, with one feature at each of some numbers. */
-export function columnsAlong(row, name, numbers) {
+/** The body of POST /predict/batch for copies of a row in which one feature takes each value. */
+export function sweepColumns(row, name, values) {
   return Object.fromEntries(
     FEATURES.map((feature) => [
       feature.name,
-      feature.name === name ? numbers : numbers.map(() => row[feature.name]),
+      feature.name === name ? values : values.map(() => row[feature.name]),
     ]),
   );
 }
 
-/** Draws the curves of all models; calls back with the number that is pointed at. */
-export class Curves {
-  #shown = null;
+/** Draws a curve for each model; `onPick` gets the feature value under the pointer. */
+export class WhatIfChart {
+  #axis = null; // the values and pixels of the horizontal axis
   #frame = 0;
 
-  constructor(container, onNumber) {
+  constructor(container, onPick) {
     this.container = container;
-    this.onNumber = onNumber;
-    this.byModel = new Map();
+    this.onPick = onPick;
+    this.curves = new Map(); // by model
     new ResizeObserver(() => this.draw()).observe(container);
-    const follow = (event) => this.#follow(event);
-    container.addEventListener("pointerdown", follow);
-    container.addEventListener("pointermove", (event) => event.buttons === 1 && follow(event));
+    const pick = (event) => this.#pick(event);
+    container.addEventListener("pointerdown", pick);
+    container.addEventListener("pointermove", (event) => event.buttons === 1 && pick(event));
   }
 
   setModels(names) {
     this.names = names;
-    this.byModel.clear();
+    this.curves.clear();
     this.draw();
   }
 
-  /** The answer of one model to the columns along a feature. */
-  show(model, { feature, numbers, answer }) {
-    this.byModel.set(model, { feature, numbers, answer });
+  /** Set a model's curve: the feature, its values, and the columns of predictions for them. */
+  setCurve(model, { feature, values, predictions }) {
+    this.curves.set(model, { feature, values, predictions });
     this.draw();
   }
 
-  /** What the curve is of, the number it has, each model's price there, and the model at hand. */
+  /** Set the feature, its current value, each model's price there, and the selected model. */
   setPoint(point) {
     this.point = point;
     this.draw();
   }
 
-  /** Before the next frame, once. */
+  /** Redraw before the next frame. */
   draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
-    const curves = [...this.byModel].filter(([, { feature }]) => feature === this.point?.feature);
+    const curves = [...this.curves].filter(([, { feature }]) => feature === this.point?.feature);
     const { clientWidth: width, clientHeight: height } = this.container;
     if (!curves.length || !width) return;
-    const [{ numbers }] = curves.map(([, curve]) => curve);
+    const [{ values }] = curves.map(([, curve]) => curve);
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const [top, right, bottom, left] = ["top", "right", "bottom", "left"].map(
       (side) => rem * MARGINS[side],
     );
     const highest = Math.max(
-      END,
-      ...curves.flatMap(([, { answer }]) => answer.prediction.filter((one) => one !== null)),
+      MINIMUM_TOP,
+      ...curves.flatMap(([, { predictions }]) =>
+        predictions.prediction.filter((price) => price !== null),
+      ),
     );
-    const x = (number) =>
-      left + ((number - numbers[0]) / (numbers.at(-1) - numbers[0] || 1)) * (width - left - right);
-    const y = (value) => height - bottom - (Math.max(value, 0) / highest) * (height - top - bottom);
-    this.#shown = { numbers, left, right: width - right };
+    const x = (value) =>
+      left + ((value - values[0]) / (values.at(-1) - values[0] || 1)) * (width - left - right);
+    const y = (price) => height - bottom - (Math.max(price, 0) / highest) * (height - top - bottom);
+    this.#axis = { values, left, right: width - right };
 
     const { label, unit } = FEATURES.find(({ name }) => name === this.point.feature);
-    const svg = drawn("svg", {
+    const svg = svgElement("svg", {
       viewBox: `0 0 ${width} ${height}`,
       role: "img",
-      "aria-label": this.#inWords(curves, label),
+      "aria-label": this.#describe(curves, label),
     });
     svg.append(
-      ...valueTicks(highest, y, left, width - right),
-      ...numberTicks(numbers, x, height - bottom + rem),
+      ...priceTicks(highest, y, left, width - right),
+      ...valueTicks(values, x, height - bottom + rem),
     );
     svg.append(
-      drawn(
+      svgElement(
         "text",
         {
           class: "axis-title",
@@ -103,136 +105,138 @@ export class Curves {
         unit,
       ),
     );
-    for (const [model, { numbers: at, answer }] of curves) {
-      if (model !== this.point.atHand) continue;
+    for (const [model, { predictions }] of curves) {
+      if (model !== this.point.selected) continue;
       svg.append(
-        drawn("path", {
-          class: `curve-band line-${this.#lineOf(model)}`,
-          d: bandOf(at, answer, x, y),
+        svgElement("path", {
+          class: `curve-band line-${this.#colorOf(model)}`,
+          d: bandPath(values, predictions, x, y),
         }),
       );
     }
-    for (const [model, { numbers: at, answer }] of curves) {
-      const hand = model === this.point.atHand ? " at-hand" : "";
+    for (const [model, { predictions }] of curves) {
+      const selected = model === this.point.selected ? " selected" : "";
       svg.append(
-        drawn("path", {
-          class: `curve-line line-${this.#lineOf(model)}${hand}`,
-          d: lineOf(at, answer.prediction, x, y),
+        svgElement("path", {
+          class: `curve-line line-${this.#colorOf(model)}${selected}`,
+          d: linePath(values, predictions.prediction, x, y),
         }),
       );
     }
-    if (Number.isFinite(this.point.number)) {
-      const here = x(this.point.number);
+    if (Number.isFinite(this.point.value)) {
+      const current = x(this.point.value);
       svg.append(
-        drawn("line", { class: "here", x1: here, x2: here, y1: top, y2: height - bottom }),
+        svgElement("line", {
+          class: "current-value",
+          x1: current,
+          x2: current,
+          y1: top,
+          y2: height - bottom,
+        }),
       );
       for (const [model] of curves) {
         const price = this.point.prices.get(model);
         if (price !== undefined)
           svg.append(
-            drawn("circle", {
-              class: `curve-dot line-${this.#lineOf(model)}`,
-              cx: here,
+            svgElement("circle", {
+              class: `curve-dot line-${this.#colorOf(model)}`,
+              cx: current,
               cy: y(price),
             }),
           );
       }
     }
-    this.container.replaceChildren(svg, this.#key(curves));
+    this.container.replaceChildren(svg, this.#legend(curves));
   }
 
-  #lineOf = (model) => this.names.indexOf(model) % 4;
+  #colorOf = (model) => this.names.indexOf(model) % 4;
 
-  #key(curves) {
-    const key = document.createElement("p");
-    key.className = "key";
-    for (const [model] of curves) {
-      const name = document.createElement("span");
-      name.className = `key-name line-${this.#lineOf(model)}`;
-      name.textContent = model;
-      key.append(name);
-    }
-    return key;
+  #legend(curves) {
+    const names = curves.map(([model]) =>
+      element("span", { class: `chart-legend-name line-${this.#colorOf(model)}` }, model),
+    );
+    return element("p", { class: "chart-legend" }, ...names);
   }
 
-  #inWords(curves, label) {
-    return curves
-      .map(([model, { numbers, answer }]) => {
-        const ends = [0, numbers.length - 1].map(
-          (at) => `${inDollars(answer.prediction[at] ?? 0)} at ${rounded(numbers[at], 2)}`,
-        );
-        return `${model}: from ${ends.join(" to ")}`;
-      })
-      .reduce((text, one) => `${text} ${one}.`, `Price by ${label.toLowerCase()}.`);
+  #describe(curves, label) {
+    const sentences = curves.map(([model, { values, predictions }]) => {
+      const ends = [0, values.length - 1].map(
+        (index) =>
+          `${formatDollars(predictions.prediction[index] ?? 0)} at ${round(values[index], 2)}`,
+      );
+      return `${model}: from ${ends.join(" to ")}.`;
+    });
+    return [`Price by ${label.toLowerCase()}.`, ...sentences].join(" ");
   }
 
-  #follow(event) {
-    if (!this.#shown) return;
-    const { numbers, left, right } = this.#shown;
+  #pick(event) {
+    if (!this.#axis) return;
+    const { values, left, right } = this.#axis;
     const x = event.clientX - this.container.getBoundingClientRect().left;
     const share = (x - left) / (right - left);
-    this.onNumber(numbers[0] + Math.min(Math.max(share, 0), 1) * (numbers.at(-1) - numbers[0]));
+    this.onPick(values[0] + Math.min(Math.max(share, 0), 1) * (values.at(-1) - values[0]));
   }
 }
 
-/** A path through the points that have a value. */
-function lineOf(numbers, values, x, y) {
-  let pen = "M";
-  return values
-    .map((value, index) => {
-      if (value === null) {
-        pen = "M";
+/** An SVG path through the points; null prices leave gaps. */
+function linePath(values, prices, x, y) {
+  let command = "M";
+  return prices
+    .map((price, index) => {
+      if (price === null) {
+        command = "M";
         return "";
       }
-      const step = `${pen}${x(numbers[index]).toFixed(1)} ${y(value).toFixed(1)}`;
-      pen = "L";
-      return step;
+      const segment = `${command}${x(values[index]).toFixed(1)} ${y(price).toFixed(1)}`;
+      command = "L";
+      return segment;
     })
     .join("");
 }
 
-function bandOf(numbers, { lower, upper }, x, y) {
-  const known = numbers.map((_, index) => index).filter((index) => lower[index] !== null);
-  const at = (values) => (index) =>
-    `${x(numbers[index]).toFixed(1)} ${y(values[index]).toFixed(1)}`;
-  return `M${[...known.map(at(upper)), ...known.reverse().map(at(lower))].join("L")}Z`;
+/** An SVG path around the area between the lower and the upper bounds. */
+function bandPath(values, { lower, upper }, x, y) {
+  const known = values.map((_, index) => index).filter((index) => lower[index] !== null);
+  const point = (prices) => (index) =>
+    `${x(values[index]).toFixed(1)} ${y(prices[index]).toFixed(1)}`;
+  return `M${[...known.map(point(upper)), ...known.reverse().map(point(lower))].join("L")}Z`;
 }
 
-function valueTicks(highest, y, left, right) {
-  return Array.from({ length: Math.floor(highest) + 1 }, (_, value) => [
-    drawn("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
-    drawn(
+function priceTicks(highest, y, left, right) {
+  return Array.from({ length: Math.floor(highest) + 1 }, (_, price) => [
+    svgElement("line", { class: "grid", x1: left, x2: right, y1: y(price), y2: y(price) }),
+    svgElement(
       "text",
       {
         class: "tick-label",
         x: left - 8,
-        y: y(value),
+        y: y(price),
         "text-anchor": "end",
         "dominant-baseline": "middle",
       },
-      value ? `$${value}00k` : "$0",
+      price ? `$${price}00k` : "$0",
     ),
   ]).flat();
 }
 
-function numberTicks(numbers, x, y) {
-  const [from, to] = [numbers[0], numbers.at(-1)];
-  const step = roundStep((to - from) / 5);
+function valueTicks(values, x, y) {
+  const [from, to] = [values[0], values.at(-1)];
+  const step = niceStep((to - from) / 5);
   const ticks = [];
   for (let tick = Math.ceil(from / step) * step; tick <= to + step / 1e6; tick += step) {
     ticks.push(
-      drawn(
+      svgElement(
         "text",
         { class: "tick-label", x: x(tick), y, "text-anchor": "middle" },
-        rounded(tick, 2).toLocaleString("en-US"),
+        round(tick, 2).toLocaleString("en-US"),
       ),
     );
   }
   return ticks;
 }
 
-/** The nearest of 1, 2 and 5 times a power of ten. */
-function roundStep(rough) {
-  const power = 10 ** Math.floor(Math.log10(rough || 1));
-  return power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+/** Round up to 1, 2 or 5 times a power of ten. */
+function niceStep(step) {
+  const power = 10 ** Math.floor(Math.log10(step || 1));
+  return power * [1, 2, 5, 10].find((factor) => factor * power >= step);
 }
