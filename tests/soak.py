@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.fuzz.client import read_answer
+from tests.fuzz.client import read_response
 from tests.support.rows import ROW
 from tests.support.servers import Server, serving
 
@@ -87,7 +87,7 @@ async def soak(server: Server, count: int) -> Counter[int]:
                 reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
                 writer.write(request)
                 if request is LAST:
-                    counts[(await read_answer(reader)).status] += 1
+                    counts[(await read_response(reader)).status] += 1
                 writer.close()
                 await writer.wait_closed()
             await asyncio.sleep(0.01)

@@ -1,1 +1,1 @@
-"""Hostile requests by the million, drawn from a seed: python -m tests.fuzz --help."""
+"""A fuzzer for the HTTP API: python -m tests.fuzz --help."""

@@ -1,4 +1,4 @@
-"""python -m tests.fuzz --count 1000000 --seed 1: stops at the first answer that breaks a promise."""
+"""python -m tests.fuzz --count 1000000 --seed 1: stops at the first response that is wrong."""
 
 import argparse
 import multiprocessing
@@ -7,58 +7,60 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from tests.fuzz.runner import BrokenPromiseError, Counts
-from tests.fuzz.worker import begin, run_share
+from tests.fuzz.runner import Counts, FailedCaseError
+from tests.fuzz.worker import initialize, run_cases
 
-SERVERS = 2
+WORKERS = 2  # each with its own server
 
 
 def main() -> int:
-    """Send as many cases as asked for; the exit status is 1 where one broke a promise."""
+    """Run the cases. The exit status is 1 if one fails."""
     options = _parse()
     context = multiprocessing.get_context("spawn")
-    over = context.Event()
-    began = time.monotonic()
+    stop = context.Event()
+    start = time.monotonic()
     counts: Counts = Counter()
-    found: list[BrokenPromiseError] = []
-    with ProcessPoolExecutor(SERVERS, context, begin, (over,)) as pool:
-        shares = [
+    failures: list[FailedCaseError] = []
+    with ProcessPoolExecutor(WORKERS, context, initialize, (stop,)) as pool:
+        futures = [
             pool.submit(
-                run_share,
+                run_cases,
                 options.seed,
-                range(first, options.start + options.count, SERVERS),
+                range(first, options.start + options.count, WORKERS),
                 options.seconds,
             )
-            for first in range(options.start, options.start + SERVERS)
+            for first in range(options.start, options.start + WORKERS)
         ]
-        for share in as_completed(shares):
+        for future in as_completed(futures):
             try:
-                counts += share.result()
-            except BrokenPromiseError as error:
-                found.append(error)
+                counts += future.result()
+            except FailedCaseError as error:
+                failures.append(error)
             finally:
-                if found or share.exception():
-                    over.set()
-    _tell(counts, options.seed, time.monotonic() - began)
-    for error in found:
-        print(f"\n{error.sentence}\n\n{error.case!r}", file=sys.stderr)
-    return 1 if found else 0
+                if failures or future.exception():
+                    stop.set()
+    _print_counts(counts, options.seed, time.monotonic() - start)
+    for failure in failures:
+        print(f"\n{failure.message}\n\n{failure.case!r}", file=sys.stderr)
+    return 1 if failures else 0
 
 
-def _tell(counts: Counts, seed: int, seconds: float) -> None:
-    sent = counts.total()
-    print(f"{sent:,} answers, seed {seed}, {seconds:.0f} s, {sent / seconds:,.0f} a second")
+def _print_counts(counts: Counts, seed: int, seconds: float) -> None:
+    total = counts.total()
+    print(f"{total:,} responses, seed {seed}, {seconds:.0f} s, {total / seconds:,.0f} per second")
     for kind in sorted({kind for kind, _ in counts}):
-        each = sorted((status, count) for (of, status), count in counts.items() if of == kind)
-        print(f"{kind:>8}: " + ", ".join(f"{status}: {count:,}" for status, count in each))
+        by_status = sorted(
+            (status, count) for (other, status), count in counts.items() if other == kind
+        )
+        print(f"{kind:>8}: " + ", ".join(f"{status}: {count:,}" for status, count in by_status))
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--count", type=int, default=1_000_000, help="how many requests")
-    parser.add_argument("--seed", type=int, default=1, help="what they are drawn from")
-    parser.add_argument("--start", type=int, default=0, help="the first one's number")
-    parser.add_argument("--seconds", type=float, default=3_600, help="stop after so long")
+    parser.add_argument("--count", type=int, default=1_000_000, help="number of requests")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random generator")
+    parser.add_argument("--start", type=int, default=0, help="number of the first request")
+    parser.add_argument("--seconds", type=float, default=3_600, help="time limit")
     return parser.parse_args()
 
 

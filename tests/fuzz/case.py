@@ -1,20 +1,20 @@
-"""One hostile request, which can be printed and sent again."""
+"""A test case: one request, which can be printed and sent again."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    kind: str  # how its answer is read, one of those in checks.py
+    kind: str  # selects the generator of the request and the checks of the response
     path: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    marker: str = ""  # planted in it; no answer may have it
-    refused_with: tuple[int, ...] = ()  # for its headers or query, whatever its body is
-    framing: str = "length"  # or chunked; or broken: the headers lie about the body
+    marker: str = ""  # a text in the request that no response may repeat
+    error_statuses: tuple[int, ...] = ()  # expected because of the headers or the query
+    framing: str = "length"  # or "chunked", or "broken": the headers do not match the body
 
     def to_bytes(self) -> bytes:
-        """The request as it goes over the wire."""
+        """Serialize the request."""
         lines = [f"POST {self.path} HTTP/1.1", "Host: fuzz", *map(": ".join, self.headers)]
         body = self.body
         if self.framing == "length":
@@ -22,8 +22,7 @@ class Case:
         elif self.framing == "chunked":
             lines.append("Transfer-Encoding: chunked")
             half = len(body) // 2
-            pieces = [piece for piece in (body[:half], body[half:]) if piece]
-            body = (
-                b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-            )
+            chunks = [chunk for chunk in (body[:half], body[half:]) if chunk]
+            encoded = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+            body = encoded + b"0\r\n\r\n"
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -1,4 +1,4 @@
-"""What must be true of every answer."""
+"""The rules that every response must follow."""
 
 import csv
 import io
@@ -18,18 +18,17 @@ from models.house_price import HousePriceModel
 from models.saved_model.storage import load_model
 from tests.fuzz import reference
 from tests.fuzz.case import Case
-from tests.fuzz.client import Answer
+from tests.fuzz.client import Response
 from tests.fuzz.reference import MalformedError, Row
 
 MAX_BYTES = {"predict": 65_536, "explain": 65_536, "array": 2**22, "columns": 2**22, "v2": 2**23}
-MOST_REFUSAL_BYTES = 4_096
-NOT_HTTP = b"Invalid HTTP request received."
-OF_THE_WIRE = (400, 408, 431)  # what the server refuses before it looks for an address
-# Of one row, and of each of many: of a number, or of 100,000 USD where it is less, as a bound near
-# zero is.
-WHOLE, EACH = 1e-12, 1e-9
+MAX_ERROR_BYTES = 4_096
+PROTOCOL_ERRORS = (400, 408, 431)  # before the server has parsed a request
+# Tolerances, relative and in 100,000 USD: for a single row and for the rows of a batch.
+SINGLE_TOLERANCE, BATCH_TOLERANCE = 1e-12, 1e-9
+DIFFERENT_DECISION = "the service and the reference disagree on whether a row is valid"
 
-READ = {
+PARSERS = {
     "predict": lambda body: [reference.row_of_object(reference.strict_json(body))],
     "explain": lambda body: [reference.row_of_object(reference.strict_json(body))],
     "array": reference.rows_of_json,
@@ -40,11 +39,11 @@ READ = {
 
 
 class ViolationError(Exception):
-    """An answer that breaks a promise."""
+    """A response that breaks a rule."""
 
 
 class Checker:
-    """Knows what the operations are documented to answer, and what the models do."""
+    """Checks responses against the OpenAPI document, the reference parser and the models."""
 
     def __init__(self, document: dict[str, Any], models: Sequence[str] = ("notebook", "champion")):
         self._models = {name: load_model(SAVED_MODELS / name).model for name in models}
@@ -54,69 +53,76 @@ class Checker:
             if "post" in item
         }
 
-    def check(self, case: Case, answer: Answer) -> None:
-        """Raise ViolationError unless all is as promised."""
-        _require(answer.status < 500, f"status {answer.status}")
-        if case.framing == "broken" and _is_not_http(answer):
+    def check(self, case: Case, response: Response) -> None:
+        """Raise ViolationError if the response breaks a rule."""
+        _require(response.status < 500, f"status {response.status}")
+        if case.framing == "broken" and _is_protocol_error(response):
             return
-        documented = self._statuses[_template(case)] | {404}
-        _require(answer.status in documented, f"status {answer.status} is not documented")
-        _require_no_echo(case, answer)
-        if answer.status != 200:
-            _require_refusal(case, answer)
+        documented = self._statuses[_path_template(case)] | {404}
+        _require(response.status in documented, f"status {response.status} is not documented")
+        _require_no_echo(case, response)
+        if response.status != 200:
+            _require_error_format(case, response)
         if case.framing == "broken":
             return
-        if case.refused_with:
-            _require(answer.status in case.refused_with, f"status {answer.status}")
-        elif case.kind in READ:
-            self._check_decision(case, answer)
-        elif answer.status == 200 and case.kind != "reload":
-            {"arrow": self._check_arrow, "v2": self._check_v2}[case.kind](case, answer)
+        if case.error_statuses:
+            _require(response.status in case.error_statuses, f"status {response.status}")
+        elif case.kind in PARSERS:
+            self._check_rows(case, response)
+        elif response.status == 200 and case.kind != "reload":
+            {"arrow": self._check_arrow, "v2": self._check_v2}[case.kind](case, response)
 
-    def _check_decision(self, case: Case, answer: Answer) -> None:
-        """Accepted is exactly what the reference accepts, and answered as the model does."""
+    def _check_rows(self, case: Case, response: Response) -> None:
+        """Require the service to accept the same rows as the reference, and to predict as the model."""
         if len(case.body) > MAX_BYTES.get(case.kind, math.inf):
-            _require(answer.status == 413, f"status {answer.status} for too many bytes")
+            _require(
+                response.status == 413, f"status {response.status} for a body that is too large"
+            )
             return
         try:
-            rows = READ[case.kind](case.body)
+            rows = PARSERS[case.kind](case.body)
         except MalformedError:
-            _require(answer.status == 422, f"status {answer.status} for a malformed body")
+            _require(response.status == 422, f"status {response.status} for a malformed body")
             return
         if case.kind in ("predict", "explain"):
-            self._check_one(case, answer, rows[0])
+            self._check_row(case, response, rows[0])
             return
-        _require(answer.status == 200, f"status {answer.status} for a readable batch")
-        answers = {"csv": _csv_answers, "ndjson": _ndjson_answers}.get(case.kind, _json_answers)(
-            answer
-        )
-        _require(len(answers) == len(rows), f"{len(answers)} answers to {len(rows)} rows")
-        for row, (numbers, sentence) in zip(rows, answers, strict=True):
-            _require((numbers is None) == (row.numbers is None), "a row is decided otherwise")
+        _require(response.status == 200, f"status {response.status} for a valid batch")
+        parse = {"csv": _csv_results, "ndjson": _ndjson_results}.get(case.kind, _json_results)
+        results = parse(response)
+        _require(len(results) == len(rows), f"{len(results)} results for {len(rows)} rows")
+        for row, (numbers, error) in zip(rows, results, strict=True):
+            _require((numbers is None) == (row.numbers is None), DIFFERENT_DECISION)
             if numbers is None:
-                named = sentence is None or any(name in sentence for name in row.blamed)
-                _require(named or not row.blamed, "a refused row does not name its feature")
+                named = error is None or any(name in error for name in row.invalid_features)
+                _require(named or not row.invalid_features, "a row error does not name a feature")
             else:
-                self._require_equal(case, row.numbers, numbers, EACH)
+                self._require_equal(case, row.numbers, numbers, BATCH_TOLERANCE)
 
-    def _check_one(self, case: Case, answer: Answer, row: Row) -> None:
+    def _check_row(self, case: Case, response: Response, row: Row) -> None:
         if row.numbers is None:
-            _require(answer.status == 422, f"status {answer.status} for a refused row")
-            blamed = {error["loc"][-1] for error in json.loads(answer.body).get("errors", [])}
-            _require(row.blamed <= blamed, "a refused row does not name its features")
+            _require(response.status == 422, f"status {response.status} for an invalid row")
+            named = {error["loc"][-1] for error in json.loads(response.body).get("errors", [])}
+            _require(row.invalid_features <= named, "the errors do not name all invalid features")
             return
-        _require(answer.status == 200, f"status {answer.status} for a row within the bounds")
-        content = json.loads(answer.body)
+        _require(response.status == 200, f"status {response.status} for a valid row")
+        content = json.loads(response.body)
         if case.kind == "predict":
-            self._require_equal(case, row.numbers, _numbers(content), WHOLE)
+            self._require_equal(case, row.numbers, _numbers(content), SINGLE_TOLERANCE)
             return
         total = content["baseline"] + math.fsum(content["contributions"].values())
         expected = self._model(case).predict(np.array([row.numbers])).item()
-        _require(math.isclose(content["prediction"], total, rel_tol=1e-9, abs_tol=1e-9), "sum")
-        _require(math.isclose(expected, total, rel_tol=1e-9, abs_tol=1e-9), "explained otherwise")
+        _require(
+            math.isclose(content["prediction"], total, rel_tol=1e-9, abs_tol=1e-9),
+            "the contributions do not add up",
+        )
+        _require(
+            math.isclose(expected, total, rel_tol=1e-9, abs_tol=1e-9),
+            "the explained prediction differs from the model's",
+        )
 
-    def _check_arrow(self, case: Case, answer: Answer) -> None:
-        answers = pa.ipc.open_stream(answer.body).read_all()
+    def _check_arrow(self, case: Case, response: Response) -> None:
+        results = pa.ipc.open_stream(response.body).read_all()
         try:
             table = pa.ipc.open_stream(case.body).read_all()
             table.validate(full=True)
@@ -124,24 +130,29 @@ class Checker:
                 table[name].cast(pa.float64(), safe=False).to_pylist() for name in FEATURE_NAMES
             ]
         except (pa.ArrowException, OSError, KeyError, ValueError):
-            columns = [[]] * 8  # of a damaged stream, some rows may have been read
+            columns = [[]] * 8  # the service may have read some rows of a damaged stream
         rows = [reference.row_of_cells(list(cells)) for cells in zip(*columns, strict=True)]
-        numbers = [answers[name].to_pylist() for name in ("prediction", "lower", "upper")]
-        told = answers["error"].to_pylist()
-        for row, answered, error in zip(rows, zip(*numbers, strict=True), told, strict=False):
-            _require((error is None) == (row.numbers is not None), "a row is decided otherwise")
+        columns = [results[name].to_pylist() for name in ("prediction", "lower", "upper")]
+        errors = results["error"].to_pylist()
+        for row, numbers, error in zip(rows, zip(*columns, strict=True), errors, strict=False):
+            _require((error is None) == (row.numbers is not None), DIFFERENT_DECISION)
             if row.numbers is not None:
-                self._require_equal(case, row.numbers, list(answered), EACH)
+                self._require_equal(case, row.numbers, list(numbers), BATCH_TOLERANCE)
 
-    def _check_v2(self, case: Case, answer: Answer) -> None:
-        """Every prediction is the model's for the request's own numbers."""
+    def _check_v2(self, case: Case, response: Response) -> None:
+        """Compare the predictions with the model's for the numbers in the request."""
         rows = _v2_rows(case)
-        _require(all(row.numbers for row in rows), "a row is answered that must be refused")
-        predictions = _v2_predictions(answer)
-        _require(len(predictions) == len(rows), "another number of predictions than of rows")
+        _require(all(row.numbers for row in rows), "the service accepted an invalid row")
+        predictions = _v2_predictions(response)
+        _require(
+            len(predictions) == len(rows), f"{len(predictions)} predictions for {len(rows)} rows"
+        )
         if rows:
             expected = self._model(case).predict(np.array([row.numbers for row in rows]))
-            _require(np.allclose(predictions, expected, rtol=EACH, atol=0), "another prediction")
+            _require(
+                np.allclose(predictions, expected, rtol=BATCH_TOLERANCE, atol=0),
+                "the predictions differ from the model's",
+            )
 
     def _require_equal(
         self, case: Case, row: Sequence[float], numbers: Sequence[float], tolerance: float
@@ -153,18 +164,18 @@ class Checker:
             math.isclose(number, expected.item(), rel_tol=tolerance, abs_tol=tolerance)
             for number, expected in zip(numbers, estimate, strict=True)
         )
-        _require(all(close), f"{numbers} is not the model's answer")
+        _require(all(close), f"{numbers} differs from the model's estimate")
 
     def _model(self, case: Case) -> HousePriceModel:
         return self._models["champion" if "model=champion" in case.path else "notebook"]
 
 
-def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001
-    if not holds:
-        raise ViolationError(sentence)
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise ViolationError(message)
 
 
-def _template(case: Case) -> str:
+def _path_template(case: Case) -> str:
     return {
         "v2": "/v2/models/{name}/infer",
         "reload": "/models/{name}/reload",
@@ -173,61 +184,70 @@ def _template(case: Case) -> str:
     }.get(case.kind, "/predict/batch")
 
 
-def _is_not_http(answer: Answer) -> bool:
-    return answer.status in OF_THE_WIRE and answer.media_type in (
+def _is_protocol_error(response: Response) -> bool:
+    return response.status in PROTOCOL_ERRORS and response.media_type in (
         "text/plain",
         "application/problem+json",
     )
 
 
-def _require_no_echo(case: Case, answer: Answer) -> None:
-    body = answer.body
-    if case.kind == "v2" and answer.status == 200 and case.marker.encode() in body:
-        body = b""  # the id comes back: the protocol has it so
-    echoed = case.marker.encode() in answer.head + body
-    _require(not echoed, "the input is echoed")
+def _require_no_echo(case: Case, response: Response) -> None:
+    body = response.body
+    if case.kind == "v2" and response.status == 200 and case.marker.encode() in body:
+        body = b""  # the protocol returns the id
+    echoed = case.marker.encode() in response.head + body
+    _require(not echoed, "the response repeats the input")
 
 
-def _require_refusal(case: Case, answer: Answer) -> None:
-    """Short, of the right type and shape."""
-    _require(len(answer.body) <= MOST_REFUSAL_BYTES, "a refusal of more than 4 KiB")
+def _require_error_format(case: Case, response: Response) -> None:
+    """Check the size, media type and fields of an error."""
+    _require(len(response.body) <= MAX_ERROR_BYTES, "the error is larger than 4 KiB")
     expected = "application/json" if case.kind == "v2" else "application/problem+json"
-    _require(answer.headers.get("content-type") == expected, "the media type of a refusal")
-    content = json.loads(answer.body)
+    _require(response.headers.get("content-type") == expected, "the error has the wrong media type")
+    content = json.loads(response.body)
     if case.kind == "v2":
-        _require(content.keys() == {"error"} and content["error"].endswith("."), "its shape")
+        _require(
+            content.keys() == {"error"} and content["error"].endswith("."),
+            "the error has the wrong fields",
+        )
         return
-    _require({"type", "title", "status", "detail"} <= content.keys(), "its shape")
-    _require(content["status"] == answer.status, "its status")
-    _require(content["detail"].endswith((".", "?")), "its sentence")
+    _require(
+        {"type", "title", "status", "detail"} <= content.keys(), "the problem has the wrong fields"
+    )
+    _require(
+        content["status"] == response.status,
+        "the status in the problem is not that of the response",
+    )
+    _require(content["detail"].endswith((".", "?")), "the detail of the problem is not a sentence")
 
 
-def _numbers(answer: dict[str, Any]) -> list[float]:
-    return [answer["prediction"], answer["interval"]["lower"], answer["interval"]["upper"]]
+def _numbers(prediction: dict[str, Any]) -> list[float]:
+    interval = prediction["interval"]
+    return [prediction["prediction"], interval["lower"], interval["upper"]]
 
 
-def _json_answers(answer: Answer) -> list[Any]:
-    content = json.loads(answer.body)
+def _json_results(response: Response) -> list[Any]:
+    content = json.loads(response.body)
     if isinstance(content, list):
-        return [_of_object(item) for item in content]
+        return [_result_of_object(item) for item in content]
     errors = {error["row"]: error["error"] for error in content.get("errors", [])}
-    each = zip(content["prediction"], content["lower"], content["upper"], strict=True)
+    columns = zip(content["prediction"], content["lower"], content["upper"], strict=True)
     return [
         (None if numbers[0] is None else list(numbers), errors.get(index))
-        for index, numbers in enumerate(each)
+        for index, numbers in enumerate(columns)
     ]
 
 
-def _of_object(item: dict[str, Any]) -> tuple[list[float] | None, str | None]:
+def _result_of_object(item: dict[str, Any]) -> tuple[list[float] | None, str | None]:
     return (None, item["error"]) if "error" in item else (_numbers(item), None)
 
 
-def _ndjson_answers(answer: Answer) -> list[Any]:
-    return [_of_object(json.loads(line)) for line in answer.body.splitlines()]
+def _ndjson_results(response: Response) -> list[Any]:
+    return [_result_of_object(json.loads(line)) for line in response.body.splitlines()]
 
 
-def _csv_answers(answer: Answer) -> list[Any]:
-    _, *lines = csv.reader(io.StringIO(answer.body.decode()))
+def _csv_results(response: Response) -> list[Any]:
+    _, *lines = csv.reader(io.StringIO(response.body.decode()))
     return [
         ([float(cell) for cell in line[:3]] if line[0] else None, line[3] if line[3:] else None)
         for line in lines
@@ -235,7 +255,7 @@ def _csv_answers(answer: Answer) -> list[Any]:
 
 
 def _v2_rows(case: Case) -> list[Row]:
-    """The rows of a request that was answered, by the plainest reading there is."""
+    """Read the rows of an accepted request in the simplest way."""
     headers = {name.lower(): value for name, value in case.headers}
     body = case.body
     if "content-encoding" in headers:
@@ -270,8 +290,8 @@ def _rows_of_numbers(numbers: np.ndarray) -> list[Row]:
     return [reference.row_of_cells(row) for row in numbers.reshape(-1, 8).tolist()]
 
 
-def _v2_predictions(answer: Answer) -> list[float]:
-    length = answer.headers.get("inference-header-content-length")
+def _v2_predictions(response: Response) -> list[float]:
+    length = response.headers.get("inference-header-content-length")
     if length is None:
-        return json.loads(answer.body)["outputs"][0]["data"]
-    return np.frombuffer(answer.body[int(length) :], "<f8").tolist()
+        return json.loads(response.body)["outputs"][0]["data"]
+    return np.frombuffer(response.body[int(length) :], "<f8").tolist()

@@ -1,16 +1,16 @@
-"""An HTTP/1.1 client that sends whatever it is given, over connections that it keeps."""
+"""An HTTP/1.1 client that sends arbitrary bytes over persistent connections."""
 
 import asyncio
 from dataclasses import dataclass
 
-MOST_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: dict[str, str]
-    head: bytes  # as it came, with the status line
+    head: bytes  # the status line and the headers, as received
     body: bytes
 
     @property
@@ -19,41 +19,41 @@ class Answer:
 
 
 class Connection:
-    """A connection to a server on this machine, opened again where the server closes it."""
+    """A connection to a local server, reopened after the server closes it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def exchange(self, request: bytes) -> Answer:
-        """Send a request and read its answer; raises OSError or EOFError where none comes."""
-        async with asyncio.timeout(MOST_SECONDS):
+    async def exchange(self, request: bytes) -> Response:
+        """Send a request and read its response. Raises OSError or EOFError if there is none."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = self._streams
             try:
                 writer.write(request)
-                answer = await read_answer(reader)
+                response = await read_response(reader)
             except BaseException:
                 self.close()
                 raise
-        if answer.headers.get("connection") == "close":
+        if response.headers.get("connection") == "close":
             self.close()
-        return answer
+        return response
 
-    async def exchange_all(self, request: bytes) -> list[Answer]:
-        """Send something over a connection of its own, and read all answers until its end."""
-        answers = []
-        async with asyncio.timeout(MOST_SECONDS):
+    async def exchange_all(self, request: bytes) -> list[Response]:
+        """Send bytes over a new connection and read all responses until the server closes it."""
+        responses = []
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 writer.write(request)
                 writer.write_eof()
                 while True:
-                    answers.append(await read_answer(reader))
+                    responses.append(await read_response(reader))
         except (OSError, EOFError):
-            return answers
+            return responses
         finally:
             writer.close()
 
@@ -63,7 +63,7 @@ class Connection:
             self._streams = None
 
 
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
+async def read_response(reader: asyncio.StreamReader) -> Response:
     head = await reader.readuntil(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")[:-2]
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -73,13 +73,13 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
         body = await _read_chunks(reader)
     else:
         body = await reader.read()
-    return Answer(int(status_line.split(" ", 2)[1]), headers, head, body)
+    return Response(int(status_line.split(" ", 2)[1]), headers, head, body)
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    pieces = []
+    chunks = []
     while size := int(await reader.readuntil(b"\r\n"), 16):
-        pieces.append(await reader.readexactly(size))
+        chunks.append(await reader.readexactly(size))
         await reader.readexactly(2)
     await reader.readexactly(2)
-    return b"".join(pieces)
+    return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Damage, drawn from a seed: to numbers, to JSON objects, and to the bytes of any format."""
+"""Random mutations of numbers, JSON objects and bytes."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from random import Random
 from models.features import FEATURES, Column
 
 Pairs = list[tuple[str, str]]
-"""A JSON object as its keys and the texts of its values, so that it can be any text."""
+"""The keys of a JSON object and its serialized values, which may be invalid JSON."""
 
 NOT_NUMBERS = (
     *("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1.8e308", "true", "false", "null"),
@@ -27,8 +27,8 @@ ODD_NUMBERS = (
     "-120.0",
     "1" * 25,
 )
-BOMS_AND_ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7")
-BROKEN_UTF8 = (
+OTHER_ENCODINGS = ("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7")
+INVALID_UTF8 = (
     b"\xff",
     b"\xc0\x80",
     b"\xed\xa0\x80",
@@ -68,7 +68,7 @@ MISSPELT = (
 
 
 def number(rng: Random, feature: Column) -> str:
-    """Mostly one within the bounds of a feature, at times exactly at one of them."""
+    """A number that is usually within the bounds of a feature, sometimes at or next to a bound."""
     draw = rng.random()
     if draw < 0.03:
         bound = rng.choice((feature.minimum, feature.maximum))
@@ -95,7 +95,7 @@ def row(rng: Random) -> Pairs:
 
 
 def damage_row(rng: Random, pairs: Pairs, marker: str) -> Pairs:
-    """One structural mistake, or two; some of them are none."""
+    """Apply one or two structural mutations; the row may stay valid."""
     for _ in range(rng.choice((1, 1, 1, 2))):
         at = rng.randrange(len(pairs)) if pairs else 0
         name, value = pairs[at] if pairs else ("MedInc", "1")
@@ -118,7 +118,7 @@ def damage_row(rng: Random, pairs: Pairs, marker: str) -> Pairs:
 
 
 def _escaped(name: str) -> str:
-    """The same name to JSON, and another text."""
+    """Escape the first letter; a JSON parser reads the same name."""
     return f"\\u{ord(name[0]):04x}{name[1:]}" if name.isidentifier() else name
 
 
@@ -127,7 +127,7 @@ def dump(pairs: Pairs, space: str = "") -> str:
 
 
 def damage_bytes(rng: Random, body: bytes, other: bytes, marker: str) -> bytes:
-    """One to four small damages to the bytes of any format."""
+    """Apply one to four random edits."""
     damaged = bytearray(body)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at, length = rng.randrange(len(damaged) + 1), rng.randrange(1, 20)
@@ -139,7 +139,7 @@ def damage_bytes(rng: Random, body: bytes, other: bytes, marker: str) -> bytes:
         elif draw == 3:
             damaged[at:at] = rng.choice(SNIPPETS)
         elif draw == 4:
-            damaged[at:at] = rng.choice(BROKEN_UTF8)
+            damaged[at:at] = rng.choice(INVALID_UTF8)
         elif draw == 5:
             del damaged[at : at + length]
         elif draw == 6:
@@ -153,13 +153,13 @@ def damage_bytes(rng: Random, body: bytes, other: bytes, marker: str) -> bytes:
     return bytes(damaged)
 
 
-def reencoded(rng: Random, body: bytes) -> bytes:
-    return body.decode(errors="replace").encode(rng.choice(BOMS_AND_ENCODINGS), errors="replace")
+def reencode(rng: Random, body: bytes) -> bytes:
+    return body.decode(errors="replace").encode(rng.choice(OTHER_ENCODINGS), errors="replace")
 
 
-def nested(rng: Random, value: str, most: int) -> str:
-    """A value, or nothing, deep inside of arrays or objects; closed or not."""
-    depth = min(rng.choice(DEPTHS), most // 8)
+def nest(rng: Random, value: str, max_bytes: int) -> str:
+    """Put a value, or nothing, into many nested arrays or objects, which may stay unclosed."""
+    depth = min(rng.choice(DEPTHS), max_bytes // 8)
     opening, closing = rng.choice((("[", "]"), ('{"a":', "}")))
     inside, end = rng.choice((("", ""), (value, closing * depth), ("1", closing * depth)))
     return opening * depth + inside + end

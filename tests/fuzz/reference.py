@@ -1,6 +1,6 @@
-"""What a strict reader accepts: the rules written once more, from README.md, in no hurry.
+"""A reference parser, written from README.md without regard to speed.
 
-It shares only the bounds with the service.
+It shares only the feature bounds with the service.
 """
 
 import csv
@@ -14,42 +14,44 @@ from models.features import FEATURES
 
 NAMES = [feature.name for feature in FEATURES]
 MAX_LINE_BYTES = 65_536
-MOST_LEVELS = 32  # of arrays and objects
+MAX_DEPTH = 32  # of arrays and objects
 
 
 class MalformedError(Exception):
-    """Not readable as a whole."""
+    """The whole body is invalid."""
 
 
-class Repeated:
-    """The value of a key that came twice."""
+class Duplicate:
+    """The value of a duplicate key."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row's numbers if it is accepted; else the features that are to blame, as far as known."""
+    """The numbers of a valid row, or the invalid features of a rejected one, as far as known."""
 
     numbers: tuple[float, ...] | None
-    blamed: frozenset[str] = frozenset()
+    invalid_features: frozenset[str] = frozenset()
 
 
-REFUSED = Row(None)
+REJECTED = Row(None)
 
 
 def strict_json(text: bytes) -> Any:
     if text.startswith(b"\xef\xbb\xbf"):
         raise MalformedError
     try:
-        value = json.loads(text.decode("utf-8"), parse_int=float, object_pairs_hook=_once)
+        value = json.loads(
+            text.decode("utf-8"), parse_int=float, object_pairs_hook=_mark_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise MalformedError from error
-    if _levels(text.decode()) > MOST_LEVELS:
+    if _depth(text.decode()) > MAX_DEPTH:
         raise MalformedError
     return value
 
 
-def _levels(text: str) -> int:
-    """Of arrays and objects in a JSON text."""
+def _depth(text: str) -> int:
+    """Return how deep arrays and objects are nested in a JSON text."""
     level = deepest = 0
     for token in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{}\]]', text):
         level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token, 0)
@@ -57,37 +59,36 @@ def _levels(text: str) -> int:
     return deepest
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mark_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for key, item in pairs:
-        value[key] = Repeated() if key in value else item
+        value[key] = Duplicate() if key in value else item
     return value
 
 
 def row_of_object(value: Any) -> Row:
-    if not isinstance(value, dict) or not all(map(_is_text, value)):
-        return REFUSED
+    if not isinstance(value, dict) or not all(map(_has_no_surrogates, value)):
+        return REJECTED
     row = row_of_cells([value.get(name) for name in NAMES])
-    return Row(None, row.blamed) if value.keys() - set(NAMES) else row
+    return Row(None, row.invalid_features) if value.keys() - set(NAMES) else row
 
 
-def _is_text(key: str) -> bool:
-    """No half of a surrogate pair."""
+def _has_no_surrogates(key: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def row_of_cells(cells: list[Any]) -> Row:
-    """A row of eight values, of which those that are no floats are to blame."""
-    blamed = {
+    """Validate eight cells; only floats within the bounds are valid."""
+    invalid = {
         feature.name
         for feature, cell in zip(FEATURES, cells, strict=True)
         if type(cell) is not float or not feature.allows(cell)
     }
-    return Row(None, frozenset(blamed)) if blamed else Row(tuple(cells))
+    return Row(None, frozenset(invalid)) if invalid else Row(tuple(cells))
 
 
 def rows_of_json(body: bytes) -> list[Row]:
-    """Of an array of objects, or an object of arrays."""
+    """Read an array of objects or an object of arrays."""
     value = strict_json(body)
     if isinstance(value, list):
         return [row_of_object(item) for item in value]
@@ -100,21 +101,21 @@ def rows_of_json(body: bytes) -> list[Row]:
 
 
 def rows_of_ndjson(body: bytes) -> list[Row]:
-    return [_row_of_line(line) for line in _records(body)]
+    return [_row_of_ndjson_line(line) for line in _records(body)]
 
 
 def _records(text: bytes) -> list[bytes]:
-    """All lines but the blank ones; one that is too long is not passed over."""
+    """All lines but blank ones; a blank line that is too long counts as a record."""
     return [line for line in text.split(b"\n") if line.strip() or len(line) > MAX_LINE_BYTES]
 
 
-def _row_of_line(line: bytes) -> Row:
+def _row_of_ndjson_line(line: bytes) -> Row:
     if len(line) > MAX_LINE_BYTES:
-        return REFUSED
+        return REJECTED
     try:
         return row_of_object(strict_json(line))
     except MalformedError:
-        return REFUSED
+        return REJECTED
 
 
 def rows_of_csv(body: bytes) -> list[Row]:
@@ -127,16 +128,16 @@ def rows_of_csv(body: bytes) -> list[Row]:
         raise MalformedError
     positions = [header.index(name) for name in NAMES]
     lines = [line.removesuffix(b"\r") for line in rest.split(b"\n")]
-    return [_row_of_csv(line, len(header), positions) for line in _records(b"\n".join(lines))]
+    return [_row_of_csv_line(line, len(header), positions) for line in _records(b"\n".join(lines))]
 
 
-def _row_of_csv(line: bytes, width: int, positions: list[int]) -> Row:
+def _row_of_csv_line(line: bytes, width: int, positions: list[int]) -> Row:
     try:
         cells = _cells(line.decode())
     except (UnicodeDecodeError, csv.Error):
-        return REFUSED
+        return REJECTED
     if len(line) > MAX_LINE_BYTES or len(cells) != width:
-        return REFUSED
+        return REJECTED
     return row_of_cells([_number(cells[position]) for position in positions])
 
 

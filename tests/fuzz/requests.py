@@ -1,4 +1,4 @@
-"""Requests to every address that takes a body: right ones, and what a mutator makes of them."""
+"""Generates valid and mutated requests to every endpoint that accepts a body."""
 
 import gzip
 import io
@@ -20,10 +20,10 @@ from tests.fuzz.mutator import (
     damage_bytes,
     damage_row,
     dump,
-    nested,
+    nest,
     number,
     odd_value,
-    reencoded,
+    reencode,
     row,
 )
 
@@ -31,7 +31,13 @@ TOKEN = "fuzz-fuzz-fuzz-fuzz"
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 ARROW, BYTES = "application/vnd.apache.arrow.stream", "application/octet-stream"
 
-SAME_MEDIA_TYPE = ("{}", "{}; charset=utf-8", '{};charset="UTF-8"', "{} ; q=1", "{}; charset=utf8")
+EQUIVALENT_MEDIA_TYPES = (
+    "{}",
+    "{}; charset=utf-8",
+    '{};charset="UTF-8"',
+    "{} ; q=1",
+    "{}; charset=utf8",
+)
 OTHER_MEDIA_TYPES = (
     *(
         "",
@@ -81,30 +87,35 @@ BAD_QUERIES = (
         "%ED%A0%80=1",
     ),
 )
+SHORT_BODIES = (b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"\n", b"[[]]", b"[{}]")
 LEVELS = ("0.5", "0.8", "0.9", "0.95")
 
 
 def make_case(seed: int, index: int) -> Case:
-    """The request of a number; the same for the same seed."""
+    """The request with this index; the same for the same seed."""
     rng = Random(seed * 1_000_000_007 + index)
     marker = f"Mk{rng.randrange(10**12):012}Q"
-    (make,) = rng.choices(list(MAKERS), MAKERS.values())
-    return make(rng, marker)
+    (generate,) = rng.choices(list(GENERATORS), GENERATORS.values())
+    return generate(rng, marker)
 
 
 def _predict(rng: Random, marker: str) -> Case:
-    body = _damaged(rng, lambda rng, *, harm: _object(rng, marker, harm=harm), marker, 65_536)
+    body = _mutate(
+        rng, lambda rng, *, damaged: _object(rng, marker, damaged=damaged), marker, 65_536
+    )
     return _case(rng, "predict", "/predict", JSON, body, marker)
 
 
 def _explain(rng: Random, marker: str) -> Case:
-    body = _damaged(rng, lambda rng, *, harm: _object(rng, marker, harm=harm), marker, 65_536)
+    body = _mutate(
+        rng, lambda rng, *, damaged: _object(rng, marker, damaged=damaged), marker, 65_536
+    )
     return _case(rng, "explain", "/explain", JSON, body, marker)
 
 
 def _array(rng: Random, marker: str) -> Case:
-    body = _damaged(
-        rng, lambda rng, *, harm: _objects(rng, marker, "[", ",", "]", harm=harm), marker
+    body = _mutate(
+        rng, lambda rng, *, damaged: _objects(rng, marker, "[", ",", "]", damaged=damaged), marker
     )
     return _case(rng, "array", "/predict/batch", JSON, body, marker)
 
@@ -112,19 +123,19 @@ def _array(rng: Random, marker: str) -> Case:
 def _ndjson(rng: Random, marker: str) -> Case:
     ending = rng.choice(("\n", "\n", "\r\n", "\n\n", "\n \n"))
     end = rng.choice((ending, ""))
-    body = _damaged(
-        rng, lambda rng, *, harm: _objects(rng, marker, "", ending, end, harm=harm), marker
+    body = _mutate(
+        rng, lambda rng, *, damaged: _objects(rng, marker, "", ending, end, damaged=damaged), marker
     )
     if rng.random() < 0.01:
-        body = _stretched(rng, body, b",", b" ")
+        body = _pad_line(rng, body, b",", b" ")
     return _case(rng, "ndjson", "/predict/batch", NDJSON, body, marker)
 
 
 def _columns(rng: Random, marker: str) -> Case:
-    def make(rng: Random, *, harm: bool) -> bytes:
+    def make(rng: Random, *, damaged: bool) -> bytes:
         rows = rng.randrange(4)
         columns = [[number(rng, feature) for _ in range(rows)] for feature in FEATURES]
-        if harm and rows and rng.random() < 0.5:
+        if damaged and rows and rng.random() < 0.5:
             column = rng.choice(columns)
             column[rng.randrange(rows)] = odd_value(rng, marker)
             if rng.random() < 0.2:
@@ -133,15 +144,15 @@ def _columns(rng: Random, marker: str) -> Case:
             (name, f"[{','.join(column)}]")
             for name, column in zip(FEATURE_NAMES, columns, strict=True)
         ]
-        if harm and rng.random() < 0.5:
+        if damaged and rng.random() < 0.5:
             damage_row(rng, pairs, marker)
         return dump(pairs).encode()
 
-    return _case(rng, "columns", "/predict/batch", JSON, _damaged(rng, make, marker), marker)
+    return _case(rng, "columns", "/predict/batch", JSON, _mutate(rng, make, marker), marker)
 
 
 def _csv(rng: Random, marker: str) -> Case:
-    def make(rng: Random, *, harm: bool) -> bytes:
+    def make(rng: Random, *, damaged: bool) -> bytes:
         header = [*FEATURE_NAMES]
         lines = [[number(rng, feature) for feature in FEATURES] for _ in range(rng.randrange(4))]
         if rng.random() < 0.2:
@@ -149,15 +160,15 @@ def _csv(rng: Random, marker: str) -> Case:
             header.insert(at, marker)
             for line in lines:
                 line.insert(at, rng.choice(("1", marker, '"a,""b"', "")))
-        if harm:
+        if damaged:
             _damage_table(rng, header, lines, marker)
         ending = rng.choice(("\n", "\n", "\r\n", "\n\n", "\r\n \n"))
         text = ending.join(",".join(line) for line in [header, *lines]) + rng.choice((ending, ""))
         return text.encode()
 
-    body = _damaged(rng, make, marker, deep=False)
+    body = _mutate(rng, make, marker, deep=False)
     if rng.random() < 0.01:
-        body = _stretched(rng, body, b".", b"0")
+        body = _pad_line(rng, body, b".", b"0")
     return _case(rng, "csv", "/predict/batch", CSV, body, marker)
 
 
@@ -182,13 +193,13 @@ def _damage_table(rng: Random, header: list[str], lines: list[list[str]], marker
 
 def _arrow(rng: Random, marker: str) -> Case:
     names = [*FEATURE_NAMES]
-    count, harm = rng.randrange(4), rng.random() < 0.3
+    count, damaged = rng.randrange(4), rng.random() < 0.3
     numbers = [[float(number(rng, feature)) for _ in range(count)] for feature in FEATURES]
     arrays = [
         pa.array(column, rng.choice((pa.float64(), pa.float64(), pa.float32())))
         for column in numbers
     ]
-    if harm:
+    if damaged:
         at = rng.randrange(8)
         arrays[at] = _odd_array(rng, arrays[at], marker)
     if rng.random() < 0.2:
@@ -202,7 +213,7 @@ def _arrow(rng: Random, marker: str) -> Case:
             stream.write_batch(batch)
     body = sink.getvalue()
     if rng.random() < 0.6:
-        body = _damaged_arrow(rng, body, marker)
+        body = _damage_arrow(rng, body, marker)
     return _case(rng, "arrow", "/predict/batch", ARROW, body, marker)
 
 
@@ -224,7 +235,7 @@ def _odd_array(rng: Random, array: pa.Array, marker: str) -> pa.Array:
     )()
 
 
-def _damaged_arrow(rng: Random, body: bytes, marker: str) -> bytes:
+def _damage_arrow(rng: Random, body: bytes, marker: str) -> bytes:
     if rng.random() < 0.3:
         return damage_bytes(rng, body, body, marker)
     damaged = bytearray(body)
@@ -232,7 +243,7 @@ def _damaged_arrow(rng: Random, body: bytes, marker: str) -> bytes:
         at = rng.randrange(len(damaged))
         if rng.random() < 0.7:
             damaged[at] ^= 1 << rng.randrange(8)
-        else:  # a number of the metadata
+        else:  # overwrite an aligned integer, which may be a length or an offset
             at -= at % 4
             size = rng.choice(
                 (0, 1, 2**31 - 1, 2**32 - 1, rng.randrange(2**32), rng.randrange(256))
@@ -242,14 +253,14 @@ def _damaged_arrow(rng: Random, body: bytes, marker: str) -> bytes:
 
 
 def _v2_json(rng: Random, marker: str) -> Case:
-    def make(rng: Random, *, harm: bool) -> bytes:
+    def make(rng: Random, *, damaged: bool) -> bytes:
         count = rng.randrange(3)
         lines = [[number(rng, feature) for feature in FEATURES] for _ in range(count)]
-        if harm and count and rng.random() < 0.5:
+        if damaged and count and rng.random() < 0.5:
             rng.choice(lines)[rng.randrange(8)] = odd_value(rng, marker)
         if rng.random() < 0.3:
             tensors = [
-                _tensor(rng, name, [count], f"[{','.join(column)}]", marker, harm=harm)
+                _tensor(rng, name, [count], f"[{','.join(column)}]", marker, damaged=damaged)
                 for name, column in zip(
                     FEATURE_NAMES, zip(*lines, strict=True) if lines else [[]] * 8, strict=True
                 )
@@ -257,42 +268,44 @@ def _v2_json(rng: Random, marker: str) -> Case:
         else:
             flat = rng.random() < 0.5
             text = ",".join(",".join(line) if flat else f"[{','.join(line)}]" for line in lines)
-            tensors = [_tensor(rng, "features", [count, 8], f"[{text}]", marker, harm=harm)]
+            tensors = [_tensor(rng, "features", [count, 8], f"[{text}]", marker, damaged=damaged)]
         pairs = [("id", f'"id-{count}"'), ("inputs", f"[{','.join(tensors)}]")]
-        if harm and rng.random() < 0.3:
+        if damaged and rng.random() < 0.3:
             damage_row(rng, pairs, marker)
         return dump(pairs).encode()
 
-    body = _damaged(rng, make, marker)
+    body = _mutate(rng, make, marker)
     headers = [("Content-Type", rng.choice((JSON, BYTES, "text/plain", "\xff")))]
     if rng.random() < 0.1:
         length = rng.choice(
             (str(len(body)), str(len(body)), "0", "-1", "1e3", "9" * 5_000, "\xb2", "x")
         )
         headers.append(("Inference-Header-Content-Length", length))
-    refused: tuple[int, ...] = ()
+    error_statuses: tuple[int, ...] = ()
     draw = rng.random()
     if draw < 0.05:
         body, encoding = rng.choice(
-            ((gzip.compress(body, 1), "gzip"), (zlib.compress(body, 1), "deflate"))
+            ((gzip.compress(body, 1, mtime=0), "gzip"), (zlib.compress(body, 1), "deflate"))
         )
         if rng.random() < 0.4:
             body = damage_bytes(rng, body, body, marker)
         headers.append(("Content-Encoding", encoding))
     elif draw < 0.07:
         headers.append(("Content-Encoding", rng.choice(("br", "gzip, gzip", marker, "\xff"))))
-        refused = (404, 415)
-    return Case("v2", _v2_path(rng, marker), tuple(headers), body, marker, refused)
+        error_statuses = (404, 415)
+    return Case("v2", _v2_path(rng, marker), tuple(headers), body, marker, error_statuses)
 
 
-def _tensor(rng: Random, name: str, shape: list[int], data: str, marker: str, *, harm: bool) -> str:
+def _tensor(
+    rng: Random, name: str, shape: list[int], data: str, marker: str, *, damaged: bool
+) -> str:
     pairs = [
         ("name", json.dumps(name)),
         ("shape", json.dumps(shape)),
         ("datatype", rng.choice(('"FP64"',) * 8 + ('"FP32"', '"INT64"'))),
         ("data", data),
     ]
-    if harm and rng.random() < 0.4:
+    if damaged and rng.random() < 0.4:
         at = rng.randrange(len(pairs))
         value = rng.choice(
             (
@@ -358,93 +371,101 @@ def _reload(rng: Random, marker: str) -> Case:
     )
 
 
-MAKERS: dict[Callable[[Random, str], Case], int] = {
+GENERATORS: dict[Callable[[Random, str], Case], int] = {
     _predict: 300, _array: 130, _columns: 90, _csv: 130, _ndjson: 130, _arrow: 90, _explain: 15,
     _v2_json: 80, _v2_binary: 30, _reload: 5,
 }  # fmt: skip
-"""How often each is drawn, in thousandths."""
+"""The frequency of each, per thousand."""
 
 
-def _object(rng: Random, marker: str, *, harm: bool) -> bytes:
-    pairs = damage_row(rng, row(rng), marker) if harm else row(rng)
+def _object(rng: Random, marker: str, *, damaged: bool) -> bytes:
+    pairs = damage_row(rng, row(rng), marker) if damaged else row(rng)
     return dump(pairs, rng.choice(("", "", " ", "\t\r\n "))).encode(errors="replace")
 
 
-def _objects(rng: Random, marker: str, start: str, between: str, end: str, *, harm: bool) -> bytes:
+def _objects(
+    rng: Random, marker: str, start: str, between: str, end: str, *, damaged: bool
+) -> bytes:
     rows = [row(rng) for _ in range(rng.randrange(4))]
-    if harm and rows:
+    if damaged and rows:
         for pairs in rng.choice((rows, [rng.choice(rows)])):
             damage_row(rng, pairs, marker)
     texts = [dump(pairs) for pairs in rows]
-    if harm and rng.random() < 0.1:
+    if damaged and rng.random() < 0.1:
         texts.append(
             rng.choice(("null", "1", "[]", "", "{}", f'"{marker}"', "[", "]", '"', "}],[{"))
         )
     return (start + between.join(texts) + end).encode(errors="replace")
 
 
-def _damaged(
+def _mutate(
     rng: Random,
     make: Callable[..., bytes],
     marker: str,
-    most: int = 200_000,
+    max_bytes: int = 200_000,
     *,
     deep: bool = True,
 ) -> bytes:
-    """A body: as it should be, with mistakes in its structure, or damaged as bytes."""
+    """A valid body, one with structural mutations, or one with edited bytes."""
     draw = rng.random()
     if draw < 0.6:
-        return make(rng, harm=draw > 0.2)
-    body = make(rng, harm=False)
+        return make(rng, damaged=draw > 0.2)
+    body = make(rng, damaged=False)
     if draw < 0.93:
-        return damage_bytes(rng, body, make(rng, harm=True), marker)
+        return damage_bytes(rng, body, make(rng, damaged=True), marker)
     if draw < 0.96:
-        return reencoded(rng, body)
+        return reencode(rng, body)
     if draw < 0.97 and deep:
-        return nested(rng, body.decode(), most).encode()
-    few = (b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"\n", b"[[]]", b"[{}]", marker.encode())
+        return nest(rng, body.decode(), max_bytes).encode()
     padding = b" " * (rng.choice((65_535, 65_536, 65_537)) - len(body))
-    return body + padding if draw < 0.975 else rng.choice(few)
+    return body + padding if draw < 0.975 else rng.choice((*SHORT_BODIES, marker.encode()))
 
 
-def _stretched(rng: Random, body: bytes, after: bytes, filler: bytes) -> bytes:
-    """With a line around or above the limit, in a way that changes nothing else."""
+def _pad_line(rng: Random, body: bytes, after: bytes, filler: bytes) -> bytes:
+    """Pad a line to about the size limit or beyond, without changing its meaning."""
     at = body.rfind(after) + 1
     length = rng.choice((65_536 - len(body), 65_537 - len(body), 66_000, 90_000))
     return body[:at] + filler * length + body[at:]
 
 
 def _case(rng: Random, kind: str, path: str, media_type: str, body: bytes, marker: str) -> Case:
-    draw, refused, framing = rng.random(), (), "length"
-    content_type = rng.choice(SAME_MEDIA_TYPE).format(media_type) if draw < 0.1 else media_type
+    draw, error_statuses, framing = rng.random(), (), "length"
+    content_type = (
+        rng.choice(EQUIVALENT_MEDIA_TYPES).format(media_type) if draw < 0.1 else media_type
+    )
     headers = [("Content-Type", content_type)]
     if kind in ("predict", "array", "columns", "csv", "ndjson", "arrow"):
         path += _good_query(rng, kind)
     if 0.1 < draw < 0.12:
         headers = [("Content-Type", rng.choice(OTHER_MEDIA_TYPES).format(media_type))]
-        refused = (415,)
+        error_statuses = (415,)
     elif draw < 0.125:
         headers.append(("Content-Encoding", rng.choice(("gzip", "br", "identity, gzip", marker))))
-        refused = (415,)
+        error_statuses = (415,)
     elif draw < 0.14:
         path = f"{path.partition('?')[0]}?{rng.choice(BAD_QUERIES).replace('{}', marker)}"
-        refused = (404, 413, 422)
+        error_statuses = (404, 413, 422)
     elif draw < 0.18:
         framing = "chunked"
     elif draw < 0.19:
         framing = "broken"
-        lie = rng.choice((len(body) + 9, max(len(body) - 9, 0), "-1", "x", "1e3", "9" * 30, ""))
-        broken = (("Content-Length", str(lie)), ("Transfer-Encoding", rng.choice(("x", "chunked"))))
+        wrong_length = rng.choice(
+            (len(body) + 9, max(len(body) - 9, 0), "-1", "x", "1e3", "9" * 30, "")
+        )
+        broken = (
+            ("Content-Length", str(wrong_length)),
+            ("Transfer-Encoding", rng.choice(("x", "chunked"))),
+        )
         headers.append(rng.choice(broken))
     if draw > 0.9:
         headers.append((f"X-{marker}", marker))
-    return Case(kind, path, tuple(headers), body, marker, refused, framing)
+    return Case(kind, path, tuple(headers), body, marker, error_statuses, framing)
 
 
 def _good_query(rng: Random, kind: str) -> str:
     draw = rng.random()
     if draw < 0.1:
         return f"?level={rng.choice(LEVELS)}"
-    if draw < 0.3:  # whose rows of a turn are answered together
+    if draw < 0.3:  # the champion predicts concurrent rows in micro-batches
         return "?model=champion"
     return "?errors=true" if kind == "csv" and draw < 0.7 else ""

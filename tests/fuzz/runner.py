@@ -1,4 +1,4 @@
-"""Send cases to a server of its own, several at once, and check every answer."""
+"""Sends cases to a new server over several connections and checks every response."""
 
 import asyncio
 import os
@@ -13,50 +13,50 @@ import uvloop
 
 from tests.fuzz.case import Case
 from tests.fuzz.checker import Checker, ViolationError
-from tests.fuzz.client import Answer, Connection
+from tests.fuzz.client import Connection, Response
 from tests.fuzz.requests import TOKEN
 from tests.support.servers import Server, serving
 
 CONNECTIONS = 8
-RECENT = 2 * CONNECTIONS  # cases that may have made the server say something
-SHRINKING_TRIALS = 2_000
-SERVED = ("--default", "notebook")
+RECENT = 2 * CONNECTIONS  # cases that may have caused output on standard error
+MAX_SHRINK_TRIALS = 2_000
+SERVE_OPTIONS = ("--default", "notebook")
 
 Counts = Counter[tuple[str, int]]
-"""How often each kind of case got each status; 0 is a connection that was cut off."""
+"""Responses by kind of case and status; status 0 is a closed connection."""
 
 
-class BrokenPromiseError(Exception):
-    """A case that breaks a promise, and how."""
+class FailedCaseError(Exception):
+    """A case whose response breaks a rule."""
 
-    def __init__(self, case: Case, sentence: str) -> None:
-        super().__init__(case, sentence)
-        self.case, self.sentence = case, sentence
+    def __init__(self, case: Case, message: str) -> None:
+        super().__init__(case, message)
+        self.case, self.message = case, message
 
 
-def run(cases: Iterable[Case], is_over: Callable[[], bool] = lambda: False) -> Counts:
-    """Check the answers to all cases, or to those until it is over.
+def run(cases: Iterable[Case], should_stop: Callable[[], bool] = lambda: False) -> Counts:
+    """Run the cases until `should_stop` returns true.
 
-    Raises BrokenPromiseError with the smallest case that still breaks the promise.
+    Raises FailedCaseError with the smallest case found that fails in the same way.
     """
-    with served() as (server, checker):
+    with fuzz_server() as (server, checker):
         try:
-            counts = uvloop.run(_send_all(server, checker, iter(cases), is_over))
-        except BrokenPromiseError as found:
-            raise _shrink(found, checker) from None
-        assert server.stop() == 0, "the server must end well"
+            counts = uvloop.run(_send_all(server, checker, iter(cases), should_stop))
+        except FailedCaseError as failure:
+            raise _shrink(failure, checker) from None
+        assert server.stop() == 0, "the server must exit with status 0"
     return counts
 
 
 @contextmanager
-def served() -> Iterator[tuple[Server, Checker]]:
-    """A server of its own, which takes the token, and what knows its promises."""
-    with serving(*SERVED, environment={"HOUSING_ADMIN_TOKEN": TOKEN}) as server:
+def fuzz_server() -> Iterator[tuple[Server, Checker]]:
+    """Start a server that accepts the admin token, with a checker for it."""
+    with serving(*SERVE_OPTIONS, environment={"HOUSING_ADMIN_TOKEN": TOKEN}) as server:
         yield server, Checker(httpx.get(f"{server.url}/openapi.json").json())
 
 
 async def _send_all(
-    server: Server, checker: Checker, cases: Iterator[Case], is_over: Callable[[], bool]
+    server: Server, checker: Checker, cases: Iterator[Case], should_stop: Callable[[], bool]
 ) -> Counts:
     counts: Counts = Counter()
     recent: deque[Case] = deque(maxlen=RECENT)
@@ -67,65 +67,67 @@ async def _send_all(
             recent.append(case)
             for status in await _send(connection, checker, case):
                 counts[case.kind, status] += 1
-            if is_over():
+            if should_stop():
                 break
         connection.close()
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            silence = tasks.create_task(_require_silence(server, recent))
+            watcher = tasks.create_task(_watch_stderr(server, recent))
             senders = [tasks.create_task(send_some()) for _ in range(CONNECTIONS)]
             await asyncio.gather(*senders)
             await asyncio.sleep(0.1)
-            silence.cancel()
-    except* BrokenPromiseError as group:
+            watcher.cancel()
+    except* FailedCaseError as group:
         raise group.exceptions[0] from None
     return counts
 
 
 async def _send(connection: Connection, checker: Checker, case: Case) -> list[int]:
-    """The statuses of a case's answers, which are checked."""
-    answers: list[Answer] = []
+    """Send a case, check its responses and return their statuses."""
+    responses: list[Response] = []
     try:
         if case.framing == "broken":
-            answers = await connection.exchange_all(case.to_bytes())
+            responses = await connection.exchange_all(case.to_bytes())
         else:
-            answers = [await connection.exchange(case.to_bytes())]
-        for answer in answers:
-            checker.check(case, answer)
+            responses = [await connection.exchange(case.to_bytes())]
+        for response in responses:
+            checker.check(case, response)
     except (OSError, EOFError) as error:
         if isinstance(error, ConnectionError) and len(case.body) > 65_536:
-            return [0]  # refused while it was still being sent
-        raise BrokenPromiseError(case, f"no answer: {error!r}") from error
+            return [0]  # the server rejected the body before it was sent completely
+        raise FailedCaseError(case, f"no response: {error!r}") from error
     except ViolationError as error:
-        raise BrokenPromiseError(case, f"{error}: {answer.head + answer.body!r}") from error
+        raise FailedCaseError(case, f"{error}: {response.head + response.body!r}") from error
     except Exception as error:
-        raise BrokenPromiseError(case, f"an unreadable answer, {error!r}: {answers!r}") from error
-    return [answer.status for answer in answers]
+        raise FailedCaseError(case, f"an invalid response, {error!r}: {responses!r}") from error
+    return [response.status for response in responses]
 
 
-async def _require_silence(server: Server, recent: deque[Case]) -> None:
-    """The server says nothing on standard error, and does not end."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+async def _watch_stderr(server: Server, recent: deque[Case]) -> None:
+    """Raise FailedCaseError when the server exits or writes to standard error."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
     descriptor = server.process.stderr.fileno()
-    loop.add_reader(descriptor, told.set)
+    loop.add_reader(descriptor, readable.set)
     try:
-        await told.wait()
+        await readable.wait()
         await asyncio.sleep(0.1)
         text = os.read(descriptor, 65_536).decode()
     finally:
         loop.remove_reader(descriptor)
     for case in list(recent):
         try:
-            await asyncio.to_thread(_try, case)
-        except BrokenPromiseError as found:
-            raise BrokenPromiseError(found.case, f"{found.sentence}\n{text}") from None
-    raise BrokenPromiseError(recent[-1], f"one of the last {RECENT} made the server say: {text}")
+            await asyncio.to_thread(_run_alone, case)
+        except FailedCaseError as failure:
+            raise FailedCaseError(failure.case, f"{failure.message}\n{text}") from None
+    raise FailedCaseError(
+        recent[-1], f"after one of the last {RECENT} cases the server wrote: {text}"
+    )
 
 
-def _try(case: Case) -> None:
-    """Send one case to a server of its own; raises BrokenPromiseError."""
-    with served() as (server, checker):
+def _run_alone(case: Case) -> None:
+    """Send one case to a new server. Raises FailedCaseError."""
+    with fuzz_server() as (server, checker):
 
         async def send() -> None:
             await _send(Connection(server.port), checker, case)
@@ -133,37 +135,38 @@ def _try(case: Case) -> None:
 
         asyncio.run(send())
         if server.process.poll() is not None:
-            raise BrokenPromiseError(case, "the server ended")
+            raise FailedCaseError(case, "the server exited")
         os.set_blocking(server.process.stderr.fileno(), False)
-        if said := os.read(server.process.stderr.fileno(), 65_536) if _has_said(server) else b"":
-            raise BrokenPromiseError(case, f"the server said: {said.decode()}")
+        output = os.read(server.process.stderr.fileno(), 65_536) if _has_output(server) else b""
+        if output:
+            raise FailedCaseError(case, f"the server wrote: {output.decode()}")
 
 
-def _has_said(server: Server) -> bool:
+def _has_output(server: Server) -> bool:
     return bool(select.select([server.process.stderr], [], [], 0)[0])
 
 
-def _shrink(found: BrokenPromiseError, checker: Checker) -> BrokenPromiseError:
-    """Leave out what can be left out of the body, as long as the same promise is broken."""
-    sentence = found.sentence.partition(":")[0]
+def _shrink(failure: FailedCaseError, checker: Checker) -> FailedCaseError:
+    """Remove parts of the body while the case still fails in the same way."""
+    reason = failure.message.partition(":")[0]
     trials = 0
-    with serving(*SERVED) as server:
+    with serving(*SERVE_OPTIONS) as server:
 
-        def breaks(case: Case) -> BrokenPromiseError | None:
+        def try_case(case: Case) -> FailedCaseError | None:
             try:
                 asyncio.run(_send(Connection(server.port), checker, case))
-            except BrokenPromiseError as again:
-                return again if again.sentence.startswith(sentence) else None
+            except FailedCaseError as error:
+                return error if error.message.startswith(reason) else None
             return None
 
-        length = len(found.case.body) // 2
+        length = len(failure.case.body) // 2
         while length:
             start = 0
-            while start < len(found.case.body) and trials < SHRINKING_TRIALS:
-                body = found.case.body[:start] + found.case.body[start + length :]
-                smaller = breaks(replace(found.case, body=body))
+            while start < len(failure.case.body) and trials < MAX_SHRINK_TRIALS:
+                body = failure.case.body[:start] + failure.case.body[start + length :]
+                smaller = try_case(replace(failure.case, body=body))
                 trials += 1
-                found = smaller or found
+                failure = smaller or failure
                 start += 0 if smaller else length
             length //= 2
-    return found
+    return failure

@@ -1,4 +1,4 @@
-"""A share of the cases, in a process of its own."""
+"""Runs a part of the cases in a process of a pool."""
 
 import time
 from multiprocessing.synchronize import Event
@@ -6,16 +6,16 @@ from multiprocessing.synchronize import Event
 from tests.fuzz.requests import make_case
 from tests.fuzz.runner import Counts, run
 
-_over: Event
+_stop: Event
 
 
-def begin(over: Event) -> None:
-    """What a process of the pool remembers: the event that ends every share."""
-    global _over  # noqa: PLW0603
-    _over = over
+def initialize(stop: Event) -> None:
+    """Keep the event that stops all workers."""
+    global _stop  # noqa: PLW0603
+    _stop = stop
 
 
-def run_share(seed: int, indices: range, seconds: float) -> Counts:
-    end = time.monotonic() + seconds
+def run_cases(seed: int, indices: range, seconds: float) -> Counts:
+    deadline = time.monotonic() + seconds
     cases = (make_case(seed, index) for index in indices)
-    return run(cases, lambda: _over.is_set() or time.monotonic() > end)
+    return run(cases, lambda: _stop.is_set() or time.monotonic() > deadline)
