@@ -115,7 +115,8 @@ def test_what_the_proxy_answers_itself_has_the_form_of_the_services_errors(tmp_p
     for response in (nobody, *reloads):
         assert response.headers["content-type"] == "application/problem+json"
         assert response.json()["status"] == response.status_code
-        assert ", however " in response.json()["detail"]
+        assert response.json().keys() == {"type", "title", "status", "detail"}
+        assert response.json()["detail"].endswith(".")
 
 
 def test_the_proxy_hears_of_a_shutdown_in_time_and_closes_idle_connections_first():
