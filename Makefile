@@ -1,7 +1,6 @@
-# Everything is set up in $(VENV) from the hash-locked files in locks/; nothing else is touched.
-# The large libraries that the recipes are compared with stay apart from it, in .venv-compare, and so
-# does what looks for advisories, in .venv-audit. The model servers that this one is measured beside are
-# each in a .venv-NAME, from benchmarks/peers/NAME/requirements.txt.
+# Each target installs what it needs into $(VENV), from the hash-locked files in locks/. Three kinds of
+# tools have their own environments: .venv-compare for the libraries that `make compare` trains,
+# .venv-audit for the audit tools, and .venv-NAME for each model server that `make bench-peers` runs.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -35,14 +34,14 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal  # with more, they hold up each other
 
-# Twenty million rows by one Dask worker and by two; HOUSING_CLUSTER_ROWS says how many else. Then
-# replicas are rolled ten times under load, and each time one is killed.
+# Scores twenty million rows (or HOUSING_CLUSTER_ROWS) with one Dask worker and with two. Then runs
+# ten rolling restarts of the replicas under load and kills one replica in each.
 test-cluster: $(VENV)/test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.cluster_long
 	HOUSING_ROLLS=10 $(BIN)/pytest $(NO_TIMEOUT) tests/test_replicas.py
 
-# A million hostile requests, many of them over one connection, what schemathesis makes of
-# openapi.json, kills and flipped bits, restarts under load.
+# Runs the fuzzer with a million requests, pipelined requests, schemathesis, killed writes and
+# flipped bits of saved models, and restarts under load.
 fuzz: $(VENV)/test
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz.streams
@@ -53,7 +52,7 @@ fuzz: $(VENV)/test
 soak: $(VENV)/test
 	$(BIN)/python -m tests.soak
 
-# Ten times as many requests as can be answered; wants two cores that do nothing else.
+# Sends ten times as many requests as the service can handle. Needs two idle cores.
 overload: $(VENV)/test
 	$(BIN)/python -m tests.overload
 
@@ -65,8 +64,8 @@ audit: .venv-audit/audit
 	@for lock in service arrow cluster training test; do \
 		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 			--requirement locks/$$lock.txt || { \
-			echo "PyPI must know no weakness of what is in locks/$$lock.txt, however it does, or" \
-				"cannot be asked (the SBOM was made)." >&2; exit 1; }; \
+			echo "The audit of locks/$$lock.txt failed: PyPI has advisories for it or is not" \
+				"reachable. The SBOM is complete." >&2; exit 1; }; \
 	done
 
 train: $(VENV)/training
@@ -90,16 +89,16 @@ format: $(VENV)/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What a client can be generated from, without a server; a test compares it with the served one.
+# The OpenAPI document for client generators. A test compares it with /openapi.json.
 openapi: $(VENV)/service
 	$(BIN)/python -c 'import json; from app.main import create_app; \
 		print(json.dumps(create_app().openapi(), indent=2))' > openapi.json
 
-# The pictures of the page in the README.
+# Takes the screenshots of the page in the README.
 screenshots: $(VENV)/test
 	$(BIN)/python -m tests.screenshots
 
-# Newer versions within pyproject.toml's ranges; commit what it writes.
+# Upgrades the locked versions within the ranges of pyproject.toml. Commit the changed files.
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet uv
 	for extra in service arrow cluster training bench compare test audit; do \
