@@ -11,7 +11,7 @@ const TIMEOUT = 300_000; // milliseconds per chunk
 
 const format = (number) => number.toLocaleString("en-US");
 
-/** Set up the drop zone. The arguments return the selected model and the block groups. */
+/** Set up the drop zone. `getModel` returns the selected model's name. */
 export function initBatch({ getModel, getBlockGroups }) {
   let job = null;
   const start = (file) => {
@@ -50,7 +50,7 @@ class BatchJob {
   #rows = 0;
   #rejected = 0;
   #errors = [];
-  #parts = []; // of the downloaded file
+  #parts = []; // the contents of the downloaded file
   #pending = null; // the chunk being sent; kept for a retry
   isInterrupted = false; // the service is unavailable
 
@@ -132,10 +132,9 @@ class BatchJob {
     });
     const after = this.#rows ? ` after ${this.#rowCount()}` : "";
     const resumes = this.isInterrupted ? " Scoring resumes when the service is available." : "";
-    this.#showStatus(
-      `Scoring of ${this.file.name} failed${after}. ${error.message}${resumes}`,
-      { failed: true },
-    );
+    this.#showStatus(`Scoring of ${this.file.name} failed${after}. ${error.message}${resumes}`, {
+      failed: true,
+    });
     this.#showErrors();
   }
 

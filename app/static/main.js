@@ -95,9 +95,9 @@ function createQueue(name) {
   const types = {
     prediction: {
       send: (input, signal) => send("predict", input, signal),
-      receive: (prediction) => {
-        cards.showPrediction(name, prediction);
-        prices.set(name, prediction.prediction);
+      receive: (response) => {
+        cards.showPrediction(name, response);
+        prices.set(name, response.prediction);
         updateChart();
       },
     },

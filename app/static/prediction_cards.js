@@ -73,7 +73,7 @@ export class PredictionCards {
     }
   }
 
-  /** Tell a screen reader all predictions, once they stop changing. */
+  /** Announce all predictions to screen readers, once they stop changing. */
   #announce() {
     clearTimeout(this.#announceTimer);
     this.#announceTimer = setTimeout(() => {
@@ -113,7 +113,7 @@ export class PredictionCards {
     });
     const root = element(
       "div",
-      { class: `card waiting line-${index % 4}` },
+      { class: `card waiting series-${index % 4}` },
       element(
         "label",
         { class: "card-face" },

@@ -77,7 +77,7 @@ function metadataTable(models) {
           {},
           element("td"),
           ...models.map(({ name }, index) =>
-            element("th", { scope: "col", class: `line-${index % 4}` }, name),
+            element("th", { scope: "col", class: `series-${index % 4}` }, name),
           ),
         ),
       ),
@@ -175,7 +175,7 @@ async function loadFigure(name, index, file, title) {
   return element(
     "figure",
     {},
-    element("figcaption", { class: `line-${index % 4}` }, name),
+    element("figcaption", { class: `series-${index % 4}` }, name),
     element("img", {
       src: source,
       alt: `${title}, ${name}`,

@@ -109,7 +109,7 @@ export class WhatIfChart {
       if (model !== this.point.selected) continue;
       svg.append(
         svgElement("path", {
-          class: `curve-band line-${this.#colorOf(model)}`,
+          class: `curve-band series-${this.#seriesOf(model)}`,
           d: bandPath(values, predictions, x, y),
         }),
       );
@@ -118,7 +118,7 @@ export class WhatIfChart {
       const selected = model === this.point.selected ? " selected" : "";
       svg.append(
         svgElement("path", {
-          class: `curve-line line-${this.#colorOf(model)}${selected}`,
+          class: `curve-line series-${this.#seriesOf(model)}${selected}`,
           d: linePath(values, predictions.prediction, x, y),
         }),
       );
@@ -139,7 +139,7 @@ export class WhatIfChart {
         if (price !== undefined)
           svg.append(
             svgElement("circle", {
-              class: `curve-dot line-${this.#colorOf(model)}`,
+              class: `curve-dot series-${this.#seriesOf(model)}`,
               cx: current,
               cy: y(price),
             }),
@@ -149,11 +149,11 @@ export class WhatIfChart {
     this.container.replaceChildren(svg, this.#legend(curves));
   }
 
-  #colorOf = (model) => this.names.indexOf(model) % 4;
+  #seriesOf = (model) => this.names.indexOf(model) % 4;
 
   #legend(curves) {
     const names = curves.map(([model]) =>
-      element("span", { class: `chart-legend-name line-${this.#colorOf(model)}` }, model),
+      element("span", { class: `chart-legend-name series-${this.#seriesOf(model)}` }, model),
     );
     return element("p", { class: "chart-legend" }, ...names);
   }
