@@ -128,7 +128,7 @@ def wait_for(condition, process):
         assert found or process.poll() is None, process.communicate(timeout=15)
         return found
 
-    return wait_until(is_met, 60)
+    return wait_until(is_met, 120)
 
 
 def executing(client):
