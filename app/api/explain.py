@@ -1,5 +1,6 @@
 """POST /explain: how much each feature moves a prediction."""
 
+import numpy as np
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
@@ -9,7 +10,7 @@ from app.api.schemas import Explanation
 from app.http.model_header import model_header
 from app.http.strict_json_route import StrictJSONRoute
 from app.inference.overload import ConcurrencyLimit
-from app.inference.row_schema import HouseFeatures, to_row
+from app.inference.row_parser import HouseFeatures, to_numbers
 from models.features import FEATURE_NAMES
 
 AT_ONCE = CapacityLimiter(1)  # the others wait: more threads would only take turns
@@ -30,7 +31,7 @@ async def explain(house: HouseFeatures, chosen: ChosenModelDep, response: Respon
     # In a thread: 256 coalitions take long enough for other requests to notice.
     with PLACES:
         baseline, contributions = await to_thread.run_sync(
-            model.explain, to_row(house), limiter=AT_ONCE
+            model.explain, np.array(to_numbers(house)), limiter=AT_ONCE
         )
     return Explanation(
         prediction=baseline + contributions.sum(),

@@ -9,7 +9,7 @@ from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, e
 from app.http.problems import RefusedField
 from app.http.strict_json_route import TOO_LARGE, StrictJSONRoute
 from app.inference.prediction import prediction_json
-from app.inference.row_schema import HouseFeatures, to_numbers
+from app.inference.row_parser import HouseFeatures, to_numbers
 from app.observability.metrics import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)

@@ -25,10 +25,11 @@ class NamedModel:
     pace: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, compare=False, repr=False)
     """What the batches that it estimated have learned, for those to come."""
 
-    @property
-    def identity(self) -> str:
-        """Name and version, as `notebook@1f2e3d4c`."""
-        return f"{self.name}@{self.saved.version}"
+    identity: str = field(init=False)
+    """Name and version, for example `notebook@1f2e3d4c`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", f"{self.name}@{self.saved.version}")
 
 
 @dataclass(frozen=True, slots=True)

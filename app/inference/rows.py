@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from app.inference.row_errors import describe_first_error
-from app.inference.row_schema import HouseFeatures, to_row
+from app.inference.row_parser import HouseFeatures, to_numbers
 from models.arrays import FloatArray, Indices
 from models.features import FEATURE_NAMES, within_bounds
 
@@ -79,7 +79,7 @@ def of_json(objects: Sequence[Any]) -> Rows:
             refused[index] = TOO_MANY_MEMBERS
             continue
         try:
-            values[index] = to_row(HouseFeatures.model_validate(value))
+            values[index] = to_numbers(HouseFeatures.model_validate(value))
         except ValidationError as error:
             refused[index] = row_error(error)
     return Rows(values, refused)

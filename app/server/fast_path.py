@@ -31,7 +31,7 @@ from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
 from app.inference.prediction import prediction_json
 from app.inference.registry import Chosen, LoadedModels
-from app.inference.row_schema import HouseFeatures, to_numbers
+from app.inference.row_parser import HouseFeatures, to_numbers
 from app.observability.access_log import Line
 from app.observability.metrics import RowsAnswered
 from app.server.response_bytes import rest_of_answer

@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 
 from app.inference.prediction import answer
 from app.inference.registry import NamedModel
-from app.inference.row_schema import HouseFeatures, to_numbers
+from app.inference.row_parser import HouseFeatures, to_numbers
 from models.saved_model.storage import load_model
 from tests.support.rows import ROW
 from tests.support.waiting import join_all
