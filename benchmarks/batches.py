@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import csv
 
-from app.inference.formats.floats import to_floats
+from app.inference.rows import to_floats
 from benchmarks.ratios import alternate, conditions, ratio
 from benchmarks.running import running, this_service
 from models import SAVED_MODELS

@@ -202,7 +202,7 @@ def test_rejected_rows_go_to_a_separate_file_with_their_reasons(score, tmp_path,
     bad = np.tile(rows[:7000], (2, 1))
     bad[[2, 13_000], 1] = 201
     write_csv(inputs / "a.csv", bad)
-    reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
+    reason = "HouseAge must be a number from 0 to 200 (years), got a number that is too large."
     out = tmp_path / "out"
 
     status, stderr = score(inputs / "a.csv", out, "--block-mib", "1")
@@ -346,9 +346,9 @@ def test_a_lost_scheduler_is_reported_in_one_sentence(tmp_path, inputs, rows):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("rows.csv", "", "rows.csv must have a header, however it is empty"),
+        ("rows.csv", "", "rows.csv is empty; expected a header line with MedInc, HouseAge, ..."),
         ("rows.csv", "a,b\n", "rows.csv, line 1: the header must have the column MedInc"),
-        ("rows.parquet", "PAR1", "rows.parquet must be a Parquet file, however it is damaged"),
+        ("rows.parquet", "PAR1", "rows.parquet must be a Parquet file, got damaged"),
     ],
 )
 def test_an_invalid_file_is_rejected_before_anything_is_written(

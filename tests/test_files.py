@@ -13,9 +13,9 @@ import pytest
 from numpy.testing import assert_allclose
 from pyarrow import parquet
 
-from app.inference.batch_size import whole_batches
 from app.inference.files import score_file
 from app.inference.registry import load_models
+from app.inference.scheduler import whole_batches
 from app.inference.scored import Scorer
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
@@ -155,7 +155,7 @@ def test_an_output_that_is_a_pipe_is_written_to(tmp_path, rows):
 
 def test_a_rejected_row_keeps_its_place_and_is_reported_and_counted(tmp_path, rows):
     bad = [*rows[:2], {**rows[2], "HouseAge": 201}, *rows[3:]]
-    reason = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
+    reason = "HouseAge must be a number from 0 to 200 (years), got a number that is too large."
 
     for source in (
         write_csv(tmp_path / "rows.csv", bad),
@@ -221,12 +221,12 @@ def test_a_terminal_shows_a_progress_bar(tmp_path, rows):
     ("name", "content", "says"),
     [
         ("rows.txt", "", "must be named *.csv, *.ndjson, *.jsonl or *.parquet, got .txt"),
-        ("rows.csv", "", "rows.csv must have a header, however it is empty"),
+        ("rows.csv", "", "rows.csv is empty; expected a header line with MedInc, HouseAge, ..."),
         ("rows.csv", "a,b\n1,2\n", "rows.csv, line 1: the header must have the column MedInc"),
         (
             "rows.parquet",
             "PAR1",
-            "rows.parquet must be a Parquet file, however it is damaged or none",
+            "rows.parquet must be a Parquet file, got damaged or other data",
         ),
     ],
 )

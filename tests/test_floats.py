@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.inference.formats.floats import to_floats
+from app.inference.rows import to_floats
 
 
 @given(st.lists(st.floats() | st.integers(min_value=-(2**1000), max_value=2**1000)))
@@ -21,5 +21,5 @@ def test_true_is_one():
 
 @pytest.mark.parametrize("value", [None, "1", [], {}, 10**400])
 def test_what_is_not_a_float_is_refused(value):
-    with pytest.raises(ValueError, match=r"must be floats, however one is not$"):
+    with pytest.raises(ValueError, match=r"must be a number within the range of floats$"):
         to_floats([1.0, value])

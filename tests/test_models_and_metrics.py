@@ -52,7 +52,7 @@ def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["detail"] == (
-        "The model must be champion or notebook, however another name came."
+        "The model must be champion or notebook, got another name."
     )
 
 
@@ -68,7 +68,7 @@ def test_head_is_answered_as_get_without_the_body(client, address):
 def test_many_models_do_not_make_an_error_long(saved):
     models = {f"{'m' * 60}{n}": NamedModel(f"m{n}", saved) for n in range(1000)}
 
-    with pytest.raises(UnknownModelError, match="and 990 more, however another name came") as error:
+    with pytest.raises(UnknownModelError, match="and 990 more, got another name") as error:
         LoadedModels(models, next(iter(models.values()))).get("other")
 
     assert len(str(error.value)) < 1000

@@ -91,7 +91,7 @@ def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row
     [
         ("level=0.85", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
         ("level=nan", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
-        ("level=high", "The query's `level` must be a number, however something else came."),
+        ("level=high", "The query's `level` must be a number, got another value."),
         ("level=0.5&level=0.8", "The query must have `level` once, however it came again."),
     ],
 )
@@ -127,29 +127,29 @@ def test_both_bounds_of_each_feature_are_held(client, row, feature):
 
 
 @pytest.mark.parametrize(
-    ("value", "came", "kind"),
+    ("value", "received", "kind"),
     [
-        ('"8.3"', "a string came", "float_type"),
-        ('"8_3"', "a string came", "float_type"),
-        ("true", "true or false came", "float_type"),
-        ("null", "null came", "float_type"),
-        ("[8.3]", "an array came", "float_type"),
-        ('{"a": 1}', "an object came", "float_type"),
-        ("NaN", "NaN, infinity or a far too large one came", "finite_number"),
-        ("Infinity", "NaN, infinity or a far too large one came", "finite_number"),
-        ("-Infinity", "NaN, infinity or a far too large one came", "finite_number"),
-        ("1e400", "NaN, infinity or a far too large one came", "finite_number"),
-        ("9" * 5000, "NaN, infinity or a far too large one came", "finite_number"),
-        ("8.3, \"MedInc\": 8.3", "it came more than once", "repeated"),
-        ('8.3, "Med\\u0049nc": 8.3', "it came more than once", "repeated"),
+        ('"8.3"', "got a string", "float_type"),
+        ('"8_3"', "got a string", "float_type"),
+        ("true", "got true or false", "float_type"),
+        ("null", "got null", "float_type"),
+        ("[8.3]", "got an array", "float_type"),
+        ('{"a": 1}', "got an object", "float_type"),
+        ("NaN", "got NaN, infinity or a number that is far too large", "finite_number"),
+        ("Infinity", "got NaN, infinity or a number that is far too large", "finite_number"),
+        ("-Infinity", "got NaN, infinity or a number that is far too large", "finite_number"),
+        ("1e400", "got NaN, infinity or a number that is far too large", "finite_number"),
+        ("9" * 5000, "got NaN, infinity or a number that is far too large", "finite_number"),
+        ("8.3, \"MedInc\": 8.3", "but it appears more than once", "repeated"),
+        ('8.3, "Med\\u0049nc": 8.3', "but it appears more than once", "repeated"),
     ],
 )  # fmt: skip
-def test_only_a_single_finite_number_is_taken(client, row, value, came, kind):
+def test_only_a_single_finite_number_is_taken(client, row, value, received, kind):
     body = json.dumps(row).replace("8.3252", value)
 
     problem = refused(post(client, body), 422)
 
-    sentence = f"MedInc must be a number from 0 to 100 (10,000 USD), however {came}."
+    sentence = f"MedInc must be a number from 0 to 100 (10,000 USD), {received}."
     assert problem["detail"] == sentence
     assert problem["errors"] == [{"loc": ["body", "MedInc"], "msg": sentence, "type": kind}]
 
@@ -186,31 +186,31 @@ def test_a_misspelt_feature_is_refused_with_its_likely_name(client, row, misspel
     assert problem["detail"].startswith(unknown["msg"])
     assert missing["loc"] == ["body", meant]
     assert unknown["type"] == "unknown_feature"
-    assert unknown["msg"].endswith(f"did you mean {meant}?")
+    assert unknown["msg"].endswith(f" Did you mean {meant}?")
 
 
 def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
     problem = refused(client.post("/predict", json={**row, "xyzzy": 1}), 422)
 
-    assert problem["detail"].endswith("however an unknown one came.")
+    assert problem["detail"].endswith("; got an unknown one.")
 
 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "a JSON object of the eight features, however it is empty"),
-        (b"[]", "a JSON object of the eight features, however an array came"),
-        (b"null", "however null came"),
-        (b"1", "however a number came"),
-        (b'"row"', "however a string came"),
-        (b"{", "must be JSON in UTF-8, however: Expecting property name"),
-        (b"{} {}", "must be JSON in UTF-8, however: Extra data"),
-        (b"[" * 60_000, "however: nested too deeply, more than 32 levels."),
+        (b"", "a JSON object of the eight features, but it is empty"),
+        (b"[]", "a JSON object of the eight features, got an array"),
+        (b"null", "got null"),
+        (b"1", "got a number"),
+        (b'"row"', "got a string"),
+        (b"{", "must be JSON in UTF-8, but parsing failed: Expecting property name"),
+        (b"{} {}", "must be JSON in UTF-8, but parsing failed: Extra data"),
+        (b"[" * 60_000, "parsing failed: nested too deeply, more than 32 levels."),
         (b'{"a":' * 10_000, "nested too deeply"),
         (b"\xff\xfe{}", "not UTF-8"),
         ("{}".encode("utf-16"), "not UTF-8"),
         (b"\xef\xbb\xbf{}", "a byte order mark"),
-        (b'{"\\ud800": 1}', "an unknown one came"),
+        (b'{"\\ud800": 1}', "got an unknown one"),
     ],
 )
 def test_a_body_that_is_no_row_is_refused(client, body, says):
@@ -291,9 +291,7 @@ def test_an_unknown_model_or_parameter_is_refused(client, row):
     no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
     twice = refused(client.post("/predict?model=other&model=notebook", json=row), 422)
 
-    assert no_model["detail"] == (
-        "The model must be champion or notebook, however another name came."
-    )
+    assert no_model["detail"] == ("The model must be champion or notebook, got another name.")
     assert no_parameter["errors"][0]["loc"] == ["query"]
     assert no_parameter["detail"].startswith("The query must have known parameters only")
     assert twice["detail"] == "The query must have `model` once, however it came again."

@@ -114,7 +114,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
         assert after_one == ["notebook", "third"]
         assert after_all == ["notebook", "second", "third"]
         assert dropped.status_code == 404
-        assert "must be notebook or third, however" in dropped.json()["detail"]
+        assert "must be notebook or third, got another name" in dropped.json()["detail"]
         assert [response.status_code for response in unknown] == [404] * 4
         assert names() == ["notebook", "third"]
 

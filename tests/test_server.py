@@ -224,12 +224,15 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
     for arguments, says in [
         (
             ["--models", str(tmp_path / "absent")],
-            "must be a directory of saved models, however it is not",
+            "must be a directory of saved models, got another path",
         ),
-        (["--models", str(SAVED_MODELS / "notebook")], "however it is one itself"),
+        (
+            ["--models", str(SAVED_MODELS / "notebook")],
+            "got a saved model. Name its parent directory.",
+        ),
         (
             ["--default", "other"],
-            "must hold the default model other, however the models there are: champion or notebook",
+            "No default model: expected other, found champion, notebook. Choose one with --default champion.",
         ),
         (["--models", str(tmp_path)], "model.json must match its seal"),
     ]:

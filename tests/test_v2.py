@@ -164,8 +164,7 @@ def test_tritonclient_raises_our_sentence(triton_client, rows):
 
     assert error.value.status() == "400"
     assert error.value.message() == (
-        "Row 3: HouseAge must be a number from 0 to 200 (years), "
-        "however one that is too large came."
+        "Row 3: HouseAge must be a number from 0 to 200 (years), got a number that is too large."
     )
     with pytest.raises(InferenceServerException, match="The model must be champion or notebook, "):
         triton_client.get_model_metadata("other")

@@ -58,23 +58,23 @@ def binary(size, **changes):
 
 
 @pytest.mark.parametrize(
-    ("value", "came"),
+    ("value", "received"),
     [
-        ("true", "true or false came"),
-        ('"8.3"', "a string came"),
-        ("null", "null came"),
-        ("{}", "an object came"),
-        ("[41]", "an array came"),
-        ("NaN", "NaN, infinity or a far too large one came"),
-        ("-Infinity", "NaN, infinity or a far too large one came"),
-        ("1e400", "NaN, infinity or a far too large one came"),
-        ("9" * 1000, "NaN, infinity or a far too large one came"),
-        ("200.5", "one that is too large came"),
-        ("-1", "one that is too small came"),
+        ("true", "got true or false"),
+        ('"8.3"', "got a string"),
+        ("null", "got null"),
+        ("{}", "got an object"),
+        ("[41]", "got an array"),
+        ("NaN", "got NaN, infinity or a number that is far too large"),
+        ("-Infinity", "got NaN, infinity or a number that is far too large"),
+        ("1e400", "got NaN, infinity or a number that is far too large"),
+        ("9" * 1000, "got NaN, infinity or a number that is far too large"),
+        ("200.5", "got a number that is too large"),
+        ("-1", "got a number that is too small"),
     ],
 )
-def test_what_is_no_number_in_bounds_is_named_by_row_and_feature(client, value, came):
-    sentence = f"Row 1: HouseAge must be a number from 0 to 200 (years), however {came}."
+def test_what_is_no_number_in_bounds_is_named_by_row_and_feature(client, value, received):
+    sentence = f"Row 1: HouseAge must be a number from 0 to 200 (years), {received}."
     flat = json.dumps(features(shape=[2, 8], data=NUMBERS * 2))
     first, second = flat.rsplit("41.0", 1)
     column = json.dumps(columns(**{name: {"shape": [2], "data": [ROW[name]] * 2} for name in ROW}))
@@ -96,7 +96,7 @@ def test_bytes_are_held_to_the_same_bounds(client, number, head):
 
     sentence = refused(client.post(INFER, **request))
 
-    assert sentence.startswith("Row 2: Latitude must be a number from 32 to 43 (degrees), however ")
+    assert sentence.startswith("Row 2: Latitude must be a number from 32 to 43 (degrees), got ")
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)

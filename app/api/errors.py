@@ -3,7 +3,10 @@
 Below /v2 it is the shape of that protocol.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +17,7 @@ from app.http.headers import complete
 from app.http.problems import RefusedField, error_response, overloaded_response
 from app.inference.overload import OverloadedError
 from app.inference.registry import UnknownModelError
-from app.inference.row_errors import describe_errors
+from app.inference.row_errors import FieldError, describe_errors, invalid_json, not_an_object
 from app.observability.metrics import count_refused
 from app.observability.middleware import CLIENT_GONE
 
@@ -31,12 +34,40 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def _refused_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    detail, errors = describe_errors(error.errors())
-    of_row = [field.type for field in errors if field.loc[0] == "body"]
-    if of_row:
-        count_refused(of_row[0])
+    found = error.errors()
+    of_query = [entry for entry in found if entry["loc"][0] == "query"]
+    if of_query:
+        errors = [*map(describe_query_error, of_query)]
+        detail = errors[0].msg + (f" And {len(errors) - 1} more." if errors[1:] else "")
+    else:
+        detail, errors = _describe_body_errors(found)
+        count_refused(errors[0].type)
     fields = [RefusedField(**error._asdict()) for error in errors]
     return error_response(request.scope["path"], 422, detail, fields)
+
+
+def describe_query_error(error: Mapping[str, Any]) -> FieldError:
+    """Return one of Pydantic's errors of the query in words, without the input that it carries."""
+    parameter, kind = error["loc"][1], error["type"]
+    if kind == "extra_forbidden":
+        sentence = "The query must have known parameters only (see /docs), got another one."
+        return FieldError(["query"], sentence, "unknown_parameter")
+    required = {"level": "a number", "errors": "true or false"}.get(parameter, "a name")
+    sentence = f"The query's `{parameter}` must be {required}, got another value."
+    return FieldError(["query"], sentence, kind)
+
+
+def _describe_body_errors(errors: Sequence[Any]) -> tuple[str, list[FieldError]]:
+    (_, *path), kind = errors[0]["loc"], errors[0]["type"]
+    if kind == "json_invalid":
+        sentence = invalid_json(
+            "The body", json.JSONDecodeError(errors[0]["ctx"]["error"], "", path[0])
+        )
+        return sentence, [FieldError(["body"], sentence, kind)]
+    if kind == "missing" and not path:
+        sentence = not_an_object("The body", "but it is empty")
+        return sentence, [FieldError(["body"], sentence, kind)]
+    return describe_errors([{**error, "loc": error["loc"][1:]} for error in errors])
 
 
 async def _unknown_model(request: Request, error: Exception) -> Response:

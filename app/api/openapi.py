@@ -19,11 +19,11 @@ from app.inference.formats.base import Writer
 from app.inference.formats.csv import CSVWriter
 from app.inference.formats.json import ColumnsWriter
 from app.inference.formats.ndjson import NDJSONWriter
-from app.inference.prediction import answer
 from app.inference.registry import LoadedModels
 from app.inference.rows import Rows
-from app.inference.scored import Scored, Scorer
+from app.inference.scored import Scored, Scorer, prediction_json
 from models.features import FEATURE_NAMES
+from models.interval import DEFAULT_LEVEL
 
 
 def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
@@ -86,7 +86,8 @@ def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
         headers[MODEL_HEADER]["example"] = models.default.identity
     operation = document["paths"]["/predict"]["post"]
     response = operation["responses"]["200"]["content"][JSON]
-    response["example"] = answer(row.tolist(), models.default)
+    answer = models.default.saved.model.predict_row(row.tolist())
+    response["example"] = prediction_json(answer, DEFAULT_LEVEL, models.default.identity)
     for path, method in (("/models/{name}", "get"), ("/models/{name}/reload", "post")):
         (name,) = document["paths"][path][method]["parameters"]
         name["example"] = models.default.name

@@ -8,13 +8,13 @@ from app.http.model_header import MODEL_HEADER_TOLD, model_header
 from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.http.problems import RefusedField
 from app.http.strict_json_route import TOO_LARGE, StrictJSONRoute
-from app.inference.prediction import prediction_json
 from app.inference.row_parser import HouseFeatures, to_numbers
+from app.inference.scored import prediction_json
 from app.observability.metrics import count_answer
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
-TOO_OLD = "HouseAge must be a number from 0 to 200 (years), however one that is too large came."
+TOO_OLD = "HouseAge must be a number from 0 to 200 (years), got a number that is too large."
 RESPONSES: ErrorDocs = {
     200: MODEL_HEADER_TOLD,
     **UNKNOWN_MODEL,

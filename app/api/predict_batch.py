@@ -11,7 +11,7 @@ from app.http.bodies import read_at_most, require_media_type
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
 from app.http.model_header import MODEL_HEADER_TOLD, model_header
 from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
-from app.inference.formats.base import Reader, Writer, as_sentence, read_parts
+from app.inference.formats.base import Reader, Writer, as_sentence, read_rows
 from app.inference.formats.csv import CSVReader, CSVWriter
 from app.inference.formats.json import (
     MAX_BYTES,
@@ -34,12 +34,12 @@ MEDIA_TYPES = (JSON, CSV, NDJSON, ARROW)
 class CountingScorer(Scorer):
     """A scorer that tells the telemetry what it answered and what it refused."""
 
-    async def score(self, rows: Rows, *, warns: bool = True) -> Scored:
-        scored = await super().score(rows, warns=warns)
+    async def score(self, rows: Rows, *, with_warnings: bool = True) -> Scored:
+        scored = await super().score(rows, with_warnings=with_warnings)
         accepted = rows.accepted
-        count_answers(self.model, rows.values[accepted], scored.numbers[accepted, 0])
-        for why in rows.refused.values():
-            count_refused(why.kind)
+        count_answers(self.model, rows.values[accepted], scored.estimates[accepted, 0])
+        for error in rows.errors.values():
+            count_refused(error.type)
         return scored
 
 
@@ -89,7 +89,7 @@ RESPONSES: ErrorDocs = {
     **error_docs(
         422,
         "The body as a whole is malformed, or the query is.",
-        "The body must have a header, however it is empty.",
+        "The body is empty; expected a header line with MedInc, HouseAge, ...",
     ),
     **OVERLOADED_DOCS,
 }
@@ -124,7 +124,7 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
         return await _answer_json(request, scorer)
     reader, writer = _of(media_type, scorer, chosen)
     try:
-        parts = await _started(read_parts(request.stream(), reader))
+        parts = await _started(read_rows(request.stream(), reader))
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
     reject_if_saturated()
@@ -141,7 +141,7 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
         raise HTTPException(422, as_sentence(error)) from error
     reject_if_saturated()
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
-    scored = [await scorer.score(rows, warns=writer.warns) for rows in batch.parts]
+    scored = [await scorer.score(rows, with_warnings=writer.with_warnings) for rows in batch.rows]
     return Response(
         writer.write(scored), headers=model_header(scorer.model.identity), media_type=JSON
     )

@@ -47,7 +47,7 @@ class StreamedAnswers(Response):
         """Put the answers where they wait."""
         await waiting.put(self._writer.start())
         async for rows in self._parts:
-            scored = await self._scorer.score(rows, warns=self._writer.warns)
+            scored = await self._scorer.score(rows, with_warnings=self._writer.with_warnings)
             await waiting.put(self._writer.write(scored))
         await waiting.put(self._writer.end())
         await waiting.put(None)

@@ -11,9 +11,8 @@ from fsspec.utils import seek_delimiter
 from app.cluster.sources import Source
 from app.cluster.storage import resolve_address
 from app.inference.files import READ_BYTES, scoring_errors
-from app.inference.formats.base import Reader, Writer
+from app.inference.formats.base import MAX_LINE_BYTES, Reader, Writer
 from app.inference.formats.csv import CSVReader, CSVWriter
-from app.inference.formats.lines import MAX_LINE_BYTES
 from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
 from app.inference.formats.parquet import ParquetWriter, open_parquet, read_parquet
 from app.inference.rows import Rows

@@ -11,9 +11,9 @@ from app.cluster.model_payload import ModelPayload, unpack
 from app.cluster.outputs import Job, OutputPaths, Receipt, inputs_of
 from app.cluster.partitions import Partition, open_partition
 from app.cluster.storage import resolve_address, storage_errors, write_atomically
-from app.inference.batch_size import whole_batches
 from app.inference.files import score_chunks, scoring_errors
 from app.inference.rows import Rows
+from app.inference.scheduler import whole_batches
 from app.inference.scored import Scorer
 
 
@@ -32,7 +32,7 @@ class RejectedRows:
     def record(self, chunks: Iterator[Rows]) -> Iterator[Rows]:
         """Pass the chunks through and record their rejected rows."""
         for chunk in chunks:
-            for index, reason in sorted(chunk.refused.items()):
+            for index, reason in sorted(chunk.errors.items()):
                 self._lines.writerow((self._rows + index + 1, reason))
             self._rows += len(chunk)
             yield chunk

@@ -18,9 +18,9 @@ from app.commands.exit_status import (
     TERMINATED,
     fail,
 )
-from app.inference.batch_size import whole_batches
 from app.inference.files import ScoringError, require_same_format, score_file
 from app.inference.registry import NamedModel, load_models
+from app.inference.scheduler import whole_batches
 from app.inference.scored import Scorer
 from models.atomic_file import open_atomically
 from models.saved_model.storage import SavedModelError

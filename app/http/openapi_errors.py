@@ -38,7 +38,7 @@ FAILED = error_docs(
     500, "The service failed.", "The service failed, and it is not the request's fault."
 )
 UNKNOWN_MODEL = error_docs(
-    404, "No such model.", "The model must be champion or notebook, however another name came."
+    404, "No such model.", "The model must be champion or notebook, got another name."
 )
 SHUTTING_DOWN_SENTENCE = "The service must not be sent new requests, because it is shutting down."
 SHUTTING_DOWN = error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)

@@ -1,12 +1,11 @@
-"""Request bodies as strict JSON: what FastAPI's own reading lets pass is refused here.
+"""A JSON parser that is stricter than Python's, and the same on every Python version.
 
 Python's JSON parser accepts UTF-16 and repeated keys (the last one wins), and its recursion limit
-and messages differ between Python versions. The media type is checked before the body is read.
+and messages differ between Python versions.
 """
 
 import codecs
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +17,13 @@ _WHITESPACE = " \t\n\r"
 
 
 class Repeated:
-    """Stands for the values of a key that came more than once; no schema takes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotJSON:
-    """Stands for a line of a batch that is not JSON; no schema takes it."""
-
-    reason: str
+    """The value of a repeated key; no schema accepts it."""
 
 
 def parse_strict_json(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8, numbers as floats, repeated keys as `Repeated`.
+    """Return the value of a JSON text in UTF-8, numbers as floats, repeated keys as `Repeated`.
 
-    Raises json.JSONDecodeError, which FastAPI answers with 422.
+    Raises json.JSONDecodeError.
     """
     if body.startswith(codecs.BOM_UTF8):
         raise json.JSONDecodeError("a byte order mark", "", 0)
@@ -63,7 +55,7 @@ def require_depth(text: bytes) -> None:
 
 
 def _name_trailing_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
-    """The same message and position on every Python; only 3.13 and newer name a trailing comma."""
+    """Return the error of Python 3.13, which names a trailing comma, on every version."""
     message, text, position = "Illegal trailing comma", error.doc, error.pos
     if error.msg.startswith(message):
         return json.JSONDecodeError(message, text, position)

@@ -1,1 +1,1 @@
-"""Loaded models, rows in, predictions out; knows no web framework."""
+"""Loaded models, rows in, predictions out; independent of the web framework."""

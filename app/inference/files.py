@@ -46,10 +46,10 @@ class Summary:
     def add(self, chunk: Rows) -> None:
         """Count the rows of the next chunk."""
         room = MAX_REPORTED_ERRORS - len(self.first_errors)
-        for index, reason in sorted(chunk.refused.items())[:room]:
+        for index, reason in sorted(chunk.errors.items())[:room]:
             self.first_errors.append((self.rows + index + 1, str(reason)))
         self.rows += len(chunk)
-        self.rejected += len(chunk.refused)
+        self.rejected += len(chunk.errors)
 
 
 async def score_file(
@@ -73,7 +73,7 @@ async def score_chunks(
     summary = Summary()
     output.write(writer.start())
     for chunk in chunks:
-        output.write(writer.write(await scorer.score(chunk, warns=writer.warns)))
+        output.write(writer.write(await scorer.score(chunk, with_warnings=writer.with_warnings)))
         summary.add(chunk)
     output.write(writer.end())
     return summary

@@ -1,12 +1,12 @@
-"""Limits to the work that is under way, and the error of a request beyond them."""
+"""A limit on concurrent work, and the error of work beyond a limit."""
 
 
 class OverloadedError(Exception):
-    """Too much work is under way to take more; the client may retry soon."""
+    """Too much work is in progress to accept more; the client may retry soon."""
 
 
 class ConcurrencyLimit:
-    """A context manager that admits a fixed number of users at a time.
+    """A context manager that a fixed number of tasks may enter at a time.
 
     Entering raises OverloadedError when it is full.
     """

@@ -1,19 +1,20 @@
-"""The models that are served, by name."""
+"""The loaded models by name, and how they are loaded and reloaded."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.inference.batch_size import AdaptiveBatchSize
+from app.inference.scheduler import AdaptiveBatchSize
 from models import DEFAULT_MODELS
 from models.saved_model.storage import MANIFEST, SavedModel, SavedModelError, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MAX_NAMES = 10  # of an error's list; keeps it short
+MAX_LISTED_NAMES = 10  # keeps an error short
 
 
 class UnknownModelError(Exception):
-    """No model of that name is loaded; says which are."""
+    """No model of that name is loaded; the message lists the loaded ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,12 @@ class NamedModel:
 
     name: str
     saved: SavedModel
-    pace: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, compare=False, repr=False)
-    """What the batches that it estimated have learned, for those to come."""
-
     identity: str = field(init=False)
     """Name and version, for example `notebook@1f2e3d4c`."""
+    batch_size: AdaptiveBatchSize = field(
+        default_factory=AdaptiveBatchSize, init=False, compare=False, repr=False
+    )
+    """The slice size for batches without warnings; it stays adapted from batch to batch."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", f"{self.name}@{self.saved.version}")
@@ -42,40 +44,39 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModels:
-    """All models of a directory, one of which answers when none is asked for.
+    """All models of a directory, and the default that serves requests without a name.
 
-    It is never changed: a reload makes another one, and a request goes on with the one it began
-    with.
+    Immutable: a reload creates another instance, and a request keeps the one it started with.
     """
 
     by_name: dict[str, NamedModel]
     default: NamedModel
 
     def get(self, name: str) -> NamedModel:
-        """The model of that name; raises UnknownModelError where there is none."""
+        """Return the model of that name. Raises UnknownModelError."""
         if name not in self.by_name:
-            raise UnknownModelError(
-                f"The model must be {_list(self.by_name)}, however another name came."
-            )
+            names = _shorten(self.by_name)
+            are_all = len(names) == len(self.by_name)
+            required = " or ".join(names) if are_all else f"one of {', '.join(names)}"
+            raise UnknownModelError(f"The model must be {required}, got another name.")
         return self.by_name[name]
 
 
 def load_models(directory: Path, default: str | None) -> LoadedModels:
-    """Load and verify every model that is saved in a directory of model directories.
+    """Load and verify every saved model of a directory of model directories.
 
-    Where no default is named, it is the champion, or the notebook's model without it.
-
-    Raises SavedModelError where one is damaged or the default is not among them.
+    If `default` is None, the default is the champion, or else the notebook's model. Raises
+    SavedModelError if a model is damaged or the default is missing.
     """
     if not directory.is_dir():
-        raise SavedModelError(f"{directory} must be a directory of saved models, however it is not")
+        raise SavedModelError(f"{directory} must be a directory of saved models, got another path")
     if (directory / MANIFEST).exists():
         raise SavedModelError(
-            f"{directory} must be a directory of saved models, however it is one itself; "
-            "name the directory above it"
+            f"{directory} must be a directory of saved models, got a saved model. "
+            "Name its parent directory."
         )
     by_name = {
-        path.parent.name: NamedModel(_name(path.parent), load_model(path.parent))
+        path.parent.name: NamedModel(_require_name(path.parent), load_model(path.parent))
         for path in sorted(directory.glob(f"*/{MANIFEST}"))
     }
     return _with_default(by_name, directory, default)
@@ -84,27 +85,26 @@ def load_models(directory: Path, default: str | None) -> LoadedModels:
 def reload_models(
     loaded: LoadedModels, directory: Path, default: str | None, name: str | None = None
 ) -> LoadedModels:
-    """What a directory holds now: all of it, or, of one name, only that and the rest as it was.
+    """Return the models that a directory holds now, or only the named one and the others as loaded.
 
-    Raises SavedModelError where a model that is read is damaged, or the default one has gone.
+    Raises SavedModelError if a model that is read is damaged, or the default is gone.
     """
     try:
         if name is None:
             models = load_models(directory, default)
         else:
-            models = _with_default(
-                _with_one_read_again(loaded, directory, name), directory, default
-            )
+            by_name = _load_again(loaded, directory, name)
+            models = _with_default(by_name, directory, default)
     except OSError as error:
-        raise SavedModelError(f"{directory} must be readable, however: {error.strerror}") from error
+        raise SavedModelError(f"{directory} must be readable: {error.strerror}") from error
     if loaded.default.name not in models.by_name:
         raise SavedModelError(
-            f"{directory} must hold the default model {loaded.default.name}, however it has gone"
+            f"{directory} must hold the default model {loaded.default.name}, but it is gone"
         )
     return models
 
 
-def _with_one_read_again(loaded: LoadedModels, directory: Path, name: str) -> dict[str, NamedModel]:
+def _load_again(loaded: LoadedModels, directory: Path, name: str) -> dict[str, NamedModel]:
     by_name = {other: model for other, model in loaded.by_name.items() if other != name}
     if NAME.fullmatch(name) and (directory / name / MANIFEST).exists():
         by_name[name] = NamedModel(name, load_model(directory / name))
@@ -114,27 +114,26 @@ def _with_one_read_again(loaded: LoadedModels, directory: Path, name: str) -> di
 def _with_default(
     by_name: dict[str, NamedModel], directory: Path, default: str | None
 ) -> LoadedModels:
-    wanted = DEFAULT_MODELS if default is None else (default,)
-    for name in wanted:
+    expected = DEFAULT_MODELS if default is None else (default,)
+    for name in expected:
         if name in by_name:
             return LoadedModels(by_name, by_name[name])
-    raise SavedModelError(
-        f"{directory} must hold the default model {' or '.join(wanted)}, however the models there "
-        f"are: {_list(by_name) if by_name else 'none'}"
-    )
+    problem = f"No default model: expected {' or '.join(expected)}, found"
+    if not by_name:
+        raise SavedModelError(f"{problem} no model in {directory}.")
+    found = ", ".join(_shorten(by_name))
+    raise SavedModelError(f"{problem} {found}. Choose one with --default {next(iter(by_name))}.")
 
 
-def _name(directory: Path) -> str:
+def _require_name(directory: Path) -> str:
     if not NAME.fullmatch(directory.name):
         raise SavedModelError(
-            f"a model's directory must be named with up to 64 letters, digits and ._-, "
-            f"however: {directory.name[:80]!a}"
+            "a model's directory must be named with up to 64 letters, digits and ._-, "
+            f"got {directory.name[:80]!a}"
         )
     return directory.name
 
 
-def _list(names: dict[str, NamedModel]) -> str:
-    shown = [*names][:MAX_NAMES]
-    if len(names) > MAX_NAMES:
-        return f"one of {', '.join(shown)} and {len(names) - MAX_NAMES} more"
-    return " or ".join(shown)
+def _shorten(names: Collection[str]) -> list[str]:
+    shown, hidden = [*names][:MAX_LISTED_NAMES], len(names) - MAX_LISTED_NAMES
+    return [*shown, f"and {hidden} more"] if hidden > 0 else shown

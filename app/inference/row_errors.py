@@ -1,37 +1,32 @@
-"""Why an input is refused, in one sentence: what was required, and what came."""
+"""Why a row is rejected: sentences that say what is required and what was received.
+
+No sentence repeats a value or a name that a client sent.
+"""
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from app.http.strict_json import NotJSON, Repeated
+from app.http.strict_json import Repeated
 from models.features import FEATURES
 
-
-class FieldError(NamedTuple):
-    """One error in a request, in words."""
-
-    loc: list[str | int]  # `body` or `query`, then the feature
-    msg: str
-    type: str
-
-
-MAX_ERRORS = 16  # all eight features misspelt; keeps the answer under 4 KiB
-MIN_SIMILARITY = 0.6  # difflib's ratio between a name that came and a known one
-MAX_TYPO_LENGTH = 40  # a longer one is no slip of the finger, and costs time to compare
+MAX_ERRORS = 16  # enough for eight misspelt features; keeps the response under 4 KiB
+MIN_SIMILARITY = 0.6  # difflib's ratio between an unknown name and a feature's
+MAX_TYPO_LENGTH = 40  # characters; a longer name is not a typo, and slow to compare
 
 feature_by_name = {feature.name: feature for feature in FEATURES}
-feature_by_folded_name = {feature.name.lower(): feature for feature in FEATURES}
+name_by_lowercase = {feature.name.lower(): feature.name for feature in FEATURES}
 
-what_came = {
-    "missing": "it is missing",
-    "finite_number": "NaN, infinity or a far too large one came",
-    "greater_than": "one that is too small came",
-    "greater_than_equal": "one that is too small came",
-    "less_than_equal": "one that is too large came",
+received_by_type = {
+    "missing": "but it is missing",
+    "finite_number": "got NaN, infinity or a number that is far too large",
+    "greater_than": "got a number that is too small",
+    "greater_than_equal": "got a number that is too small",
+    "less_than_equal": "got a number that is too large",
 }
-"""By the type of Pydantic's error, where it says enough."""
+"""What was received, by Pydantic's error types; the other types depend on the input."""
 
 json_type_names = {
     str: "a string",
@@ -42,96 +37,106 @@ json_type_names = {
     int: "a number",
     float: "a number",
 }
-"""JSON's types, by those that a parser makes of them."""
+"""The types of JSON, by the Python types that a parser returns."""
+
+
+class FieldError(NamedTuple):
+    """One error in a row."""
+
+    loc: list[str | int]  # `body`, then the feature
+    msg: str  # one sentence
+    type: str  # for programs: a type of Pydantic's, `repeated` or `unknown_feature`
+
+
+class RowError(str):
+    """Why a row of a batch is rejected: one sentence, with a type for programs."""
+
+    __slots__ = ("type",)
+    type: str  # as in FieldError, or `malformed`
+
+    def __new__(cls, sentence: str, type: str) -> Self:  # noqa: A002  # named as in FieldError
+        error = super().__new__(cls, sentence)
+        error.type = type
+        return error
 
 
 def describe_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[str, list[FieldError]]:
-    """Pydantic's errors in one sentence, and each of them (up to a limit) in words."""
-    found = _distinct(errors)
-    refused = [explain(error) for error in found[:MAX_ERRORS]]
-    return refused[0].msg + _and_more(found), refused
+    """Return Pydantic's errors of a row as one sentence, and up to MAX_ERRORS of them in words."""
+    errors = _sort(errors)
+    described = [_describe(error, "The body") for error in errors[:MAX_ERRORS]]
+    return _summarize(described[0], len(errors)), described
 
 
-def describe_first_error(errors: Sequence[Mapping[str, Any]]) -> tuple[str, FieldError]:
-    """Pydantic's errors in one sentence, and the first of them in words."""
-    found = _distinct(errors)
-    first = explain(found[0])
-    return first.msg + _and_more(found), first
+def to_row_error(errors: Sequence[Mapping[str, Any]]) -> RowError:
+    """Return Pydantic's errors of a row of a batch as one sentence."""
+    errors = _sort(errors)
+    first = _describe(errors[0], "The row")  # only the first: a batch may have many invalid rows
+    return RowError(_summarize(first, len(errors)), first.type)
 
 
-def _distinct(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each error once; an unknown name first, because it often explains a missing one."""
-    found = [*{(error["loc"], error["type"]): error for error in errors}.values()]
-    return sorted(found, key=lambda error: error["type"] != "extra_forbidden")
+def invalid_number(feature: str, received: str) -> RowError:
+    """Return the error of a feature that is not a number; `received` names its type."""
+    return RowError(_number_sentence(feature, f"got {received}"), "float_type")
 
 
-def _and_more(found: Sequence[Mapping[str, Any]]) -> str:
-    return f" And {len(found) - 1} more." if len(found) > 1 else ""
+def invalid_json(subject: str, error: json.JSONDecodeError) -> str:
+    """Return the sentence for a body, row or line that is not strict JSON."""
+    where = f" (character {error.pos + 1})" if error.pos else ""
+    return f"{subject} must be JSON in UTF-8, but parsing failed: {error.msg}{where}."
 
 
-def explain(error: Mapping[str, Any]) -> FieldError:
-    """One of Pydantic's errors in words, without the input that it carries."""
-    place, *path = error["loc"]
-    if error["type"] == "json_invalid":
-        return FieldError(loc=[place], msg=_not_json(error, path), type="json_invalid")
-    if error["type"] == "string_unicode":  # a key with half of a surrogate pair
-        return FieldError(loc=[place], msg=unknown_feature(""), type="unknown_feature")
-    if place == "body" and not path:
-        return FieldError(loc=[place], msg=_not_an_object(error), type=error["type"])
-    if place == "body" and path[0] in feature_by_name:
-        return _refused_feature(path[0], error)
-    if place == "body":
-        return FieldError(loc=[place], msg=unknown_feature(path[0]), type="unknown_feature")
-    return FieldError(
-        loc=[place],
-        msg=_refused_query(error, path),
-        type="unknown_parameter" if error["type"] == "extra_forbidden" else error["type"],
-    )
-
-
-def _refused_query(error: Mapping[str, Any], path: list[Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "The query must have known parameters only (see /docs), however another one came."
-    required = {"level": "a number", "errors": "true or false"}.get(path[0], "a name")
-    return f"The query's `{path[0]}` must be {required}, however something else came."
-
-
-def _not_json(error: Mapping[str, Any], path: list[Any]) -> str:
-    where = f" (after {path[0]} characters)" if path[0] else ""
-    return f"The body must be JSON in UTF-8, however: {error['ctx']['error']}{where}."
-
-
-def _not_an_object(error: Mapping[str, Any]) -> str:
-    if isinstance(error["input"], NotJSON):
-        return f"The body must be JSON in UTF-8, however: {error['input'].reason}."
-    came = "it is empty" if error["type"] == "missing" else f"{_came(error['input'])} came"
-    return f"The body must be a JSON object of the eight features, however {came}."
-
-
-def _refused_feature(name: str, error: Mapping[str, Any]) -> FieldError:
-    feature, kind = feature_by_name[name], error["type"]
-    came = what_came.get(kind) or f"{_came(error['input'])} came"
-    if isinstance(error["input"], Repeated):
-        kind, came = "repeated", "it came more than once"
-    required = f"{name} must be a number {feature.bounds}"
-    return FieldError(loc=["body", name], msg=f"{required}, however {came}.", type=kind)
+def not_an_object(subject: str, received: str) -> str:
+    """Return the sentence for a body or row that is JSON of another type."""
+    return f"{subject} must be a JSON object of the eight features, {received}."
 
 
 def unknown_feature(name: str) -> str:
-    """The sentence for a name that is none of the eight, with the one that was likely meant."""
+    """Return the sentence for a name that is not a feature's, with the one likely meant."""
     likely = _likely_name(name)
-    hint = f"; did you mean {likely}?" if likely else "."
-    return f"The features must be {', '.join(feature_by_name)}, however an unknown one came{hint}"
+    remedy = f" Did you mean {likely}?" if likely else ""
+    return f"The features must be {', '.join(feature_by_name)}; got an unknown one.{remedy}"
 
 
-@lru_cache(maxsize=1024)  # a batch has one slip in each of its rows
+def json_type_name(value: object) -> str:
+    """Return the JSON type of a parsed value in words."""
+    return json_type_names.get(type(value), "another value")
+
+
+def _sort(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return each error once; an unknown name first, because it often explains a missing one."""
+    distinct = {(error["loc"], error["type"]): error for error in errors}.values()
+    return sorted(distinct, key=lambda error: error["type"] != "extra_forbidden")
+
+
+def _summarize(first: FieldError, count: int) -> str:
+    return f"{first.msg} And {count - 1} more." if count > 1 else first.msg
+
+
+def _describe(error: Mapping[str, Any], subject: str) -> FieldError:
+    """Return one of Pydantic's errors in words, without the input that it carries."""
+    path, kind, value = error["loc"], error["type"], error["input"]
+    if kind == "string_unicode":  # a key with half of a surrogate pair
+        return FieldError(["body"], unknown_feature(""), "unknown_feature")
+    if not path:
+        received = "but it is empty" if kind == "missing" else f"got {json_type_name(value)}"
+        return FieldError(["body"], not_an_object(subject, received), kind)
+    name = path[0]
+    if name not in feature_by_name:
+        return FieldError(["body"], unknown_feature(name), "unknown_feature")
+    received = received_by_type.get(kind) or f"got {json_type_name(value)}"
+    if isinstance(value, Repeated):
+        kind, received = "repeated", "but it appears more than once"
+    return FieldError(["body", name], _number_sentence(name, received), kind)
+
+
+def _number_sentence(name: str, received: str) -> str:
+    return f"{name} must be a number {feature_by_name[name].bounds}, {received}."
+
+
+@lru_cache(maxsize=1024)  # a batch often has the same typo in every row
 def _likely_name(name: str) -> str | None:
     if len(name) > MAX_TYPO_LENGTH:
         return None
-    folded = name.lower().replace("_", "")
-    close = difflib.get_close_matches(folded, feature_by_folded_name, 1, MIN_SIMILARITY)
-    return feature_by_folded_name[close[0]].name if close else None
-
-
-def _came(value: object) -> str:
-    return json_type_names.get(type(value), "something else")
+    lowercase = name.lower().replace("_", "")
+    matches = difflib.get_close_matches(lowercase, name_by_lowercase, 1, MIN_SIMILARITY)
+    return name_by_lowercase[matches[0]] if matches else None

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from app.http.strict_json import parse_strict_json
-from app.inference.row_errors import FieldError, describe_errors
+from app.inference.row_errors import FieldError, describe_errors, invalid_json, not_an_object
 from models.features import FEATURES, Column
 
 
@@ -64,15 +64,14 @@ def to_numbers(house: BaseModel) -> list[float]:
 
 def _parse_strictly(body: bytes) -> list[float]:
     if not body:
-        raise _invalid_row([{"type": "missing", "loc": (), "input": None}])
+        raise _invalid_body(not_an_object("The body", "but it is empty"), "missing")
     try:
         return to_numbers(HouseFeatures.model_validate(parse_strict_json(body)))
     except json.JSONDecodeError as error:
-        where = {"type": "json_invalid", "loc": (error.pos,), "ctx": {"error": error.msg}}
-        raise _invalid_row([where]) from error
+        raise _invalid_body(invalid_json("The body", error), "json_invalid") from error
     except ValidationError as error:
-        raise _invalid_row(error.errors()) from error
+        raise InvalidRowError(*describe_errors(error.errors())) from error
 
 
-def _invalid_row(errors: Any) -> InvalidRowError:
-    return InvalidRowError(*describe_errors([{**e, "loc": ("body", *e["loc"])} for e in errors]))
+def _invalid_body(sentence: str, kind: str) -> InvalidRowError:
+    return InvalidRowError(sentence, [FieldError(["body"], sentence, kind)])

@@ -1,4 +1,4 @@
-"""Rows with their answers, those that are refused in their place."""
+"""Predictions for the rows of a batch, with the rejected rows in their places."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,69 +6,86 @@ from typing import Any
 
 import numpy as np
 
-from app.inference.batch_size import AdaptiveBatchSize
-from app.inference.prediction import prediction_json
 from app.inference.registry import NamedModel
 from app.inference.rows import Rows
-from app.inference.scheduler import answer_many, estimate_many
+from app.inference.scheduler import (
+    AdaptiveBatchSize,
+    estimate_many,
+    estimate_many_with_warnings,
+)
 from models.arrays import FloatArray
 from models.house_price import RowPrediction
 from models.interval import DEFAULT_LEVEL
 
 
+def prediction_json(prediction: RowPrediction, level: float, model: str) -> dict[str, Any]:
+    """Return the JSON object for one row, as in the schema `Prediction`; `model` is an identity."""
+    return {
+        "prediction": prediction.prediction,
+        "interval": {"level": level, "lower": prediction.lower, "upper": prediction.upper},
+        "warnings": prediction.warnings,
+        "model": model,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """What a batch is answered with."""
+    """Predicts the rows of one batch with one model, at one interval level."""
 
     model: NamedModel
     level: float = DEFAULT_LEVEL
-    pace: AdaptiveBatchSize | None = None
-    """For all that it scores, in place of the two that it has otherwise."""
-    _pace_with_warnings: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, init=False)
+    batch_size: AdaptiveBatchSize | None = None
+    """A size for all predictions, instead of the model's own and the one for warnings."""
+    _size_with_warnings: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, init=False)
+    """Kept per batch: the time for warnings depends on the rows."""
 
-    async def score(self, rows: Rows, *, warns: bool = True) -> "Scored":
-        """Answer the rows that are accepted, without keeping the event loop for long.
+    async def score(self, rows: Rows, *, with_warnings: bool = True) -> "Scored":
+        """Predict the accepted rows in slices, so that the event loop is not blocked for long.
 
-        Whoever tells no warnings gets answers sooner without them.
+        Without warnings it is faster.
         """
         accepted = rows.accepted
         values = rows.values[accepted]
+        estimates = np.full((len(rows), 3), np.nan, order="F")
         if not len(values):
             await asyncio.sleep(0)
-            return Scored(rows, np.full((len(rows), 3), np.nan), {})
-        model, warnings_at = self.model.saved.model, {}
-        if warns:  # how long those take depends on the rows: nothing to learn for other batches
-            pace = self.pace or self._pace_with_warnings
-            estimate, warnings = await answer_many(model, values, self.level, pace)
-            places = np.arange(len(rows))[accepted].tolist()
-            warnings_at = dict(zip(places, warnings, strict=True))
+            return Scored(rows, estimates, {})
+        model, warnings_by_row = self.model.saved.model, {}
+        if with_warnings:
+            size = self.batch_size or self._size_with_warnings
+            estimate, warnings = await estimate_many_with_warnings(model, values, self.level, size)
+            indices = np.arange(len(rows))[accepted].tolist()
+            warnings_by_row = dict(zip(indices, warnings, strict=True))
         else:
-            pace = self.pace or self.model.pace
-            estimate = await estimate_many(model, values, self.level, pace)
-        numbers = np.full((len(rows), 3), np.nan, order="F")
-        numbers[accepted] = np.transpose(estimate)
-        return Scored(rows, numbers, warnings_at)
+            size = self.batch_size or self.model.batch_size
+            estimate = await estimate_many(model, values, self.level, size)
+        estimates[accepted] = np.transpose(estimate)
+        return Scored(rows, estimates, warnings_by_row)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The answers to some rows."""
+    """Rows with their predictions."""
 
     rows: Rows
-    numbers: FloatArray  # (n, 3): prediction, lower, upper, 100,000 USD; NaN where refused
-    warnings: dict[int, list[str]]  # of each row that is accepted, if they are told
+    estimates: FloatArray
+    """(n, 3): prediction, lower, upper, in 100,000 USD; NaN where rejected.
+
+    Stored column by column (order F), so that a writer of columns does not copy them.
+    """
+    warnings: dict[int, list[str]]
+    """The warnings of each accepted row, by its index; empty if not requested."""
 
     def to_json(self, scorer: Scorer) -> list[dict[str, Any]]:
-        """For each row what `POST /predict` answers, or `{"error": "..."}`."""
-        identity, refused = scorer.model.identity, self.rows.refused
+        """Return for each row the response of `POST /predict`, or `{"error": "..."}`."""
+        identity, errors = scorer.model.identity, self.rows.errors
         return [
-            {"error": refused[index]}
-            if index in refused
-            else prediction_json(_row_answer(numbers, self.warnings[index]), scorer.level, identity)
-            for index, numbers in enumerate(self.numbers.tolist())
+            {"error": errors[index]}
+            if index in errors
+            else prediction_json(
+                RowPrediction(prediction, lower, upper, self.warnings[index]),
+                scorer.level,
+                identity,
+            )
+            for index, (prediction, lower, upper) in enumerate(self.estimates.tolist())
         ]
-
-
-def _row_answer(numbers: list[float], warnings: list[str]) -> RowPrediction:
-    prediction, lower, upper = numbers
-    return RowPrediction(prediction, lower, upper, warnings)

@@ -29,9 +29,9 @@ from app.http.headers import Headers
 from app.http.media_types import JSON
 from app.http.model_header import MODEL_HEADER
 from app.http.request_id import request_id
-from app.inference.prediction import prediction_json
 from app.inference.registry import Chosen, LoadedModels
 from app.inference.row_parser import HouseFeatures, to_numbers
+from app.inference.scored import prediction_json
 from app.observability.access_log import Line
 from app.observability.metrics import RowsAnswered
 from app.server.response_bytes import rest_of_answer

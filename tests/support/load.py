@@ -6,9 +6,10 @@ import time
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from app.inference.prediction import answer
 from app.inference.registry import NamedModel
 from app.inference.row_parser import HouseFeatures, to_numbers
+from app.inference.scored import prediction_json
+from models.interval import DEFAULT_LEVEL
 from models.saved_model.storage import load_model
 from tests.support.rows import ROW
 from tests.support.waiting import join_all
@@ -19,7 +20,8 @@ HEADERS = {"content-type": "application/json"}
 def answer_of(directory):
     """The right answer to ROW by the model that is saved in a directory."""
     model = NamedModel(directory.name, load_model(directory))
-    return answer(to_numbers(HouseFeatures(**ROW)), model)
+    prediction = model.saved.model.predict_row(to_numbers(HouseFeatures(**ROW)))
+    return prediction_json(prediction, DEFAULT_LEVEL, model.identity)
 
 
 class Load:

@@ -19,7 +19,7 @@ from app.http.model_header import model_header
 from app.http.problems import raise_bad_request
 from app.http.strict_json import require_depth
 from app.inference.registry import NamedModel
-from app.inference.row_errors import json_type_names
+from app.inference.row_errors import json_type_name
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 
@@ -128,7 +128,7 @@ def _explain(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         came = "it is missing"
     elif error["type"].endswith("_type"):
-        came = f"{json_type_names.get(type(error['input']), 'something else')} came"
+        came = f"{json_type_name(error['input'])} came"
     return f"`{where[1:]}` must be {required}, however {came}."
 
 

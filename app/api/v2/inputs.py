@@ -9,8 +9,8 @@ from fastapi import HTTPException
 from app.api.v2 import tensors
 from app.api.v2.schemas import InputTensor
 from app.http.problems import raise_bad_request
-from app.inference.row_errors import explain
-from app.inference.rows import MAX_ROWS, RowError, of_numbers, rows_outside
+from app.inference.row_errors import RowError, invalid_number, json_type_name
+from app.inference.rows import MAX_ROWS, check_bounds, find_out_of_bounds
 from app.observability.metrics import count_refused
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
@@ -98,8 +98,7 @@ def _read_tensor(tensor: InputTensor, buffer: memoryview) -> FloatArray:
         if feature in ALL_FEATURES:
             row, column = divmod(error.position, len(FEATURE_NAMES))
             feature = FEATURE_NAMES[column]
-        refused = {"loc": ("body", feature), "type": "float_type", "input": error.value}
-        _refuse_row(row, RowError(explain(refused).msg, "float_type"))
+        _refuse_row(row, invalid_number(feature, json_type_name(error.value)))
 
 
 def _require_answerable(rows: FloatArray) -> FloatArray:
@@ -109,12 +108,12 @@ def _require_answerable(rows: FloatArray) -> FloatArray:
             413, f"The request must have at most {MAX_ROWS:,} rows, however it has more."
         )
     rows = np.asfortranarray(rows)  # a copy that pays: all that follows goes along the columns
-    outside = rows_outside(rows)
+    outside = find_out_of_bounds(rows)
     if outside:
-        _refuse_row(outside[0], of_numbers(rows[outside[:1]]).refused[0])
+        _refuse_row(outside[0], check_bounds(rows[outside[:1]]).errors[0])
     return rows
 
 
 def _refuse_row(row: int, refusal: RowError) -> Never:
-    count_refused(refusal.kind)
+    count_refused(refusal.type)
     raise_bad_request(f"Row {row}: {refusal}")

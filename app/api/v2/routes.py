@@ -28,9 +28,8 @@ from app.http.openapi_errors import (
     ErrorDocs,
     v2_error_docs,
 )
-from app.inference.batch_size import FIRST_SLICE
 from app.inference.registry import NamedModel
-from app.inference.scheduler import estimate_many, reject_if_saturated
+from app.inference.scheduler import INITIAL_SLICE, estimate_many, reject_if_saturated
 from app.observability.metrics import count_answers
 from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
 from models.interval import DEFAULT_LEVEL
@@ -58,8 +57,7 @@ REFUSALS: ErrorDocs = {
     **v2_error_docs(
         400,
         "The request is malformed, or a number is out of bounds.",
-        "Row 0: HouseAge must be a number from 0 to 200 (years), however one that is too large "
-        "came.",
+        "Row 0: HouseAge must be a number from 0 to 200 (years), got a number that is too large.",
     ),
     **v2_error_docs(413, "The body is too large, or has too many rows.", TOO_LARGE),
     **v2_error_docs(
@@ -117,7 +115,7 @@ FAILED = v2_error_docs(
 UNKNOWN = v2_error_docs(
     404,
     "No such model or version.",
-    "The model must be champion or notebook, however another name came.",
+    "The model must be champion or notebook, got another name.",
 )
 
 router = APIRouter(prefix="/v2", tags=TAGS, responses=FAILED)
@@ -202,9 +200,11 @@ async def infer(request: Request, model: ModelDep) -> Response:
     """
     body = await read_body(request)
     inference = read_inference(body, length_of_json(request.headers, len(body)))
-    if len(inference.rows) > FIRST_SLICE:
+    if len(inference.rows) > INITIAL_SLICE:
         reject_if_saturated()
-    estimate = await estimate_many(model.saved.model, inference.rows, DEFAULT_LEVEL, model.pace)
+    estimate = await estimate_many(
+        model.saved.model, inference.rows, DEFAULT_LEVEL, model.batch_size
+    )
     response = respond(inference, estimate.predictions, model)
     count_answers(model, inference.rows, estimate.predictions)
     return response

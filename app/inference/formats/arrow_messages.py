@@ -1,7 +1,8 @@
-"""The messages of an Arrow stream, cut out of the pieces that a body comes in.
+"""Split an Arrow IPC stream into its messages, as the bytes of a body arrive.
 
-Each is told apart before it is decoded, so that no stream can make the service allocate what it
-likes: Apache Arrow's columnar format, "Encapsulated message format", and its Message.fbs.
+The size of each message is checked before anything decodes it, so that no stream can make the
+service allocate more. See the "Encapsulated message format" of Arrow's columnar format, and its
+Message.fbs and Schema.fbs.
 """
 
 import struct
@@ -11,34 +12,44 @@ from models.csv_table import TableError
 
 MAX_METADATA_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024  # 260,000 rows of eight doubles
-CONTINUATION = b"\xff\xff\xff\xff"  # stands before the metadata's length since Arrow 0.15
+CONTINUATION = b"\xff\xff\xff\xff"  # precedes the length of the metadata since Arrow 0.15
 LENGTH_BYTES = 4
 HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of the table Message
-ENDIANNESS, COMPRESSION = 0, 3  # fields of its header: of the table Schema, of RecordBatch
-SCHEMA = 1  # a HeaderType
+ENDIANNESS, COMPRESSION = 0, 3  # fields of the header, a Schema or a RecordBatch
+SCHEMA = 1  # a value of HEADER_TYPE
+
+TOO_LARGE_METADATA = (
+    f"the metadata of an Arrow message must have at most {MAX_METADATA_BYTES:,} bytes, got more. "
+    "Send the eight columns only, and a schema without metadata"
+)
+TOO_LARGE_BODY = (
+    f"the body of an Arrow message must have at most {MAX_BODY_BYTES:,} bytes, got more. "
+    "Write smaller record batches"
+)
+NOT_ARROW = "the body must be an Arrow IPC stream, got other data"
 
 
-class FrameBuffer:
-    """Holds back the message that is not yet whole; nothing may follow the end-of-stream mark."""
+class MessageBuffer:
+    """Keeps an incomplete message until its end arrives; nothing may follow the stream's end."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._needed = LENGTH_BYTES  # to know more of the message or to have it whole
-        self._metadata_size = 0  # once it is known
-        self._is_sized = False  # whether what is needed is the whole message
+        self._needed = LENGTH_BYTES  # bytes until the next step: the prefix, metadata or body
+        self._metadata_size = 0  # 0 before the prefix is read
+        self._knows_size = False  # whether _needed is the size of the whole message
         self._has_ended = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages that are whole now.
+        """Return all complete messages.
 
-        Raises TableError where they are none or too large, or where bytes follow the end.
+        Raises TableError if one is malformed or too large, or if data follows the stream's end.
         """
         self._rest += data
         while len(self._rest) >= self._needed:
             if self._has_ended:
                 self._end()
                 return
-            if self._is_sized:
+            if self._knows_size:
                 yield self._take()
             elif self._metadata_size:
                 self._read_metadata()
@@ -46,7 +57,7 @@ class FrameBuffer:
                 self._read_prefix()
 
     def _end(self) -> None:
-        """Drop the end-of-stream mark; raises TableError where bytes follow it."""
+        """Drop the end-of-stream mark. Raises TableError if bytes follow it."""
         has_more = len(self._rest) > self._needed
         self._rest.clear()
         self._needed = 0
@@ -56,53 +67,45 @@ class FrameBuffer:
             )
 
     def close(self) -> None:
-        """Raise TableError where the stream ended within a message."""
+        """Raise TableError if the stream ends within a message."""
         if self._rest:
-            raise TableError("the Arrow stream must end after a message, however it is cut off")
+            raise TableError("the Arrow stream must end after a message, but it is cut off")
 
     def _read_prefix(self) -> None:
-        is_marked = self._rest.startswith(CONTINUATION)
-        length_at = len(CONTINUATION) if is_marked else 0
+        has_mark = self._rest.startswith(CONTINUATION)
+        length_at = len(CONTINUATION) if has_mark else 0
         self._needed = length_at + LENGTH_BYTES
         if len(self._rest) < self._needed:
             return
         (size,) = struct.unpack_from("<i", self._rest, length_at)
-        if not (is_marked or 0 <= size <= MAX_METADATA_BYTES):
-            raise _not_arrow()
-        _require_size(size, MAX_METADATA_BYTES)
+        if size < 0 or (size > MAX_METADATA_BYTES and not has_mark):  # any text is such a size
+            raise TableError(NOT_ARROW)
+        if size > MAX_METADATA_BYTES:
+            raise TableError(TOO_LARGE_METADATA)
         self._metadata_size = size
         self._needed += size
         self._has_ended = size == 0
 
     def _read_metadata(self) -> None:
         metadata_at = self._needed - self._metadata_size
-        body_size = _body_size(bytes(self._rest[metadata_at : self._needed]))
-        _require_size(body_size, MAX_BODY_BYTES)
+        body_size = _read_body_size(bytes(self._rest[metadata_at : self._needed]))
+        if body_size < 0:
+            raise TableError(NOT_ARROW)
+        if body_size > MAX_BODY_BYTES:
+            raise TableError(TOO_LARGE_BODY)
         self._needed += body_size
-        self._is_sized = True
+        self._knows_size = True
 
     def _take(self) -> bytes:
         with memoryview(self._rest) as rest:
-            frame = bytes(rest[: self._needed])
+            message = bytes(rest[: self._needed])
         del self._rest[: self._needed]
-        self._needed, self._metadata_size, self._is_sized = LENGTH_BYTES, 0, False
-        return frame
+        self._needed, self._metadata_size, self._knows_size = LENGTH_BYTES, 0, False
+        return message
 
 
-def _not_arrow() -> TableError:
-    return TableError("the body must be an Arrow IPC stream, however it is not")
-
-
-def _require_size(size: int, most: int) -> None:
-    if not 0 <= size <= most:
-        raise TableError(
-            f"a message of the Arrow stream must have at most {most:,} bytes, however it has more; "
-            "write smaller record batches"
-        )
-
-
-def _body_size(metadata: bytes) -> int:
-    """The length of a message's body; raises TableError where its numbers are not plain ones."""
+def _read_body_size(metadata: bytes) -> int:
+    """Return the length of a message's body. Raises TableError if the data is not plain numbers."""
     try:
         message = _root(metadata)
         length_at = _field(metadata, message, BODY_LENGTH)
@@ -114,22 +117,22 @@ def _body_size(metadata: bytes) -> int:
         is_big_endian = endianness_at and any(metadata[endianness_at : endianness_at + 2])
         is_compressed = not is_schema and size > 0 and _field(metadata, header, COMPRESSION)
     except (struct.error, IndexError) as error:
-        raise _not_arrow() from error
-    if is_big_endian:  # which pyarrow would see to, but only for who reads a whole stream
-        raise TableError("the Arrow stream must be little-endian, however it is big-endian")
+        raise TableError(NOT_ARROW) from error
+    if is_big_endian:  # pyarrow converts it only when it reads a whole stream by itself
+        raise TableError("the Arrow stream must be little-endian, got big-endian data")
     if is_compressed:
-        raise TableError("the Arrow stream must not be compressed, however it is")
+        raise TableError("the Arrow stream must not be compressed. Write it without compression")
     return size
 
 
 def _root(buffer: bytes) -> int:
-    """Where the root table of a flatbuffer is."""
+    """Return the position of a flatbuffer's root table."""
     root: int = struct.unpack_from("<I", buffer, 0)[0]
     return root
 
 
 def _field(buffer: bytes, table: int, number: int) -> int:
-    """Where a field of a flatbuffer's table is; 0 where the table has none."""
+    """Return the position of a field of a flatbuffer's table, or 0 if the table lacks it."""
     vtable = table - struct.unpack_from("<i", buffer, table)[0]
     if vtable < 0:
         raise struct.error

@@ -1,4 +1,7 @@
-"""Rows in and answers out at the same time, however many there are."""
+"""What the formats share: the interfaces of readers and writers, and streaming.
+
+A batch passes through as chunks of rows, so that it needs little memory however large it is.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -6,71 +9,121 @@ from typing import Protocol
 
 import numpy as np
 
-from app.inference.rows import RowError, Rows
+from app.inference.row_errors import RowError
+from app.inference.rows import Rows
 from app.inference.scored import Scored
 from models.csv_table import TableError
 from models.features import FEATURE_NAMES
 
-PIECE_BYTES = 128 * 1024  # at a time: a few milliseconds of parsing and writing
+READ_BYTES = 128 * 1024  # parsed at a time; takes a few milliseconds
+VALIDATED_AT_ONCE = 64  # rows; to validate them one by one takes a few milliseconds
+MAX_LINE_BYTES = 64 * 1024
+OVERLONG = b"\x00"
+"""Replaces a line over MAX_LINE_BYTES; a valid line of CSV or JSON has no such byte."""
+OVERLONG_ERROR = RowError(
+    f"The line must have at most {MAX_LINE_BYTES:,} bytes, got more.", "malformed"
+)
 
 
 class Reader(Protocol):
-    """Rows from a body, as its pieces come."""
+    """Parses a body or file incrementally."""
 
     def feed(self, data: bytes) -> Iterator[Rows]:
-        """The rows that are whole now."""
+        """Return the rows that are complete with this data."""
 
     def close(self) -> Iterator[Rows]:
-        """What is left at the end."""
+        """Return the rows that are left at the end."""
 
 
 class Writer(Protocol):
-    """Answers as the bytes of a media type."""
+    """Encodes predictions incrementally."""
 
-    warns: bool
-    """Whether it tells warnings."""
+    with_warnings: bool
+    """Whether the format includes warnings."""
 
     def start(self) -> bytes:
-        """What comes before all answers."""
+        """Return the beginning of the output."""
 
     def write(self, scored: Scored) -> bytes:
-        """The answers to some rows."""
+        """Return the next part of the output."""
 
     def end(self) -> bytes:
-        """What comes after all answers."""
+        """Return the end of the output."""
 
 
-async def read_parts(pieces: AsyncIterator[bytes], reader: Reader) -> AsyncIterator[Rows]:
-    """The rows of a body, in parts; other tasks run between two of them.
+async def read_rows(body: AsyncIterator[bytes], reader: Reader) -> AsyncIterator[Rows]:
+    """Parse a body into chunks of rows; other tasks run between two chunks.
 
-    Raises TableError where the body cannot be read from its start; where it cannot be read any
-    further, that is told in place of a last row.
+    Raises TableError if the body is malformed before the first row. Later, the error becomes a last
+    row, because the response has begun.
     """
-    started = False
+    has_begun = False
     try:
-        async for rows in _read_all(pieces, reader):
-            started = True
+        async for rows in _read(body, reader):
+            has_begun = True
             yield rows
     except TableError as error:
-        if not started:
+        if not has_begun:
             raise
-        yield Rows(
-            np.full((1, len(FEATURE_NAMES)), np.nan), {0: RowError(as_sentence(error), "malformed")}
-        )
+        values = np.full((1, len(FEATURE_NAMES)), np.nan)
+        yield Rows(values, {0: RowError(as_sentence(error), "malformed")})
 
 
 def as_sentence(error: TableError) -> str:
-    """What is wrong with a body, as answers have it."""
-    reason = str(error)
-    return f"{reason[0].upper()}{reason[1:]}."
+    """Return the message of an error as a sentence, with a capital and a full stop."""
+    message = str(error)
+    return f"{message[0].upper()}{message[1:]}{'' if message.endswith(('.', '?')) else '.'}"
 
 
-async def _read_all(pieces: AsyncIterator[bytes], reader: Reader) -> AsyncIterator[Rows]:
-    async for piece in pieces:
-        for start in range(0, len(piece), PIECE_BYTES):
-            for rows in reader.feed(piece[start : start + PIECE_BYTES]):
+class LineBuffer:
+    """Keeps an incomplete line until its end arrives, but at most MAX_LINE_BYTES of it."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        """Return all complete lines, with the line feed of the last."""
+        head, line_feed, tail = data.rpartition(b"\n")
+        if not line_feed:
+            self._keep(tail)
+            return b""
+        lines = _replace_overlong(bytes(self._rest) + head) + line_feed
+        self._rest.clear()
+        self._keep(tail)
+        return lines
+
+    def close(self) -> bytes:
+        """Return the last line if it has no line feed."""
+        return _replace_overlong(bytes(self._rest))
+
+    def _keep(self, data: bytes) -> None:
+        self._rest += data[: MAX_LINE_BYTES + 1 - len(self._rest)]  # one more shows it is overlong
+
+
+async def _read(body: AsyncIterator[bytes], reader: Reader) -> AsyncIterator[Rows]:
+    async for data in body:
+        for start in range(0, len(data), READ_BYTES):
+            for rows in reader.feed(data[start : start + READ_BYTES]):
                 yield rows
                 await asyncio.sleep(0)
     for rows in reader.close():
         yield rows
         await asyncio.sleep(0)
+
+
+def _replace_overlong(lines: bytes) -> bytes:
+    if not _has_overlong(lines):
+        return lines
+    parts = lines.split(b"\n")
+    return b"\n".join(OVERLONG if len(line) > MAX_LINE_BYTES else line for line in parts)
+
+
+def _has_overlong(lines: bytes) -> bool:
+    """Return whether a line is too long, in steps of many lines."""
+    start = 0
+    while len(lines) - start > MAX_LINE_BYTES:
+        line_feed = lines.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)
+        if line_feed < 0:
+            return True
+        start = line_feed + 1
+    return False

@@ -1,4 +1,4 @@
-"""Parquet files: row groups of the eight columns in, of answers out."""
+"""Parquet files: row groups of the eight columns in, of predictions out."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from app.inference.formats.arrow import (
-    ANSWERS,
+    PREDICTION_SCHEMA,
     ROWS_AT_ONCE,
     Sink,
-    answers_of,
+    read_record_batch,
     require_columns,
-    rows_of,
+    to_record_batch,
 )
 from app.inference.rows import Rows
 from app.inference.scored import Scored
@@ -25,46 +25,49 @@ from models.features import FEATURE_NAMES
 def read_parquet(
     name: str, source: Path | BinaryIO, row_groups: Sequence[int] | None = None
 ) -> Iterator[Rows]:
-    """The rows of a file, or of some of its row groups, a part at a time; the name is the file's.
+    """Return the rows of a file, or of some of its row groups, in chunks.
 
-    Raises TableError where it is no Parquet file or has other columns.
+    The name is the file's, for messages. Raises TableError if it is not a Parquet file or has other
+    columns.
     """
     with open_parquet(name, source) as file:
         columns = list(FEATURE_NAMES)
         for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=row_groups, columns=columns):
-            yield from rows_of(batch)
+            yield from read_record_batch(batch)
 
 
 @contextmanager
 def open_parquet(name: str, source: Path | BinaryIO) -> Iterator[parquet.ParquetFile]:
-    """A file of the eight columns; what goes wrong with it meanwhile becomes a TableError."""
+    """Open a file of the eight columns. Errors of Arrow inside the context become TableError."""
     try:
         with parquet.ParquetFile(source) as file:
             require_columns(name, file.schema_arrow)
             yield file
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise TableError(f"{name} must be a Parquet file, however it is damaged or none") from error
+        raise TableError(f"{name} must be a Parquet file, got damaged or other data") from error
 
 
 class ParquetWriter:
-    """A row group of answers for each part of the rows."""
+    """Writes a row group of predictions for each chunk of rows."""
 
-    warns = False
+    with_warnings = False
 
     def __init__(self) -> None:
         self._sink = Sink()
-        self._writer = parquet.ParquetWriter(self._sink, ANSWERS, use_dictionary=["error"])
+        self._writer = parquet.ParquetWriter(
+            self._sink, PREDICTION_SCHEMA, use_dictionary=["error"]
+        )
 
     def start(self) -> bytes:
-        """What comes before all answers."""
+        """Return the magic number."""
         return self._sink.take()
 
     def write(self, scored: Scored) -> bytes:
-        """The answers to some rows."""
-        self._writer.write_batch(answers_of(scored))
+        """Return a row group."""
+        self._writer.write_batch(to_record_batch(scored))
         return self._sink.take()
 
     def end(self) -> bytes:
-        """Where each row group is."""
+        """Return the footer."""
         self._writer.close()
         return self._sink.take()
