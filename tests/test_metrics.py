@@ -10,8 +10,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from app.inference.registry import NamedModel
 from app.main import create_app
-from app.observability.metrics import OTHER, REASONS, count_answers, count_refused, registry
+from app.observability.metrics import (
+    OTHER,
+    REASONS,
+    buffer,
+    count_predictions,
+    count_rejected,
+    registry,
+)
 from models.features import FEATURE_NAMES
+from models.house_price import RowAnswer
 from tests.support.counterparts import counterpart
 from tests.support.scraping import REQUESTS, scrape
 
@@ -169,7 +177,7 @@ def test_an_unknown_reason_is_counted_as_other():
     series = ("housing_rejected_rows_total", {"reason": OTHER})
     before = registry.get_sample_value(*series)
 
-    count_refused("made-up", 3)
+    count_rejected("made-up", 3)
 
     assert registry.get_sample_value(*series) == before + 3
     assert registry.get_sample_value(series[0], {"reason": "made-up"}) is None
@@ -183,10 +191,10 @@ def test_many_rows_are_counted_as_each_of_them_would_be(saved, rng):
     out_of_range = {"feature": "AveRooms", "side": "above"}
     before = registry.get_sample_value("housing_feature_out_of_range_total", out_of_range)
 
-    count_answers(NamedModel("at_once", saved), rows, values)
+    count_predictions(NamedModel("at_once", saved), rows, values)
     for row, value in zip(rows, values, strict=True):
-        count_answers(NamedModel("one_by_one", saved), row[np.newaxis], np.array([value]))
-    count_answers(NamedModel("at_once", saved), rows[:0], values[:0])
+        count_predictions(NamedModel("one_by_one", saved), row[np.newaxis], np.array([value]))
+    count_predictions(NamedModel("at_once", saved), rows[:0], values[:0])
 
     def samples(model):
         return {
@@ -206,6 +214,19 @@ def test_many_rows_are_counted_as_each_of_them_would_be(saved, rng):
     assert total == pytest.approx(values[values > 0].sum())
     after = registry.get_sample_value("housing_feature_out_of_range_total", out_of_range)
     assert after == before + 14
+
+
+def test_the_sum_of_a_histogram_never_decreases(saved):
+    """Prometheus takes a smaller sum for a restart, so negative predictions add nothing to it."""
+    model, row = NamedModel("negative", saved), saved.golden_rows[0].tolist()
+    series = ("housing_prediction_value_sum", {"model": "negative"})
+
+    buffer.add_predictions(model, [row, row], [RowAnswer(n, 0.0, 0.0, []) for n in (2.0, -0.5)])
+    buffer.flush()
+    assert registry.get_sample_value(*series) == 2.0
+    count_predictions(model, np.array([row, row]), np.array([0.25, -3.0]))
+
+    assert registry.get_sample_value(*series) == 2.25
 
 
 def test_prometheus_reads_the_same_test_errors_as_people(client, saved):

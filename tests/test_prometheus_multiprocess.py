@@ -16,8 +16,8 @@ def python(program):
 
 with share_counts():
     directory = pathlib.Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    python("from app.observability.metrics import count_refused; count_refused('repeated', 2)")
-    python("from app.observability.metrics import count_refused; count_refused('repeated', 3)")
+    python("from app.observability.metrics import count_rejected; count_rejected('repeated', 2)")
+    python("from app.observability.metrics import count_rejected; count_rejected('repeated', 3)")
     if os.fork() == 0:  # a worker that unwinds as its parent does
         sys.exit()
     os.wait()
@@ -79,7 +79,10 @@ def test_the_directory_is_made_in_memory_and_removed_by_the_parent_alone():
 
 def test_a_directory_that_is_named_is_emptied_of_counts_at_both_ends(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    run("-c", "from app.observability.metrics import count_refused; count_refused('repeated', 100)")
+    run(
+        "-c",
+        "from app.observability.metrics import count_rejected; count_rejected('repeated', 100)",
+    )
     (tmp_path / "note.txt").touch()
     assert [*tmp_path.glob("*.db")]
 

@@ -18,7 +18,7 @@ from app.http.problems import RefusedField, error_response, overloaded_response
 from app.inference.overload import OverloadedError
 from app.inference.registry import UnknownModelError
 from app.inference.row_errors import FieldError, describe_errors, invalid_json, not_an_object
-from app.observability.metrics import count_refused
+from app.observability.metrics import count_rejected
 from app.observability.middleware import CLIENT_GONE
 
 
@@ -41,7 +41,7 @@ async def _refused_input(request: Request, error: Exception) -> Response:
         detail = errors[0].msg + (f" And {len(errors) - 1} more." if errors[1:] else "")
     else:
         detail, errors = _describe_body_errors(found)
-        count_refused(errors[0].type)
+        count_rejected(errors[0].type)
     fields = [RefusedField(**error._asdict()) for error in errors]
     return error_response(request.scope["path"], 422, detail, fields)
 

@@ -10,7 +10,8 @@ from app.http.problems import RefusedField
 from app.http.strict_json_route import TOO_LARGE, StrictJSONRoute
 from app.inference.row_parser import HouseFeatures, to_numbers
 from app.inference.scored import prediction_json
-from app.observability.metrics import count_answer
+from app.observability.metrics import buffer
+from app.observability.predictions import predict_rows
 
 router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
 
@@ -41,6 +42,6 @@ async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -
     response.headers.update(model_header(chosen.model.identity))
     # async, because a forward pass is shorter than a switch to a thread
     row = to_numbers(house)
-    answer = chosen.model.saved.model.predict_row(row, chosen.level)
-    count_answer(chosen.model, row, answer)
+    (answer,) = predict_rows(chosen, [row])
+    buffer.flush()
     return Prediction(**prediction_json(answer, chosen.level, chosen.model.identity))

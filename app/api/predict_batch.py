@@ -24,23 +24,11 @@ from app.inference.formats.json import (
 from app.inference.formats.ndjson import NDJSONReader, NDJSONWriter
 from app.inference.rows import Rows
 from app.inference.scheduler import reject_if_saturated
-from app.inference.scored import Scored, Scorer
-from app.observability.metrics import count_answers, count_refused
+from app.inference.scored import Scorer
+from app.observability.predictions import CountingScorer
 from models.csv_table import TableError
 
 MEDIA_TYPES = (JSON, CSV, NDJSON, ARROW)
-
-
-class CountingScorer(Scorer):
-    """A scorer that tells the telemetry what it answered and what it refused."""
-
-    async def score(self, rows: Rows, *, with_warnings: bool = True) -> Scored:
-        scored = await super().score(rows, with_warnings=with_warnings)
-        accepted = rows.accepted
-        count_answers(self.model, rows.values[accepted], scored.estimates[accepted, 0])
-        for error in rows.errors.values():
-            count_refused(error.type)
-        return scored
 
 
 router = APIRouter(tags=["predictions"])

@@ -52,7 +52,7 @@ registry = CollectorRegistry()
 class ManyHistogram(Histogram):
     """A histogram that takes many finite numbers at once."""
 
-    def observe_some(self, numbers: Sequence[float]) -> None:
+    def observe_many(self, numbers: Sequence[float]) -> None:
         """Count a few, quickly."""
         total = 0.0
         counts: dict[int, int] = {}
@@ -65,7 +65,7 @@ class ManyHistogram(Histogram):
             self._buckets[place].inc(count)
         self._sum.inc(total)
 
-    def observe_all(self, numbers: FloatArray) -> None:
+    def observe_array(self, numbers: FloatArray) -> None:
         """Count an array (n,)."""
         # Sorted by NumPy and searched for a few bounds: sooner than to look at each number.
         up_to = np.sort(numbers).searchsorted(self._upper_bounds, side="right").tolist()
@@ -148,14 +148,11 @@ def count_request(method: str, route: str, code: int, seconds: float) -> None:
     series.durations.observe(seconds)
 
 
-def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) -> None:
-    """Count the finite predictions (n,) that a model gave for rows (n, 8), in 100,000 USD.
-
-    To be called by every route that answers rows, once for each slice of them; or `count_answer`.
-    """
+def count_predictions(model: NamedModel, rows: FloatArray, predictions: FloatArray) -> None:
+    """Count finite predictions (n,), in 100,000 USD of 1990, for rows (n, 8)."""
     series = model_series(model.name)
     series.predictions.inc(len(rows))
-    series.values.observe_all(predictions)
+    series.values.observe_array(predictions)
     ranges = model.saved.model.training_ranges
     for counters, outside in (
         (_below, rows < ranges.feature_minimum),
@@ -168,50 +165,50 @@ def count_answers(model: NamedModel, rows: FloatArray, predictions: FloatArray) 
                 counter.inc(count)
 
 
-def count_answer(model: NamedModel, row: Sequence[float], answer: RowPrediction) -> None:
-    """Count the answer that a model gave for a row of the eight features."""
-    _count_predictions(model.name, [answer.prediction])
-    _count_out_of_range(model, row, answer)
+class CountBuffer:
+    """Counts of one-row requests, added to their series by `flush`.
 
-
-class RowsAnswered:
-    """Rows whose requests are counted together, as those of a turn of the event loop are.
-
-    To find and lock each series takes longer than a prediction. Another worker may expose the sums
-    without those of a turn that goes on.
+    Finding and locking a series takes longer than a prediction, so the fast path flushes once per
+    event-loop iteration. Until then, another worker may expose sums without these counts.
     """
 
-    def __init__(self, method: str, route: str) -> None:
-        self._request = method, route, 200
-        self._by_model: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    def __init__(self) -> None:
+        self._predictions: defaultdict[str, list[float]] = defaultdict(list)
+        self._seconds: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
 
-    def add(
-        self, model: NamedModel, row: Sequence[float], answer: RowPrediction, seconds: float
+    def add_predictions(
+        self, model: NamedModel, rows: Sequence[Sequence[float]], answers: Sequence[RowPrediction]
     ) -> None:
-        """Remember a row that a model answered, and how long its request took."""
-        self._by_model[model.name].append((answer.prediction, seconds))
-        _count_out_of_range(model, row, answer)
+        """Add a model's finite predictions for rows (each: eight numbers in FEATURES order)."""
+        predictions = self._predictions[model.name]
+        for row, answer in zip(rows, answers, strict=True):
+            predictions.append(answer.prediction)
+            if answer.warnings:  # there is one for each feature out of range
+                _count_out_of_range(model, row)
 
-    def count(self) -> None:
-        """Count what was added since the last time."""
-        while self._by_model:
-            name, answered = self._by_model.popitem()
-            predictions, seconds = zip(*answered, strict=True)
-            _count_predictions(name, predictions)
-            series = _request_series(*self._request)
+    def add_request(self, method: str, route: str, code: int, seconds: float) -> None:
+        """Add an answered request; the method is one of METHODS."""
+        self._seconds[method, route, code].append(seconds)
+
+    def flush(self) -> None:
+        """Add everything to its series."""
+        while self._predictions:
+            name, predictions = self._predictions.popitem()
+            model = model_series(name)
+            model.predictions.inc(len(predictions))
+            model.values.observe_many(predictions)
+        while self._seconds:
+            request, seconds = self._seconds.popitem()
+            series = _request_series(*request)
             series.requests.inc(len(seconds))
-            series.durations.observe_some(seconds)
+            series.durations.observe_many(seconds)
 
 
-def _count_predictions(model: str, predictions: Sequence[float]) -> None:
-    series = model_series(model)
-    series.predictions.inc(len(predictions))
-    series.values.observe_some(predictions)
+buffer = CountBuffer()
+"""Shared by all routes of this process; used by the thread of the event loop only."""
 
 
-def _count_out_of_range(model: NamedModel, row: Sequence[float], answer: RowPrediction) -> None:
-    if not answer.warnings:  # as there are where a feature is out of range
-        return
+def _count_out_of_range(model: NamedModel, row: Sequence[float]) -> None:
     ranges = model.saved.model.training_ranges.by_feature
     for number, (_, low, high), below, above in zip(row, ranges, _below, _above, strict=True):
         if number < low:
@@ -220,7 +217,25 @@ def _count_out_of_range(model: NamedModel, row: Sequence[float], answer: RowPred
             above.inc()
 
 
-def count_refused(reason: str, rows: int = 1) -> None:
+class RowsAnswered:
+    """Replaced by `buffer`; stays until the fast path uses that."""
+
+    def __init__(self, method: str, route: str) -> None:
+        self._request = method, route, 200
+
+    def add(
+        self, model: NamedModel, row: Sequence[float], answer: RowPrediction, seconds: float
+    ) -> None:
+        """Add a predicted row and its request."""
+        buffer.add_predictions(model, [row], [answer])
+        buffer.add_request(*self._request, seconds)
+
+    def count(self) -> None:
+        """Add everything to its series."""
+        buffer.flush()
+
+
+def count_rejected(reason: str, rows: int = 1) -> None:
     """Count refused rows, by one of REASONS or by the type of the (first) error; else as `other`.
 
     To be called by every route that refuses rows without FastAPI's validation.

@@ -11,7 +11,7 @@ from app.api.v2.schemas import InputTensor
 from app.http.problems import raise_bad_request
 from app.inference.row_errors import RowError, invalid_number, json_type_name
 from app.inference.rows import MAX_ROWS, check_bounds, find_out_of_bounds
-from app.observability.metrics import count_refused
+from app.observability.metrics import count_rejected
 from models.arrays import FloatArray
 from models.features import FEATURE_NAMES
 
@@ -115,5 +115,5 @@ def _require_answerable(rows: FloatArray) -> FloatArray:
 
 
 def _refuse_row(row: int, refusal: RowError) -> Never:
-    count_refused(refusal.type)
+    count_rejected(refusal.type)
     raise_bad_request(f"Row {row}: {refusal}")

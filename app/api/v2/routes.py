@@ -29,10 +29,10 @@ from app.http.openapi_errors import (
     v2_error_docs,
 )
 from app.inference.registry import NamedModel
-from app.inference.scheduler import INITIAL_SLICE, estimate_many, reject_if_saturated
-from app.observability.metrics import count_answers
+from app.inference.rows import Rows
+from app.inference.scheduler import INITIAL_SLICE, reject_if_saturated
+from app.observability.predictions import CountingScorer
 from models.features import FEATURE_NAMES, FEATURES, TARGET_UNIT
-from models.interval import DEFAULT_LEVEL
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -202,12 +202,8 @@ async def infer(request: Request, model: ModelDep) -> Response:
     inference = read_inference(body, length_of_json(request.headers, len(body)))
     if len(inference.rows) > INITIAL_SLICE:
         reject_if_saturated()
-    estimate = await estimate_many(
-        model.saved.model, inference.rows, DEFAULT_LEVEL, model.batch_size
-    )
-    response = respond(inference, estimate.predictions, model)
-    count_answers(model, inference.rows, estimate.predictions)
-    return response
+    scored = await CountingScorer(model).score(Rows(inference.rows), with_warnings=False)
+    return respond(inference, scored.estimates[:, 0], model)
 
 
 @_of_model("GET", "", summary="What a model takes and gives")
