@@ -1,4 +1,4 @@
-"""The app: models loaded, routes and errors in place."""
+"""The composition root: an app with its models, routes, middlewares and error handlers."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,7 @@ from app.api.docs import add_docs
 from app.api.errors import add_error_handlers
 from app.api.openapi import build_openapi
 from app.api.v2 import routes as v2
-from app.http.head import HeadAsGet
-from app.http.openapi_errors import FAILED
+from app.http.openapi_errors import INTERNAL_ERROR, error_docs
 from app.inference.registry import LoadedModels, load_models
 from app.observability.access_log import AccessLog
 from app.observability.middleware import RecordRequests
@@ -26,24 +25,26 @@ from app.state import AppState
 from models import SAVED_MODELS
 
 DESCRIPTION = """\
-Median house values of California's census block groups, in **100,000 USD of 1990**, from eight
-features, by a neural network. Every answer comes with an interval and with warnings where the
-network is out of its depth."""
+Median house values of California's census block groups, in **100,000 USD of 1990**, predicted from
+eight features by a neural network. Every prediction has an interval, and warnings if it is
+unreliable."""
 
-EVERYONE = AccessPolicy()
+ALLOW_EVERYONE = AccessPolicy()
 
 
 def create_app(
     models_directory: Path = SAVED_MODELS,
     default: str | None = None,
     admin_token: str | None = None,
-    access: AccessPolicy = EVERYONE,
+    access: AccessPolicy = ALLOW_EVERYONE,
     log: AccessLog | None = None,
 ) -> FastAPI:
-    """An app that serves the models saved in a directory, and reloads them for who has the token.
+    """Return an app that serves the models saved in a directory.
 
-    Raises SavedModelError where one of them is damaged, or the default one is not there, and
-    KeysFileError where the keys that the access asks for cannot be read.
+    The admin token authorizes reloads; without one, reloads are disabled.
+
+    Raises SavedModelError when a model is damaged or the default model is missing, KeysFileError
+    when the file of API keys cannot be read.
     """
     app = FastAPI(
         title="California housing",
@@ -54,7 +55,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        responses=FAILED,
+        responses=error_docs(*INTERNAL_ERROR),
     )
     state = AppState(
         models=load_models(models_directory, default),
@@ -65,26 +66,25 @@ def create_app(
         admin_token=admin_token,
     )
     app.state = state  # type: ignore[assignment]  # typed, in place of Starlette's State
-    for family in (predict, predict_batch, explain, v2, metrics, models, pages, reload, health):
-        app.include_router(family.router)
+    for module in (predict, predict_batch, explain, v2, metrics, models, pages, reload, health):
+        app.include_router(module.router)
     add_docs(app)
     install(app, state.access)
-    app.add_middleware(RecordRequests, log=log)  # around the refusals, which it records too
-    app.add_middleware(HeadAsGet)  # around the recording, which finds the route in the scope
+    app.add_middleware(RecordRequests, log=log)  # outermost: it records rejected requests too
     add_error_handlers(app)
 
-    @lru_cache(maxsize=1)  # until other models are loaded
+    @lru_cache(maxsize=1)  # until the models are reloaded
     def openapi(models: LoadedModels) -> dict[str, Any]:
         document = build_openapi(app, models)
         if access.api_keys_file is not None:
             document_keys(document, open_metrics=access.open_metrics)
         return document
 
-    # FastAPI's own way to extend the document
+    # FastAPI's documented way to extend the document
     app.openapi = lambda: openapi(state.models)  # type: ignore[method-assign]
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
-    """What a generated client calls the operation."""
+    """Return the name of the operation in generated clients."""
     return f"{route.name}_of_version" if "{version}" in route.path else route.name

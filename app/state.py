@@ -1,4 +1,4 @@
-"""What the requests of one process share."""
+"""The state that all requests of one process share."""
 
 import threading
 from collections.abc import Callable
@@ -13,30 +13,30 @@ from app.inference.registry import LoadedModels, reload_models
 from app.observability.access_log import AccessLog
 
 ReloadModels = Callable[[str | None], LoadedModels]
-"""Reads the model of a name again (None: every model) and returns what is served from then on.
+"""Reloads the model with that name (None: every model) and returns the models served from now on.
 
-Raises SavedModelError, and changes nothing, when one is damaged or the default has gone, and
-ShuttingDownError when the service is ending.
+Raises SavedModelError, and changes nothing, when a model is damaged or the default model is
+missing; ShuttingDownError when the service is shutting down.
 """
 
 
 class ShuttingDownError(Exception):
-    """The service is shutting down and takes no new work of this kind."""
+    """The service is shutting down and rejects this request."""
 
 
 @dataclass(slots=True)
 class AppState:
-    """`app.state`: create_app makes it, the server and reloads replace its parts."""
+    """`app.state`: create_app creates it; the server and reloads replace some attributes."""
 
     models: LoadedModels
     models_directory: Path  # absolute
-    default_model: str | None  # the name the operator chose
+    default_model: str | None  # the name from --default
     access: AccessControl
     access_log: AccessLog | None
     admin_token: str | None
     draining: bool = False
     in_flight: Callable[[], int] = lambda: 1
-    """Returns the number of requests that have arrived and are not yet answered."""
+    """Returns the number of requests that have been received and not yet answered."""
     reload_models: ReloadModels = field(init=False)
     """Reloads in this process; a worker replaces it by a request to its supervisor."""
     _reload_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -54,5 +54,5 @@ class AppState:
 
 
 def state_of(app: FastAPI) -> AppState:
-    """Return the state of an app that create_app made."""
+    """Return the state of an app that create_app created."""
     return cast("AppState", app.state)

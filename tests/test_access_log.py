@@ -271,7 +271,7 @@ def test_an_unwritable_log_is_reported_once_and_every_request_is_answered():
             time.sleep(2 * FLUSH_SECONDS)
         assert server.stop() == 0
         assert server.remaining_lines() == (
-            "The access log must be writable, however: No space left on device\n"
+            "Cannot write the access log: No space left on device.\n"
         )
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import shutil
 from dataclasses import replace
 
 import httpx
@@ -10,6 +11,7 @@ from app.http.problems import error_response
 from app.inference.registry import LoadedModels, NamedModel
 from app.main import create_app
 from app.server.protocol import STATUS_LINE
+from models import SAVED_MODELS
 from models.network import Network
 
 
@@ -34,7 +36,7 @@ def test_an_internal_error_is_a_problem_that_reveals_nothing(app):
 
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["detail"] == "The service failed, and it is not the request's fault."
+    assert response.json()["detail"] == "The service failed; the request is not at fault."
 
 
 @pytest.mark.parametrize("length", ["abc", "", "-1", "9" * 5000])
@@ -66,3 +68,19 @@ def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
 def test_titles_and_status_lines_have_the_phrases_of_rfc_9110_on_every_python(status, phrase):
     assert json.loads(error_response("/", status, "x").body)["title"] == phrase
     assert STATUS_LINE[status] == f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+def test_a_reload_never_replaces_a_default_model_that_is_gone_by_another(tmp_path):
+    """The champion is the default; without it, the notebook's model would become the default."""
+    ignore = shutil.ignore_patterns("report")
+    for name in ("champion", "notebook"):
+        shutil.copytree(SAVED_MODELS / name, tmp_path / name, ignore=ignore)
+    app = create_app(tmp_path, admin_token="token")
+    shutil.rmtree(tmp_path / "champion")
+
+    headers = {"authorization": "Bearer token"}
+    response = ask(app, "POST", "/models/champion/reload", headers=headers)
+
+    assert response.status_code == 409
+    assert "default model champion" in response.json()["detail"]
+    assert app.state.models.default.name == "champion"

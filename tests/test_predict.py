@@ -89,10 +89,10 @@ def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("level=0.85", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
-        ("level=nan", "The level must be one of 0.5, 0.8, 0.9, 0.95, however another one came."),
+        ("level=0.85", "The level must be one of 0.5, 0.8, 0.9, 0.95, got another number."),
+        ("level=nan", "The level must be one of 0.5, 0.8, 0.9, 0.95, got another number."),
         ("level=high", "The query's `level` must be a number, got another value."),
-        ("level=0.5&level=0.8", "The query must have `level` once, however it came again."),
+        ("level=0.5&level=0.8", "The query must have `level` at most once, got it 2 times."),
     ],
 )
 def test_an_unknown_level_is_refused(client, row, query, says):
@@ -251,9 +251,9 @@ def test_no_refusal_echoes_its_input(client, row):
 @pytest.mark.parametrize(
     ("headers", "says"),
     [
-        ({}, "however none came (with curl, add: -H 'content-type: application/json')"),
-        ({"content-type": "application/x-www-form-urlencoded"}, "another one came (with curl"),
-        ({"content-type": "text/plain"}, "however another one came"),
+        ({}, "got none. With curl, add -H 'content-type: application/json'."),
+        ({"content-type": "application/x-www-form-urlencoded"}, "got another one. With curl"),
+        ({"content-type": "text/plain"}, "got another one"),
         ({"content-type": "application/json; charset=latin-1"}, "The charset must be UTF-8"),
         ({"content-type": "application/json; charset=latin-1; x=utf-8"}, "must be UTF-8"),
         ({"content-type": "application/json; charset=\xe9".encode("latin-1")}, "must be UTF-8"),
@@ -282,7 +282,7 @@ def test_a_body_that_is_too_large_is_refused_with_413(client):
 
     for response in (announced, streamed):
         problem = refused(response, 413)
-        assert problem["detail"] == "The body must have at most 65,536 bytes, however it has more."
+        assert problem["detail"] == "The body must have at most 65,536 bytes, got more."
         assert response.headers["connection"] == "close"
 
 
@@ -294,11 +294,11 @@ def test_an_unknown_model_or_parameter_is_refused(client, row):
     assert no_model["detail"] == ("The model must be champion or notebook, got another name.")
     assert no_parameter["errors"][0]["loc"] == ["query"]
     assert no_parameter["detail"].startswith("The query must have known parameters only")
-    assert twice["detail"] == "The query must have `model` once, however it came again."
+    assert twice["detail"] == "The query must have `model` at most once, got it 2 times."
 
 
 def test_unknown_addresses_and_methods_are_problems(client):
     assert "must be one of those in /openapi.json" in refused(client.get("/nope"), 404)["detail"]
     response = client.get("/predict")
-    assert refused(response, 405)["detail"] == "The method must be POST, however another one came."
+    assert refused(response, 405)["detail"] == "The method must be POST, got another one."
     assert response.headers["allow"] == "POST"

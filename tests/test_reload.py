@@ -80,8 +80,8 @@ def test_a_damaged_model_is_refused_and_the_loaded_one_stays(workers, saved_mode
     assert (damaged.status_code, gone.status_code) == (409, 409)
     assert damaged.headers["content-type"] == "application/problem+json"
     assert damaged.json()["detail"] == (
-        "The saved model must be whole, however: notebook: model.json must match its seal, "
-        "but it was changed or damaged; the loaded one goes on."
+        "Cannot load the saved model: notebook: model.json must match its seal, "
+        "but it was changed or damaged. The loaded model stays in use."
     )
     assert str(saved_models) not in gone.text
     assert "must hold the default model champion or notebook" in gone.json()["detail"]

@@ -9,17 +9,17 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 from pydantic_core import from_json
 
-from app.api.v2 import tensors
-from app.api.v2.tensors import NotANumberError, TensorError
+from app.api.v2 import inputs
+from app.api.v2.inputs import NotANumberError, TensorError
 
-datatypes = st.sampled_from([*tensors.dtype_by_datatype])
+datatypes = st.sampled_from([*inputs.DTYPES])
 
 
 @st.composite
 def typed_arrays(draw):
     """A datatype, and an array of it of any shape and any finite numbers."""
     datatype = draw(datatypes)
-    dtype = tensors.dtype_by_datatype[datatype]
+    dtype = inputs.DTYPES[datatype]
     shape = draw(npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4))
     options = {"allow_nan": False, "allow_infinity": False} if dtype.kind == "f" else {}
     return datatype, draw(npst.arrays(dtype, shape, elements=options))
@@ -31,7 +31,7 @@ def test_bytes_of_any_shape_and_datatype_come_back_as_the_same_numbers(typed, of
     datatype, array = typed
     body = b"x" * offset + array.tobytes()
 
-    read = tensors.from_bytes(memoryview(body)[offset:], array.shape, datatype)
+    read = inputs.from_bytes(memoryview(body)[offset:], array.shape, datatype)
 
     assert read.dtype == np.float64
     assert_array_equal(read, array.astype(np.float64), strict=True)
@@ -44,14 +44,14 @@ def test_json_of_any_shape_and_datatype_comes_back_as_the_same_numbers(typed):
     nested = from_json(json.dumps(array.tolist()))
 
     expected = array.astype(np.float64)
-    assert_array_equal(tensors.from_json(flat, array.shape, datatype), expected, strict=True)
+    assert_array_equal(inputs.from_json(flat, array.shape, datatype), expected, strict=True)
     if array.size:
-        assert_array_equal(tensors.from_json(nested, array.shape, datatype), expected, strict=True)
+        assert_array_equal(inputs.from_json(nested, array.shape, datatype), expected, strict=True)
 
 
 @given(st.lists(st.one_of(st.integers(), st.floats()), max_size=9))
 def test_any_numbers_are_read_as_fp64(numbers):
-    values = tensors.from_json(numbers, [len(numbers)], "FP64")
+    values = inputs.from_json(numbers, [len(numbers)], "FP64")
 
     assert_array_equal(values, np.array([float(number) for number in numbers]))
 
@@ -62,16 +62,16 @@ def test_any_numbers_are_read_as_fp64(numbers):
 )  # fmt: skip
 def test_a_number_that_is_not_of_its_whole_datatype_is_refused(datatype, number):
     with pytest.raises(TensorError, match="must have whole numbers in its datatype's range"):
-        tensors.from_json([1, number], [2], datatype)
+        inputs.from_json([1, number], [2], datatype)
 
 
 def test_a_number_too_large_for_its_float_datatype_is_infinity():
-    assert tensors.from_json([10**400, -(10**400), 1], [3], "FP64").tolist() == [math.inf, -math.inf, 1]  # fmt: skip
-    assert tensors.from_json([1e39, 1], [2], "FP32").tolist() == [math.inf, 1]
+    assert inputs.from_json([10**400, -(10**400), 1], [3], "FP64").tolist() == [math.inf, -math.inf, 1]  # fmt: skip
+    assert inputs.from_json([1e39, 1], [2], "FP32").tolist() == [math.inf, 1]
 
 
 def test_a_signalling_nan_is_read_as_nan():
-    (value,) = tensors.from_bytes(memoryview(b"\x01\x00\xa0\x7f"), [1], "FP32")
+    (value,) = inputs.from_bytes(memoryview(b"\x01\x00\xa0\x7f"), [1], "FP32")
 
     assert math.isnan(value)
 
@@ -79,7 +79,7 @@ def test_a_signalling_nan_is_read_as_nan():
 def test_bytes_of_fp64_are_not_copied():
     body = np.arange(8.0).tobytes()
 
-    read = tensors.from_bytes(memoryview(body), [1, 8], "FP64")
+    read = inputs.from_bytes(memoryview(body), [1, 8], "FP64")
 
     assert np.shares_memory(read, np.frombuffer(body, "u1"))
 
@@ -91,9 +91,9 @@ def test_what_is_no_number_is_found_by_its_position(value, position):
     data[position] = value
 
     with pytest.raises(NotANumberError) as error:
-        tensors.from_json(data, [2, 3], "FP64")
+        inputs.from_json(data, [2, 3], "FP64")
 
-    assert error.value.position == position
+    assert error.value.index == position
     assert error.value.value is value
 
 
@@ -110,12 +110,12 @@ def test_what_is_no_number_is_found_by_its_position(value, position):
 )
 def test_data_nested_otherwise_than_the_shape_says_are_refused(data):
     with pytest.raises(TensorError, match="must be flat or nested as its shape says"):
-        tensors.from_json(data, [2, 3], "FP64")
+        inputs.from_json(data, [2, 3], "FP64")
 
 
 @pytest.mark.parametrize("shape", [[2, 2], [7], [0], [2**31 - 1] * 8])
 def test_another_count_than_the_shapes_is_refused(shape):
     with pytest.raises(TensorError, match="must have as many numbers as its shape says"):
-        tensors.from_json([1, 2, 3, 4, 5, 6], shape, "INT8")
+        inputs.from_json([1, 2, 3, 4, 5, 6], shape, "INT8")
     with pytest.raises(TensorError, match="must have as many bytes as its shape and datatype say"):
-        tensors.from_bytes(memoryview(b"123456"), shape, "INT8")
+        inputs.from_bytes(memoryview(b"123456"), shape, "INT8")

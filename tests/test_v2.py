@@ -378,9 +378,7 @@ def test_a_server_that_shuts_down_is_live_but_not_ready():
     for response in not_ready:
         assert response.status_code == 503
         assert response.headers["content-type"] == "application/json"
-        assert response.json() == {
-            "error": "The service must not be sent new requests, because it is shutting down."
-        }
+        assert response.json() == {"error": "The service is shutting down. Retry after 1 second."}
 
 
 def test_the_documented_example_stands_with_its_true_answer(client):

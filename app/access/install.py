@@ -6,8 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.access.control import AccessControl
 from app.access.hosts import AllowedHosts
 from app.access.require_key import RequireKey
-from app.http.model_header import MODEL_HEADER
-from app.http.request_id import REQUEST_ID_HEADER
+from app.http.headers import MODEL_HEADER, REQUEST_ID_HEADER
 
 SENT_BY_PAGES = (
     *("Authorization", "X-API-Key", REQUEST_ID_HEADER, "traceparent"),

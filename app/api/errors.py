@@ -1,10 +1,9 @@
-"""One JSON shape for every refused request: problem+json (RFC 9457), never echoing the input.
+"""Error responses for every exception: a Problem (RFC 9457), or under /v2 that protocol's shape.
 
-Below /v2 it is the shape of that protocol.
+The domain raises its own errors; only this module and the routes know HTTP status codes.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,61 +12,63 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.http.headers import complete
-from app.http.problems import RefusedField, error_response, overloaded_response
+from app.http.headers import complete_headers
+from app.http.problems import (
+    INTERNAL_ERROR,
+    RETRY_LATER,
+    SHUTTING_DOWN,
+    RefusedField,
+    error_response,
+    overloaded_response,
+)
 from app.inference.overload import OverloadedError
 from app.inference.registry import UnknownModelError
-from app.inference.row_errors import FieldError, describe_errors, invalid_json, not_an_object
+from app.inference.row_errors import MAX_ERRORS, FieldError
+from app.inference.row_parser import InvalidRowError
 from app.observability.metrics import count_rejected
-from app.observability.middleware import CLIENT_GONE
+from app.observability.middleware import CLIENT_CLOSED_REQUEST
+from app.state import ShuttingDownError
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every refused or failed request of an app in the shape that its address has."""
-    app.add_exception_handler(RequestValidationError, _refused_input)
+    """Respond to every exception in the error shape of the request's path."""
+    app.add_exception_handler(InvalidRowError, _invalid_row)
+    app.add_exception_handler(RequestValidationError, _invalid_query)
     app.add_exception_handler(UnknownModelError, _unknown_model)
     app.add_exception_handler(OverloadedError, _overloaded)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(ClientDisconnect, _nobody_there)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(ShuttingDownError, _shutting_down)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _client_disconnect)
+    app.add_exception_handler(Exception, _internal_error)
 
 
-async def _refused_input(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    of_query = [entry for entry in found if entry["loc"][0] == "query"]
-    if of_query:
-        errors = [*map(describe_query_error, of_query)]
-        detail = errors[0].msg + (f" And {len(errors) - 1} more." if errors[1:] else "")
-    else:
-        detail, errors = _describe_body_errors(found)
-        count_rejected(errors[0].type)
-    fields = [RefusedField(**error._asdict()) for error in errors]
-    return error_response(request.scope["path"], 422, detail, fields)
+async def _invalid_row(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidRowError)
+    count_rejected(error.errors[0].type)
+    return _unprocessable(request, error.detail, error.errors)
+
+
+async def _invalid_query(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # of the query: routes read bodies themselves
+    errors = [describe_query_error(each) for each in error.errors()]
+    more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
+    return _unprocessable(request, errors[0].msg + more, errors[:MAX_ERRORS])
 
 
 def describe_query_error(error: Mapping[str, Any]) -> FieldError:
-    """Return one of Pydantic's errors of the query in words, without the input that it carries."""
-    parameter, kind = error["loc"][1], error["type"]
-    if kind == "extra_forbidden":
+    """Return a Pydantic error of a query parameter in words, without the received value."""
+    _, parameter = error["loc"]
+    if error["type"] == "extra_forbidden":
         sentence = "The query must have known parameters only (see /docs), got another one."
         return FieldError(["query"], sentence, "unknown_parameter")
     required = {"level": "a number", "errors": "true or false"}.get(parameter, "a name")
     sentence = f"The query's `{parameter}` must be {required}, got another value."
-    return FieldError(["query"], sentence, kind)
+    return FieldError(["query"], sentence, error["type"])
 
 
-def _describe_body_errors(errors: Sequence[Any]) -> tuple[str, list[FieldError]]:
-    (_, *path), kind = errors[0]["loc"], errors[0]["type"]
-    if kind == "json_invalid":
-        sentence = invalid_json(
-            "The body", json.JSONDecodeError(errors[0]["ctx"]["error"], "", path[0])
-        )
-        return sentence, [FieldError(["body"], sentence, kind)]
-    if kind == "missing" and not path:
-        sentence = not_an_object("The body", "but it is empty")
-        return sentence, [FieldError(["body"], sentence, kind)]
-    return describe_errors([{**error, "loc": error["loc"][1:]} for error in errors])
+def _unprocessable(request: Request, detail: str, errors: list[FieldError]) -> Response:
+    fields = [RefusedField(**error._asdict()) for error in errors]
+    return error_response(request.scope["path"], 422, detail, fields)
 
 
 async def _unknown_model(request: Request, error: Exception) -> Response:
@@ -78,31 +79,33 @@ async def _overloaded(request: Request, error: Exception) -> Response:
     return overloaded_response(request.scope["path"])
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _shutting_down(request: Request, error: Exception) -> Response:
+    return error_response(request.scope["path"], 503, SHUTTING_DOWN, headers=RETRY_LATER)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return error_response(
-        request.scope["path"], error.status_code, _detail(request, error), headers=error.headers
+        request.scope["path"], error.status_code, _detail(error), headers=error.headers
     )
 
 
-async def _nobody_there(request: Request, error: Exception) -> Response:
-    return Response(status_code=CLIENT_GONE)  # is counted, and not sent
+async def _client_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)  # counted, but never sent
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    # uvicorn logs the error. This answer goes out around every middleware.
-    response = error_response(
-        request.scope["path"], 500, "The service failed, and it is not the request's fault."
-    )
-    response.raw_headers = complete(response.raw_headers, request.state.request_id)
+async def _internal_error(request: Request, error: Exception) -> Response:
+    # uvicorn logs the error. No middleware sees this response, so complete its headers here.
+    response = error_response(request.scope["path"], 500, INTERNAL_ERROR)
+    response.raw_headers = complete_headers(response.raw_headers, request.state.request_id)
     return response
 
 
-def _detail(request: Request, error: HTTPException) -> str:
-    """What this project raised says it itself; what the router raised is only a phrase."""
+def _detail(error: HTTPException) -> str:
+    """Return a sentence; the router's own exceptions have only the status phrase."""
     if error.detail != HTTPStatus(error.status_code).phrase:
         return error.detail
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another one")
-        return f"The method must be {allowed}, however another one came."
-    return "The address must be one of those in /openapi.json, however it is not."
+        return f"The method must be {allowed}, got another one."
+    return "The path must be one of those in /openapi.json, got another one."

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it should be sent requests."""
+"""Liveness and readiness probes."""
 
 from typing import Any
 
@@ -6,21 +6,23 @@ from fastapi import APIRouter, Depends
 
 from app.api.dependencies import require_ready
 from app.api.schemas import Health
-from app.http.openapi_errors import SHUTTING_DOWN
+from app.http.openapi_errors import SHUTTING_DOWN, error_docs
 
 router = APIRouter(tags=["health"])
 
+READY: dict[str, Any] = {
+    "responses": error_docs(*SHUTTING_DOWN),
+    "dependencies": [Depends(require_ready)],
+}
 
-@router.get("/livez", summary="Does the process live?")
+
+@router.get("/livez", summary="Liveness probe")
 async def livez() -> Health:
-    """The process answers; nothing else is asked."""
+    """The process responds; nothing else is checked."""
     return Health(status="alive")
 
 
-READY: dict[str, Any] = {"responses": SHUTTING_DOWN, "dependencies": [Depends(require_ready)]}
-
-
-@router.get("/readyz", summary="Should requests be sent?", **READY)
+@router.get("/readyz", summary="Readiness probe", **READY)
 @router.get("/healthz", summary="The same as /readyz", name="healthz", **READY)
 async def readyz() -> Health:
     """The models are loaded, and the service is not shutting down."""

@@ -1,31 +1,39 @@
-"""GET /models: what is loaded, where it came from and how good it is."""
+"""GET /models: the loaded models, how they were trained, and their errors."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from app.api.dependencies import ModelsDep
 from app.api.metrics import model_metrics
 from app.api.schemas import ModelDescription, ModelList
-from app.http.etag import RevalidatedRoute
+from app.http.etag import revalidated
+from app.http.media_types import JSON
 from app.http.openapi_errors import UNKNOWN_MODEL
 from app.inference.registry import LoadedModels, NamedModel
 
-router = APIRouter(tags=["models"], route_class=RevalidatedRoute)
+router = APIRouter(tags=["models"])
 
 
-@router.get("/models", summary="What is loaded")
-async def list_models(models: ModelsDep) -> ModelList:
-    """Every model that is loaded."""
-    return ModelList(models=[describe(model, models) for model in models.by_name.values()])
+@router.get("/models", summary="All models", response_model=ModelList)
+async def list_models(request: Request, models: ModelsDep) -> Response:
+    """Every loaded model."""
+    described = [describe(model, models) for model in models.by_name.values()]
+    return revalidated(request, _json(ModelList(models=described)))
 
 
-@router.get("/models/{name}", summary="One model", responses=UNKNOWN_MODEL)
-async def describe_model(name: str, models: ModelsDep) -> ModelDescription:
-    """How a model was made, what it was trained on, and how well it does."""
-    return describe(models.get(name), models)
+@router.get(
+    "/models/{name}",
+    summary="One model",
+    response_model=ModelDescription,
+    responses=UNKNOWN_MODEL,
+)
+async def describe_model(request: Request, name: str, models: ModelsDep) -> Response:
+    """How a model was trained, on which data, and its errors."""
+    return revalidated(request, _json(describe(models.get(name), models)))
 
 
 def describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
-    """What is told of one of the models that are loaded together."""
+    """Return the description of one of the loaded models."""
     saved = model.saved
     return ModelDescription(
         **saved.card.to_json() | {"metrics": model_metrics(model)},
@@ -36,3 +44,7 @@ def describe(model: NamedModel, models: LoadedModels) -> ModelDescription:
         interval_levels=saved.model.interval.levels.tolist(),
         parameters_sha256=saved.sha256,
     )
+
+
+def _json(content: BaseModel) -> Response:
+    return Response(content.model_dump_json(), media_type=JSON)

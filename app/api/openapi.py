@@ -1,4 +1,4 @@
-"""/openapi.json: what FastAPI derives from the routes, with what only the loaded models know."""
+"""/openapi.json: FastAPI's document, with training ranges and examples from the loaded models."""
 
 import json
 from typing import Any
@@ -12,14 +12,15 @@ from pydantic_core import from_json
 from app.api.schemas import HouseColumns, PredictedColumns, RefusedRow
 from app.api.v2 import inference
 from app.api.v2.schemas import InferenceRequest
+from app.http.headers import MODEL_HEADER
 from app.http.media_types import CSV, JSON, NDJSON
-from app.http.model_header import MODEL_HEADER
 from app.http.problems import InferenceError, Problem
 from app.inference.formats.base import Writer
 from app.inference.formats.csv import CSVWriter
 from app.inference.formats.json import ColumnsWriter
 from app.inference.formats.ndjson import NDJSONWriter
 from app.inference.registry import LoadedModels
+from app.inference.row_parser import HouseFeatures
 from app.inference.rows import Rows
 from app.inference.scored import Scored, Scorer, prediction_json
 from models.features import FEATURE_NAMES
@@ -27,37 +28,37 @@ from models.interval import DEFAULT_LEVEL
 
 
 def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
-    """The OpenAPI document of an app that serves these models."""
+    """Return the OpenAPI document of an app that serves these models."""
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    _add_schemas_referred_to(document)
-    _remove_fastapis_errors(document)
-    _tell_training_ranges(document, models)
-    _tell_examples(document, models)
-    _tell_batch_examples(document, models)
-    _tell_inference_examples(document, models)
+    _add_referenced_schemas(document)
+    _remove_fastapi_errors(document)
+    _add_training_ranges(document, models)
+    _add_examples(document, models)
+    _add_batch_examples(document, models)
+    _add_v2_examples(document, models)
     return document
 
 
-REFERRED_TO = (
-    *(HouseColumns, PredictedColumns, RefusedRow),
+REFERENCED_SCHEMAS = (
+    *(HouseFeatures, HouseColumns, PredictedColumns, RefusedRow),
     *(InferenceRequest, InferenceError),
     Problem,
 )
-"""What routes only name: they read bodies themselves, or answer something else than they should."""
+"""Schemas that routes only reference: FastAPI neither parses nor serializes these bodies."""
 
 
-def _add_schemas_referred_to(document: dict[str, Any]) -> None:
+def _add_referenced_schemas(document: dict[str, Any]) -> None:
     _, definitions = models_json_schema(
-        [(schema, "validation") for schema in REFERRED_TO],
+        [(schema, "validation") for schema in REFERENCED_SCHEMAS],
         ref_template="#/components/schemas/{model}",
     )
     document["components"]["schemas"] |= definitions["$defs"]
 
 
-def _remove_fastapis_errors(document: dict[str, Any]) -> None:
-    """A path parameter that is any text cannot be refused with 422."""
+def _remove_fastapi_errors(document: dict[str, Any]) -> None:
+    """Remove FastAPI's own 422: no route that declares it ever sends it."""
     for path in document["paths"].values():
         for operation in path.values():
             if "HTTPValidationError" in str(operation["responses"].get("422")):
@@ -66,8 +67,8 @@ def _remove_fastapis_errors(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(unused, None)
 
 
-def _tell_training_ranges(document: dict[str, Any], models: LoadedModels) -> None:
-    """A number outside of the default model's range is answered, with a warning."""
+def _add_training_ranges(document: dict[str, Any], models: LoadedModels) -> None:
+    """Add the default model's training ranges; a number outside its range causes a warning."""
     properties = document["components"]["schemas"]["HouseFeatures"]["properties"]
     for feature, low, high in models.default.saved.model.training_ranges.by_feature:
         field = properties[feature.name]
@@ -75,8 +76,8 @@ def _tell_training_ranges(document: dict[str, Any], models: LoadedModels) -> Non
         field["description"] += f" Training range: {low:.6g} to {high:.6g}."
 
 
-def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
-    """The first golden row with its true answer, and the default model's name."""
+def _add_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """Add the first golden row with its prediction, and the default model's name."""
     row = models.default.saved.golden_rows[0]
     for path in ("/predict", "/explain"):
         request = document["paths"][path]["post"]["requestBody"]["content"][JSON]
@@ -93,8 +94,8 @@ def _tell_examples(document: dict[str, Any], models: LoadedModels) -> None:
         name["example"] = models.default.name
 
 
-def _tell_batch_examples(document: dict[str, Any], models: LoadedModels) -> None:
-    """Two golden rows in each media type that is text, with their true answers."""
+def _add_batch_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """Add two golden rows in each text media type, with their predictions."""
     rows = models.default.saved.golden_rows[:2]
     scorer = Scorer(models.default)
     estimate, warnings = models.default.saved.model.answer(rows)
@@ -109,21 +110,21 @@ def _tell_batch_examples(document: dict[str, Any], models: LoadedModels) -> None
     )
     lines = [",".join(FEATURE_NAMES), *(",".join(map(repr, row)) for row in rows.tolist())]
     request["content"][CSV]["example"] = "\n".join(lines) + "\n"
-    response["content"][CSV]["example"] = _written(CSVWriter(), scored)
+    response["content"][CSV]["example"] = _encode(CSVWriter(), scored)
     request["content"][NDJSON]["example"] = "".join(f"{json.dumps(row)}\n" for row in objects)
-    response["content"][NDJSON]["example"] = _written(NDJSONWriter(scorer), scored)
+    response["content"][NDJSON]["example"] = _encode(NDJSONWriter(scorer), scored)
 
 
 def _named(**values: Any) -> dict[str, Any]:
     return {name: {"value": value} for name, value in values.items()}
 
 
-def _written(writer: Writer, scored: Scored) -> str:
+def _encode(writer: Writer, scored: Scored) -> str:
     return (writer.start() + writer.write(scored) + writer.end()).decode()
 
 
-def _tell_inference_examples(document: dict[str, Any], models: LoadedModels) -> None:
-    """Two golden rows with their true answer, as JSON."""
+def _add_v2_examples(document: dict[str, Any], models: LoadedModels) -> None:
+    """Add two golden rows with their predictions, as JSON."""
     model = models.default
     rows = model.saved.golden_rows[:2]
     tensor = {"name": "features", "shape": [*rows.shape], "datatype": "FP64"}
@@ -140,4 +141,4 @@ def _tell_inference_examples(document: dict[str, Any], models: LoadedModels) -> 
             request = operation["requestBody"]["content"][JSON]
             request["example"] = {"id": "1", "inputs": [{**tensor, "data": rows.tolist()}]}
             response = operation["responses"]["200"]["content"][JSON]
-            response["example"] = inference.answer(model, "1", len(rows), predictions)
+            response["example"] = inference.response_json(model, "1", len(rows), predictions)

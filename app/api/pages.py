@@ -1,26 +1,36 @@
-"""GET /: the page to try the models, with its files and with each model's report.
+"""GET /: the page to try the models, its files, and each model's card and report.
 
-GET /models/NAME/card and /models/NAME/report/FILE: what training wrote beside the model.
+GET /models/NAME/card and /models/NAME/report/FILE serve what training wrote beside the model.
 """
 
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from app.api.dependencies import ModelsDep
-from app.api.static_files import STATIC, file_response
-from app.state import state_of
+from app.api.dependencies import ModelsDep, StateDep
+from app.http.etag import revalidated
 
-# A picture that was fetched with an API key is shown from the browser's memory: a blob
-PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' blob:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-# An SVG that is opened by itself is a page; it has styles of its own, and needs nothing else
-PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-
+STATIC = Path(__file__).parents[1] / "static"
 CARD, REPORT = "README.md", "report"
 PICTURES = (".png", ".svg")
+
+PAGE_CSP = (
+    "default-src 'self'; img-src 'self' blob:; "  # blob: pictures fetched with an API key
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Opened by itself, an SVG is a page. It has inline styles and needs nothing else.
+PICTURE_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+MEDIA_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".bin": "application/octet-stream",
+    ".md": "text/markdown",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+"""By suffix; Python's `mimetypes` depends on its version and on the system's files."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,30 +38,46 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page itself."""
-    return file_response(request, STATIC, "index.html", PAGE_POLICY)
+    return file_response(request, STATIC, "index.html", csp=PAGE_CSP)
 
 
 @router.get("/page/{file}")
 async def page_file(request: Request, file: str) -> Response:
-    """A script, a style or the map's points."""
+    """A script, a style sheet or the map's points."""
     return file_response(request, STATIC, file)
 
 
 @router.get("/models/{name}/card")
-async def card(request: Request, name: str, models: ModelsDep) -> Response:
-    """The model card, in Markdown; it names the pictures of the report."""
-    return file_response(request, _directory_of(request, models.get(name).name), CARD)
+async def card(request: Request, name: str, models: ModelsDep, state: StateDep) -> Response:
+    """The model card, in Markdown; it refers to the pictures of the report."""
+    return file_response(request, state.models_directory / models.get(name).name, CARD)
 
 
 @router.get("/models/{name}/report/{file}")
-async def picture(request: Request, name: str, file: str, models: ModelsDep) -> Response:
+async def picture(
+    request: Request, name: str, file: str, models: ModelsDep, state: StateDep
+) -> Response:
     """A picture of the report."""
-    directory = _directory_of(request, models.get(name).name)
+    directory = state.models_directory / models.get(name).name / REPORT
     if not file.endswith(PICTURES):
         raise HTTPException(404)
-    return file_response(request, directory / REPORT, file, PICTURE_POLICY)
+    return file_response(request, directory, file, csp=PICTURE_CSP)
 
 
-def _directory_of(request: Request, name: str) -> Path:
-    """Where a loaded model is saved."""
-    return state_of(request.app).models_directory / name
+def file_response(
+    request: Request, directory: Path, name: str, *, csp: str | None = None
+) -> Response:
+    """Return a small file of a directory with its ETag; raises HTTPException 404.
+
+    Starlette's FileResponse never responds 304, and StaticFiles drops the CSP from its 304.
+    """
+    path = Path(name)
+    if path.name != name or path.suffix not in MEDIA_TYPES:  # not in another directory
+        raise HTTPException(404)
+    try:
+        content = (directory / name).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise HTTPException(404) from error
+    headers = {"Content-Security-Policy": csp} if csp else None
+    media_type = MEDIA_TYPES[path.suffix]
+    return revalidated(request, Response(content, headers=headers, media_type=media_type))

@@ -1,47 +1,53 @@
-"""POST /predict: one row in, its median house value out."""
+"""POST /predict: predict one row."""
 
 from fastapi import APIRouter, Response
 
-from app.api.dependencies import ChosenDep
+from app.api.dependencies import ROW_BODY_DOCS, ROW_TOO_LARGE, ChosenDep, RowBodyDep
 from app.api.schemas import Prediction
-from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
+from app.http.openapi_errors import OVERLOADED, UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.http.problems import RefusedField
-from app.http.strict_json_route import TOO_LARGE, StrictJSONRoute
-from app.inference.row_parser import HouseFeatures, to_numbers
+from app.inference.row_parser import parse_row
 from app.inference.scored import prediction_json
 from app.observability.metrics import buffer
 from app.observability.predictions import predict_rows
 
-router = APIRouter(tags=["predictions"], route_class=StrictJSONRoute)
+router = APIRouter(tags=["predictions"])
 
 TOO_OLD = "HouseAge must be a number from 0 to 200 (years), got a number that is too large."
-RESPONSES: ErrorDocs = {
-    200: MODEL_HEADER_TOLD,
+ROW_RESPONSES: ErrorDocs = {
+    200: MODEL_HEADER_DOCS,
     **UNKNOWN_MODEL,
-    **error_docs(413, "The body is too large.", TOO_LARGE),
+    **error_docs(413, "The body is too large.", ROW_TOO_LARGE),
     **error_docs(
         415,
         "The body is not plain JSON.",
-        "The Content-Type must be application/json, however none came (with curl, add: "
-        "-H 'content-type: application/json').",
+        "The Content-Type must be application/json, got none. "
+        "With curl, add -H 'content-type: application/json'.",
     ),
     **error_docs(
         422,
-        "The row is malformed or out of bounds, or the query is.",
+        "The row or the query is malformed or out of bounds.",
         TOO_OLD,
         errors=[RefusedField(loc=["body", "HouseAge"], msg=TOO_OLD, type="less_than_equal")],
     ),
-    **OVERLOADED_DOCS,
+    **error_docs(*OVERLOADED),
 }
+"""The documented responses of a route that takes one row."""
 
 
-@router.post("/predict", summary="Predict the value of one row", responses=RESPONSES)
-async def predict(house: HouseFeatures, chosen: ChosenDep, response: Response) -> Prediction:
+@router.post(
+    "/predict",
+    summary="Predict the value of one row",
+    responses=ROW_RESPONSES,
+    openapi_extra=ROW_BODY_DOCS,
+)
+async def predict(body: RowBodyDep, chosen: ChosenDep, response: Response) -> Prediction:
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
-    response.headers.update(model_header(chosen.model.identity))
-    # async, because a forward pass is shorter than a switch to a thread
-    row = to_numbers(house)
+    row = parse_row(body)
+    # On the event loop, because a forward pass takes less time than a switch to a thread.
     (answer,) = predict_rows(chosen, [row])
     buffer.flush()
-    return Prediction(**prediction_json(answer, chosen.level, chosen.model.identity))
+    identity = chosen.model.identity
+    response.headers[MODEL_HEADER] = identity
+    return Prediction(**prediction_json(answer, chosen.level, identity))

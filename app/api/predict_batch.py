@@ -1,4 +1,4 @@
-"""POST /predict/batch: many rows in, an answer for each, in the same media type."""
+"""POST /predict/batch: many rows in, a prediction for each out, in the same media type."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.api.dependencies import BatchChosen, BatchChosenDep
-from app.api.streaming import StreamedAnswers
-from app.http.bodies import read_at_most, require_media_type
+from app.api.streaming import StreamingPredictions
+from app.http.bodies import read_body, require_media_type
+from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
-from app.http.model_header import MODEL_HEADER_TOLD, model_header
-from app.http.openapi_errors import OVERLOADED_DOCS, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.openapi_errors import OVERLOADED, UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.inference.formats.base import Reader, Writer, as_sentence, read_rows
 from app.inference.formats.csv import CSVReader, CSVWriter
 from app.inference.formats.json import (
@@ -30,56 +30,53 @@ from models.csv_table import TableError
 
 MEDIA_TYPES = (JSON, CSV, NDJSON, ARROW)
 
-
 router = APIRouter(tags=["predictions"])
 
 
-def _schema(name: str) -> dict[str, str]:
+def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _array_of(*names: str) -> dict[str, Any]:
-    items = [_schema(name) for name in names]
+    items = [_ref(name) for name in names]
     return {"type": "array", "items": items[0] if len(items) == 1 else {"anyOf": items}}
 
 
-_text = {"type": "string"}
-_binary = {"type": "string", "format": "binary"}
-_rows = {"anyOf": [_array_of("HouseFeatures"), _schema("HouseColumns")]}
-_answers = {
-    "anyOf": [_array_of("Prediction", "RefusedRow"), _schema("PredictedColumns")],
-}
+def _content(json_schema: dict[str, Any]) -> dict[str, Any]:
+    """Return OpenAPI's `content` for each media type, of which only JSON has a schema."""
+    text, binary = {"type": "string"}, {"type": "string", "format": "binary"}
+    schemas = (json_schema, text, text, binary)
+    return {
+        media_type: {"schema": schema}
+        for media_type, schema in zip(MEDIA_TYPES, schemas, strict=True)
+    }
+
+
 REQUEST_BODY = {
     "required": True,
-    "content": {
-        media_type: {"schema": schema}
-        for media_type, schema in zip(MEDIA_TYPES, (_rows, _text, _text, _binary), strict=True)
-    },
+    "content": _content({"anyOf": [_array_of("HouseFeatures"), _ref("HouseColumns")]}),
 }
 RESPONSES: ErrorDocs = {
     200: {
-        **MODEL_HEADER_TOLD,
-        "description": "An answer for each row, in the media type of the request.",
-        "content": {
-            media_type: {"schema": schema}
-            for media_type, schema in zip(
-                MEDIA_TYPES, (_answers, _text, _text, _binary), strict=True
-            )
-        },
+        **MODEL_HEADER_DOCS,
+        "description": "A prediction for each row, in the media type of the request.",
+        "content": _content(
+            {"anyOf": [_array_of("Prediction", "RefusedRow"), _ref("PredictedColumns")]}
+        ),
     },
     **UNKNOWN_MODEL,
-    **error_docs(413, "A JSON batch is too large; the others have no limit.", TOO_LARGE),
+    **error_docs(413, "A JSON batch is too large; other media types have no limit.", TOO_LARGE),
     **error_docs(
         415,
-        "The body is of another media type, or compressed.",
-        f"The Content-Type must be {' or '.join(MEDIA_TYPES)}, however none came.",
+        "The body has another media type, or it is compressed.",
+        f"The Content-Type must be {' or '.join(MEDIA_TYPES)}, got none.",
     ),
     **error_docs(
         422,
-        "The body as a whole is malformed, or the query is.",
+        "The body as a whole or the query is malformed.",
         "The body is empty; expected a header line with MedInc, HouseAge, ...",
     ),
-    **OVERLOADED_DOCS,
+    **error_docs(*OVERLOADED),
 }
 
 
@@ -94,33 +91,34 @@ RESPONSES: ErrorDocs = {
 async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
     """Predict the median house value of each row, in 100,000 USD of 1990, row for row.
 
-    A row that is refused is answered in its place, and the rest go on.
+    A rejected row has an error in its place; the other rows are still predicted.
 
-    - `application/json`: an array of rows is answered by an array of answers, a refused row by
-      `{"error": "..."}`; an object of eight equally long arrays by arrays, with null for a refused
-      row and the reason in `errors`. At most 10,000 rows.
-    - `text/csv`, with a header: by lines of `prediction,lower,upper`, empty where a row is refused;
-      `?errors=true` adds the column `error`. A line is a record.
-    - `application/x-ndjson`: by a line for each row, a refused one by `{"error": "..."}`.
-    - `application/vnd.apache.arrow.stream`: by columns `prediction`, `lower`, `upper` and `error`.
+    - `application/json`: an array of rows returns an array of predictions, with
+      `{"error": "..."}` for a rejected row. An object of eight equally long arrays returns arrays,
+      with null for a rejected row and its reason in `errors`. At most 10,000 rows.
+    - `text/csv`, with a header: returns lines of `prediction,lower,upper`, empty for a rejected
+      row; `?errors=true` adds the column `error`. Each line is one row.
+    - `application/x-ndjson`: returns one line per row, `{"error": "..."}` for a rejected one.
+    - `application/vnd.apache.arrow.stream`: returns columns `prediction`, `lower`, `upper` and
+      `error`.
 
-    All but JSON are answered while they come, and have no limit: read the answers while sending.
+    All but JSON are streamed, without a limit: read the response while you send the request.
     """
     media_type = require_media_type(request.headers, *MEDIA_TYPES)
     scorer = CountingScorer(chosen.model, chosen.level)
     if media_type == JSON:
-        return await _answer_json(request, scorer)
-    reader, writer = _of(media_type, scorer, chosen)
+        return await _predict_json(request, scorer)
+    reader, writer = _reader_and_writer(media_type, scorer, chosen)
     try:
-        parts = await _started(read_rows(request.stream(), reader))
+        parts = await _with_first_part_read(read_rows(request.stream(), reader))
     except TableError as error:
         raise HTTPException(422, as_sentence(error)) from error
     reject_if_saturated()
-    return StreamedAnswers(parts, scorer, writer, media_type=media_type)
+    return StreamingPredictions(parts, scorer, writer, media_type=media_type)
 
 
-async def _answer_json(request: Request, scorer: Scorer) -> Response:
-    body = await read_at_most(request, MAX_BYTES, TOO_LARGE)
+async def _predict_json(request: Request, scorer: Scorer) -> Response:
+    body = await read_body(request, MAX_BYTES, TOO_LARGE)
     try:
         batch = read_json(body)
     except TooManyRowsError as error:
@@ -130,13 +128,13 @@ async def _answer_json(request: Request, scorer: Scorer) -> Response:
     reject_if_saturated()
     writer = ColumnsWriter(scorer) if batch.as_columns else ArrayWriter(scorer)
     scored = [await scorer.score(rows, with_warnings=writer.with_warnings) for rows in batch.rows]
-    return Response(
-        writer.write(scored), headers=model_header(scorer.model.identity), media_type=JSON
-    )
+    headers = {MODEL_HEADER: scorer.model.identity}
+    return Response(writer.write(scored), headers=headers, media_type=JSON)
 
 
-def _of(media_type: str, scorer: Scorer, chosen: BatchChosen) -> tuple[Reader, Writer]:
-    """What reads and writes a media type."""
+def _reader_and_writer(
+    media_type: str, scorer: Scorer, chosen: BatchChosen
+) -> tuple[Reader, Writer]:
     if media_type == CSV:
         return CSVReader("the body"), CSVWriter(errors=chosen.errors)
     if media_type == NDJSON:
@@ -145,13 +143,15 @@ def _of(media_type: str, scorer: Scorer, chosen: BatchChosen) -> tuple[Reader, W
         from app.inference.formats.arrow import ArrowReader, ArrowWriter  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
         raise HTTPException(
-            415, f"For {ARROW} the service must have its extra `arrow`, however it has not."
+            415,
+            f"{ARROW} requires the extra `arrow`, which this service lacks. Send another media "
+            "type.",
         ) from error
     return ArrowReader(), ArrowWriter(scorer)
 
 
-async def _started(parts: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
-    """The same parts, of which the first has been read: what is wrong from the start is told."""
+async def _with_first_part_read(parts: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
+    """Return the same parts; reads the first part now, so that a bad header becomes a 422."""
     first = await anext(parts, None)
 
     async def all_parts() -> AsyncIterator[Rows]:

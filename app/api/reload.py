@@ -1,25 +1,18 @@
-"""POST /models/{name}/reload: read one model again while requests go on."""
+"""POST /models/{name}/reload: load a saved model again without interrupting requests."""
 
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException
 
 from app.access.admin import require_admin
+from app.api.dependencies import StateDep
 from app.api.models import describe
 from app.api.schemas import ModelDescription
-from app.http.openapi_errors import (
-    SHUTTING_DOWN,
-    SHUTTING_DOWN_SENTENCE,
-    UNKNOWN_MODEL,
-    ErrorDocs,
-    error_docs,
-)
-from app.http.problems import RETRY_LATER
-from app.state import ShuttingDownError, state_of
+from app.http.openapi_errors import SHUTTING_DOWN, UNKNOWN_MODEL, ErrorDocs, error_docs
 from models.saved_model.storage import SavedModelError
 
-AT_ONCE = CapacityLimiter(1)  # the others wait their turn
+ONE_RELOAD = CapacityLimiter(1)
 
 router = APIRouter(tags=["models"], dependencies=[Depends(require_admin)])
 
@@ -37,34 +30,31 @@ RESPONSES: ErrorDocs = {
     ),
     **error_docs(
         409,
-        "The saved model is damaged; the loaded one goes on.",
-        "The saved model must be whole, however: notebook: the manifest must be JSON, however it "
-        "is not; the loaded one goes on.",
+        "The saved model is damaged, or the default model is missing; the loaded one stays in use.",
+        "Cannot load the saved model: notebook: the manifest must be JSON. "
+        "The loaded model stays in use.",
     ),
-    **SHUTTING_DOWN,
+    **error_docs(*SHUTTING_DOWN),
 }
 
 
-@router.post("/models/{name}/reload", summary="Read a model again", responses=RESPONSES)
-async def reload_model(name: str, request: Request) -> ModelDescription:
-    """Load and verify a model as it is saved now, and serve it from now on, in every process.
+@router.post("/models/{name}/reload", summary="Reload a model", responses=RESPONSES)
+async def reload_model(name: str, state: StateDep) -> ModelDescription:
+    """Load and verify a saved model, and use it from now on, in every process.
 
-    A new one is added. One that is no longer saved is dropped, and answered with 404; the default
-    one is kept. Requests that came before are answered by the model they began with.
+    A new model is added. A model that is no longer saved is removed, and the response is 404; the
+    default model is never removed. Requests in progress keep the model that they started with.
     """
-    state = state_of(request.app)
     try:
-        models = await to_thread.run_sync(state.reload_models, name, limiter=AT_ONCE)
-    except ShuttingDownError as error:
-        raise HTTPException(503, SHUTTING_DOWN_SENTENCE, headers=RETRY_LATER) from error
+        models = await to_thread.run_sync(state.reload_models, name, limiter=ONE_RELOAD)
     except SavedModelError as error:
-        reason = _without_path(str(error), state.models_directory)
+        reason = _without_directory(str(error), state.models_directory).rstrip(".")
         raise HTTPException(
-            409, f"The saved model must be whole, however: {reason}; the loaded one goes on."
+            409, f"Cannot load the saved model: {reason}. The loaded model stays in use."
         ) from error
     return describe(models.get(name), models)
 
 
-def _without_path(reason: str, directory: Path) -> str:
-    """What is wrong, but not where on this machine; the directory is an absolute path."""
+def _without_directory(reason: str, directory: Path) -> str:
+    """Leave out where on this machine the models are; the directory is an absolute path."""
     return reason.replace(f"{directory}/", "").replace(str(directory), "the directory")

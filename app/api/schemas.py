@@ -1,4 +1,4 @@
-"""What goes over the wire, with units and bounds."""
+"""Response schemas, and a batch of columns, with their units."""
 
 from typing import Any
 
@@ -17,61 +17,65 @@ HouseColumns = create_model(
 
 
 class FiniteSchema(BaseModel):
-    """Finite numbers only, whatever happens."""
+    """A schema that accepts finite numbers only."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Interval(FiniteSchema):
-    """Where the true value is expected."""
+    """A range that is expected to contain the true value."""
 
     level: float = Field(
-        description="The share of true values that such intervals are calibrated to hold."
+        description="The share of true values that such intervals are calibrated to contain."
     )
     lower: float = Field(description=f"The lower bound, {TARGET_UNIT}.")
     upper: float = Field(description=f"The upper bound, {TARGET_UNIT}.")
 
 
 class Prediction(FiniteSchema):
-    """A median house value, and how far to trust it."""
+    """A predicted median house value, its interval, and warnings."""
 
     prediction: float = Field(description=f"The median house value, {TARGET_UNIT}.")
     interval: Interval
     warnings: list[str] = Field(description="One sentence for each reason to doubt the prediction.")
-    model: str = Field(description="The name and version of the model that answered.")
+    model: str = Field(description="The name and version of the model that predicted.")
 
 
 class RefusedRow(BaseModel):
-    """What stands in the place of a row of a batch that is refused."""
+    """The error in place of a rejected row of a batch."""
 
-    error: str = Field(description="What was required and what came, in one sentence.")
+    error: str = Field(description="What was required and what was received, in one sentence.")
 
 
 class RefusedColumn(RefusedRow):
-    """Which row of a batch of columns is refused."""
+    """The error of a rejected row of a batch of columns."""
 
-    row: int = Field(description="Its place in the arrays, from 0.")
+    row: int = Field(description="Its index in the arrays, from 0.")
 
 
 class PredictedColumns(FiniteSchema):
-    """The answers to a batch of columns, row for row; null where a row is refused."""
+    """The predictions for a batch of columns, row for row; null for a rejected row."""
 
     prediction: list[float | None] = Field(description=f"Median house values, {TARGET_UNIT}.")
     lower: list[float | None] = Field(description=f"Lower bounds, {TARGET_UNIT}.")
     upper: list[float | None] = Field(description=f"Upper bounds, {TARGET_UNIT}.")
-    model: str = Field(description="The name and version of the model that answered.")
-    errors: list[RefusedColumn] | None = Field(None, description="Only where rows are refused.")
+    model: str = Field(description="The name and version of the model that predicted.")
+    errors: list[RefusedColumn] | None = Field(
+        None, description="Present only if rows are rejected."
+    )
 
 
 class Explanation(FiniteSchema):
-    """A prediction, taken apart: baseline + the sum of the contributions = prediction."""
+    """A prediction as a sum: baseline + the sum of the contributions = prediction."""
 
     prediction: float = Field(description=f"The median house value, {TARGET_UNIT}.")
-    baseline: float = Field(description=f"The mean prediction for the background, {TARGET_UNIT}.")
+    baseline: float = Field(
+        description=f"The mean prediction for a few training rows, {TARGET_UNIT}."
+    )
     contributions: dict[str, float] = Field(
         description=f"What each feature adds to the baseline, {TARGET_UNIT}."
     )
-    model: str = Field(description="The name and version of the model that answered.")
+    model: str = Field(description="The name and version of the model that predicted.")
 
 
 class ModelMetrics(FiniteSchema):
@@ -80,7 +84,7 @@ class ModelMetrics(FiniteSchema):
     mae: float = Field(description=f"Mean absolute error, {TARGET_UNIT}.")
     rmse: float = Field(description=f"Root mean squared error, {TARGET_UNIT}.")
     mse: float = Field(description=f"Mean squared error, the square of {TARGET_UNIT}.")
-    r2: float = Field(description="The share of the variance that is explained.")
+    r2: float = Field(description="The share of the variance that the model explains.")
     coverage: float = Field(description="The share of true values inside their interval.")
     mean_width: float = Field(description=f"The mean width of the intervals, {TARGET_UNIT}.")
     test_rows: int = Field(description="The number of rows in the test part.")
@@ -95,7 +99,7 @@ class Metrics(ModelMetrics):
 
 
 class FeatureRange(FiniteSchema):
-    """A column of the data, and what the training rows held."""
+    """A column of the data, and its range in the training rows."""
 
     name: str
     unit: str
@@ -104,33 +108,35 @@ class FeatureRange(FiniteSchema):
 
 
 class ModelDescription(FiniteSchema):
-    """How a model was made, and how well it does."""
+    """How a model was trained, and its errors."""
 
     name: str
     version: str = Field(description="The first 8 hex digits of the parameters' SHA-256.")
-    default: bool = Field(description="Whether it answers when no model is asked for.")
+    default: bool = Field(description="Whether it is the default model.")
     recipe: str
     hyperparameters: dict[str, Any]
     seed: int
     features: list[FeatureRange] = Field(description="In order, with their training ranges.")
     target: FeatureRange
-    interval_levels: list[float] = Field(description="The levels that `?level=` can ask for.")
+    interval_levels: list[float] = Field(description="The levels that `?level=` accepts.")
     metrics: ModelMetrics
     data: dict[str, Any] = Field(description="The data set, its rows and its SHA-256.")
-    split: dict[str, Any] = Field(description="How the rows were divided.")
+    split: dict[str, Any] = Field(description="How the rows were split into parts.")
     fit_seconds: float = Field(description="The wall time of the fitting loop alone.")
     created: str = Field(description="When it was trained, ISO 8601, UTC.")
-    versions: dict[str, str] = Field(description="Of Python and of the libraries that trained it.")
+    versions: dict[str, str] = Field(
+        description="The versions of Python and the libraries that trained it."
+    )
     parameters_sha256: str
 
 
 class ModelList(FiniteSchema):
-    """Every model that is loaded."""
+    """Every loaded model."""
 
     models: list[ModelDescription]
 
 
 class Health(BaseModel):
-    """Whether the service lives, or is ready to answer."""
+    """The result of a probe."""
 
     status: str

@@ -1,4 +1,4 @@
-"""Predictions that are sent while their rows still arrive, however many there are."""
+"""A response that streams predictions while their rows still arrive."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,18 +7,18 @@ from fastapi import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.http.model_header import model_header
+from app.http.headers import MODEL_HEADER
 from app.inference.formats.base import Writer
 from app.inference.rows import Rows
 from app.inference.scored import Scorer
 
-WAITING_PARTS = 16  # of answers that the client does not read
+MAX_QUEUED_CHUNKS = 16
 
 
-class StreamedAnswers(Response):
-    """Answers that are sent while the rows still come.
+class StreamingPredictions(Response):
+    """Predicts rows and sends the predictions while later rows still arrive.
 
-    Answers that the client does not read wait, up to a limit; beyond it, no more rows are taken.
+    Chunks that the client does not read are queued. When the queue is full, no more rows are read.
     """
 
     def __init__(
@@ -29,30 +29,30 @@ class StreamedAnswers(Response):
         *,
         media_type: str,
     ) -> None:
-        super().__init__(media_type=media_type, headers=model_header(scorer.model.identity))
+        headers = {MODEL_HEADER: scorer.model.identity}
+        super().__init__(media_type=media_type, headers=headers)
         del self.headers["content-length"]
         self._parts, self._scorer, self._writer = parts, scorer, writer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; the parts receive the body."""
-        waiting: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING_PARTS)
+        """Send the response; reading the parts receives the request's body."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_QUEUED_CHUNKS)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send(waiting, send))
-                await self._score(waiting)
+                tasks.create_task(self._send(queue, send))
+                await self._predict(queue)
         except* ClientDisconnect:
-            pass  # nobody is there to be answered
+            pass  # nobody is left to respond to
 
-    async def _score(self, waiting: asyncio.Queue[bytes | None]) -> None:
-        """Put the answers where they wait."""
-        await waiting.put(self._writer.start())
+    async def _predict(self, queue: asyncio.Queue[bytes | None]) -> None:
+        await queue.put(self._writer.start())
         async for rows in self._parts:
             scored = await self._scorer.score(rows, with_warnings=self._writer.with_warnings)
-            await waiting.put(self._writer.write(scored))
-        await waiting.put(self._writer.end())
-        await waiting.put(None)
+            await queue.put(self._writer.write(scored))
+        await queue.put(self._writer.end())
+        await queue.put(None)
 
-    async def _send(self, waiting: asyncio.Queue[bytes | None], send: Send) -> None:
+    async def _send(self, queue: asyncio.Queue[bytes | None], send: Send) -> None:
         await send(
             {
                 "type": "http.response.start",
@@ -60,7 +60,7 @@ class StreamedAnswers(Response):
                 "headers": self.raw_headers,
             }
         )
-        while (piece := await waiting.get()) is not None:
-            if piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        while (chunk := await queue.get()) is not None:
+            if chunk:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})

@@ -1,6 +1,7 @@
-"""What a request's body is said to be, and how much of it is taken."""
+"""Request bodies: check the media type, limit the size, decompress."""
 
 import email.message
+import zlib
 from collections.abc import AsyncIterator
 
 from fastapi import HTTPException, Request
@@ -8,67 +9,95 @@ from starlette.datastructures import Headers
 
 MAX_CONTENT_TYPE_LENGTH = 128
 
+_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""zlib's argument for each Content-Encoding."""
+
 
 def require_media_type(headers: Headers, *accepted: str) -> str:
-    """Which of the accepted media types the body is said to have.
+    """Return the body's media type.
 
-    Raises an HTTPException, 415, unless it is one of them, in UTF-8 and as it is.
+    Raises HTTPException 415 unless it is one of those accepted, in UTF-8 and not compressed.
     """
     content_type = email.message.Message()
-    named = headers.get("content-type", "")
-    if len(named) <= MAX_CONTENT_TYPE_LENGTH:  # the parser takes quadratic time
-        content_type["content-type"] = named
+    received = headers.get("content-type", "")
+    if len(received) <= MAX_CONTENT_TYPE_LENGTH:  # parsing takes quadratic time
+        content_type["content-type"] = received
     media_type = content_type.get_content_type()
     if "content-type" not in headers or media_type not in accepted:
-        came = "another one came" if "content-type" in headers else "none came"
-        hint = f" (with curl, add: -H 'content-type: {accepted[0]}')" if len(accepted) == 1 else ""
+        got = "another one" if "content-type" in headers else "none"
+        remedy = f" With curl, add -H 'content-type: {accepted[0]}'." if len(accepted) == 1 else ""
         raise HTTPException(
-            415, f"The Content-Type must be {' or '.join(accepted)}, however {came}{hint}."
+            415, f"The Content-Type must be {' or '.join(accepted)}, got {got}.{remedy}"
         )
     if _charset(content_type) not in ("utf-8", "utf8"):
-        raise HTTPException(415, "The charset must be UTF-8, however another one came.")
+        raise HTTPException(415, "The charset must be UTF-8, got another one.")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(
-            415, "The body must not be compressed, however the Content-Encoding says that it is."
+            415, "The body must not be compressed. Send it without Content-Encoding."
         )
     return media_type
 
 
 def _charset(content_type: email.message.Message) -> str:
-    """UTF-8 where none is named; empty where what is named cannot be read."""
+    """Return UTF-8 when no charset is named, an empty string when it cannot be parsed."""
     try:
         if content_type.get_param("charset") is None:
             return "utf-8"
         return content_type.get_content_charset("")
-    except (TypeError, ValueError):  # it comes in pieces (RFC 2231) that do not fit together
+    except (TypeError, ValueError):  # its RFC 2231 continuations do not fit together
         return ""
 
 
-async def read_at_most(request: Request, most_bytes: int, refusal: str) -> bytes:
-    """The body as a whole; raises an HTTPException, 413, where it is too large."""
-    require_announced_size(request.headers, most_bytes, refusal)
-    return b"".join([piece async for piece in at_most(request.stream(), most_bytes, refusal)])
+async def read_body(request: Request, max_bytes: int, too_large_detail: str) -> bytes:
+    """Return the whole body; raises HTTPException 413 when it is too large."""
+    length = request.headers.get("content-length", "")
+    # The server rejects a Content-Length that is not a number.
+    if length.isdecimal() and float(length) > max_bytes:
+        raise _too_large(too_large_detail)
+    chunks = limit_size(request.stream(), max_bytes, too_large_detail)
+    return b"".join([chunk async for chunk in chunks])
 
 
-def require_announced_size(headers: Headers, most_bytes: int, refusal: str) -> None:
-    """Raise an HTTPException, 413, where the Content-Length is too large already."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and float(length) > most_bytes:  # another one is the server's to refuse
-        raise too_large(refusal)
-
-
-async def at_most(
-    pieces: AsyncIterator[bytes], most_bytes: int, refusal: str
+async def limit_size(
+    chunks: AsyncIterator[bytes], max_bytes: int, too_large_detail: str
 ) -> AsyncIterator[bytes]:
-    """The pieces of a body; raises an HTTPException, 413, where they come to too much."""
+    """Yield the chunks of a body; raises HTTPException 413 once they are too large together."""
     size = 0
-    async for piece in pieces:
-        size += len(piece)
-        if size > most_bytes:
-            raise too_large(refusal)
-        yield piece
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(too_large_detail)
+        yield chunk
 
 
-def too_large(refusal: str) -> HTTPException:
-    """A 413 that closes the connection, instead of reading the rest of the body."""
-    return HTTPException(413, refusal, headers={"Connection": "close"})
+async def read_compressed_body(request: Request, max_bytes: int, too_large_detail: str) -> bytes:
+    """Return the whole body, decompressed as its Content-Encoding says.
+
+    Raises HTTPException: 413 when it is too large, compressed or not; 415 for an encoding other
+    than gzip or deflate; 400 when it cannot be decompressed.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", *_WINDOW_BITS):
+        raise HTTPException(415, "The Content-Encoding must be gzip or deflate, got another one.")
+    body = await read_body(request, max_bytes, too_large_detail)
+    if encoding == "identity":
+        return body
+    decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        content = decompressor.decompress(body, max_bytes + 1)  # never more, whatever it holds
+    except zlib.error as error:
+        raise _corrupt(encoding) from error
+    if len(content) > max_bytes:
+        raise _too_large(too_large_detail)
+    if not decompressor.eof or decompressor.unused_data:
+        raise _corrupt(encoding)
+    return content
+
+
+def _too_large(detail: str) -> HTTPException:
+    # Closing the connection saves reading the rest of the body.
+    return HTTPException(413, detail, headers={"Connection": "close"})
+
+
+def _corrupt(encoding: str) -> HTTPException:
+    return HTTPException(400, f"The body must be valid {encoding} as its Content-Encoding says.")

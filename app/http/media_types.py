@@ -1,4 +1,4 @@
-"""The media types of bodies."""
+"""Media types of request and response bodies."""
 
 JSON = "application/json"
 CSV = "text/csv"

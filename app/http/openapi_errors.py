@@ -1,26 +1,27 @@
-"""How errors are documented: each with an example that is a true answer."""
+"""OpenAPI documentation of error responses, each with an example that the service really sends."""
 
 from typing import Any
 
+from app.http import problems
 from app.http.media_types import JSON, PROBLEM
-from app.http.problems import OVERLOADED, Problem, RefusedField
+from app.http.problems import Problem, RefusedField
 from app.http.reason_phrases import reason_phrase
 
 ErrorDocs = dict[int | str, dict[str, Any]]
-"""What FastAPI takes as the `responses` of a route, by status."""
+"""FastAPI's `responses` of a route, by status."""
 
 
 def error_docs(
-    status: int, description: str, example: str, *, errors: list[RefusedField] | None = None
+    status: int, description: str, detail: str, *, errors: list[RefusedField] | None = None
 ) -> ErrorDocs:
-    """A status that is answered with a Problem; the example is its detail."""
-    problem = Problem(title=reason_phrase(status), status=status, detail=example, errors=errors)
+    """Document a status that comes with a Problem; its example has the detail and the errors."""
+    problem = Problem(title=reason_phrase(status), status=status, detail=detail, errors=errors)
     return _response(status, description, PROBLEM, problem.model_dump(exclude_none=True))
 
 
-def v2_error_docs(status: int, description: str, example: str) -> ErrorDocs:
-    """A status that is answered with an InferenceError; the example is its sentence."""
-    return _response(status, description, JSON, {"error": example})
+def v2_error_docs(status: int, description: str, detail: str) -> ErrorDocs:
+    """Document a status that comes with an InferenceError; its example has the detail."""
+    return _response(status, description, JSON, {"error": detail})
 
 
 def _response(status: int, description: str, media_type: str, example: Any) -> ErrorDocs:
@@ -34,14 +35,11 @@ def _response(status: int, description: str, media_type: str, example: Any) -> E
     }
 
 
-FAILED = error_docs(
-    500, "The service failed.", "The service failed, and it is not the request's fault."
-)
+INTERNAL_ERROR = 500, "The service failed.", problems.INTERNAL_ERROR
+SHUTTING_DOWN = 503, "The service is shutting down.", problems.SHUTTING_DOWN
+OVERLOADED = 503, "The service is overloaded; retry the same request.", problems.OVERLOADED
+"""Arguments of error_docs and v2_error_docs."""
+
 UNKNOWN_MODEL = error_docs(
     404, "No such model.", "The model must be champion or notebook, got another name."
 )
-SHUTTING_DOWN_SENTENCE = "The service must not be sent new requests, because it is shutting down."
-SHUTTING_DOWN = error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
-_OVERLOADED = "The service sheds load; the same request can be sent again."
-OVERLOADED_DOCS = error_docs(503, _OVERLOADED, OVERLOADED)
-V2_OVERLOADED_DOCS = v2_error_docs(503, _OVERLOADED, OVERLOADED)

@@ -1,12 +1,11 @@
-"""Error responses: problem+json (RFC 9457), and below /v2 the shape of that protocol.
+"""Error responses: problem+json (RFC 9457), and under /v2 that protocol's shape.
 
-No response repeats the input.
+No error response echoes the input.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Never
 
-from fastapi import HTTPException, Response
+from fastapi import Response
 from pydantic import BaseModel, Field
 
 from app.http.media_types import JSON, PROBLEM
@@ -14,12 +13,14 @@ from app.http.reason_phrases import reason_phrase
 
 RETRY_LATER = {"Retry-After": "1"}  # seconds
 OVERLOADED = "The service is overloaded. Retry after 1 second."
+SHUTTING_DOWN = "The service is shutting down. Retry after 1 second."
+INTERNAL_ERROR = "The service failed; the request is not at fault."
 
 
 class RefusedField(BaseModel):
     """One error in a request."""
 
-    loc: list[str | int] = Field(description="Where: `body` or `query`, then the feature.")
+    loc: list[str | int] = Field(description="Where it is: `body` or `query`, then the feature.")
     msg: str = Field(description="What was required and what was received, in one sentence.")
     type: str = Field(description="The kind of error, for programs.")
 
@@ -27,7 +28,7 @@ class RefusedField(BaseModel):
 class Problem(BaseModel):
     """A rejected request (RFC 9457)."""
 
-    type: str = Field("about:blank", description="The title says all there is to know of the type.")
+    type: str = Field("about:blank", description="Always about:blank: the status tells the type.")
     title: str = Field(description="The status in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What was required and what was received, in one sentence.")
@@ -41,7 +42,7 @@ class InferenceError(BaseModel):
 
 
 def is_v2(path: str) -> bool:
-    """Return whether an address belongs to the Open Inference Protocol."""
+    """Return whether a path belongs to the Open Inference Protocol."""
     return path == "/v2" or path.startswith("/v2/")
 
 
@@ -52,9 +53,9 @@ def error_response(
     errors: Sequence[RefusedField] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error in the shape that its address has."""
+    """Return an error response, in V2's shape for a V2 path and as a Problem for any other."""
     if is_v2(path):
-        # Exactly application/json: V2 clients show the sentence of no other type.
+        # Exactly application/json: V2 clients show no error message of another type.
         return Response(
             InferenceError(error=detail).model_dump_json(), status, headers, media_type=JSON
         )
@@ -68,10 +69,5 @@ def error_response(
 
 
 def overloaded_response(path: str) -> Response:
-    """Return the 503 of a request that is shed, in the shape that its address has."""
+    """Return the 503 for a request that the service has no capacity for."""
     return error_response(path, 503, OVERLOADED, headers=RETRY_LATER)
-
-
-def raise_bad_request(detail: str) -> Never:
-    """Reject the request with 400 and a sentence."""
-    raise HTTPException(400, detail)

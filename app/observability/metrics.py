@@ -1,7 +1,7 @@
-"""What the service counts for Prometheus, and the functions that count it.
+"""The service's Prometheus metrics, and the functions that update them.
 
-Every label has few values: a route's template, a model's name, a feature, a reason. None of them is
-what a client sent.
+Every label has few values (a route's template, a model's name, a feature, a reason), and none is
+text that a client sent.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from models.features import FEATURE_NAMES
 from models.house_price import RowPrediction
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0)
-VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # above the last: the end of the data
+VALUES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 4.99)  # the data are capped at 5.00001
 
 OTHER = "other"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -36,38 +36,40 @@ reason_by_type = {
     "model_type": "malformed",
     "model_attributes_type": "malformed",
 }
-"""Why a row is refused, by the type of Pydantic's error, where it has another name."""
+"""The reason for a rejected row by the type of its Pydantic error, if the two names differ."""
 
 REASONS = (
     *("missing", "unknown_feature", "repeated", "not_a_number", "not_finite", "out_of_bounds"),
     *("malformed", OTHER),
 )
 
-# A second series for each; over several workers there is none.
+# A `_created` series beside each counter; the multi-process mode has none.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 registry = CollectorRegistry()
 
 
-class ManyHistogram(Histogram):
-    """A histogram that takes many finite numbers at once."""
+class BulkHistogram(Histogram):
+    """A histogram that observes many finite numbers at once.
+
+    Negative numbers add nothing to the sum: Prometheus takes a sum that decreases for a restart.
+    """
 
     def observe_many(self, numbers: Sequence[float]) -> None:
-        """Count a few, quickly."""
+        """Observe a few numbers, locking each series once."""
         total = 0.0
         counts: dict[int, int] = {}
         for number in numbers:
-            place = bisect_left(self._upper_bounds, number)
-            counts[place] = counts.get(place, 0) + 1
-            # A sum that falls would be taken for a restart, so what is below zero adds nothing.
+            bucket = bisect_left(self._upper_bounds, number)
+            counts[bucket] = counts.get(bucket, 0) + 1
             total += max(number, 0.0)
-        for place, count in counts.items():
-            self._buckets[place].inc(count)
+        for bucket, count in counts.items():
+            self._buckets[bucket].inc(count)
         self._sum.inc(total)
 
     def observe_array(self, numbers: FloatArray) -> None:
-        """Count an array (n,)."""
-        # Sorted by NumPy and searched for a few bounds: sooner than to look at each number.
+        """Observe an array (n,)."""
+        # Sorting and searching a few bounds is faster than a search for each number.
         up_to = np.sort(numbers).searchsorted(self._upper_bounds, side="right").tolist()
         for bucket, (before, count) in zip(self._buckets, pairwise([0, *up_to]), strict=True):
             if count > before:
@@ -77,21 +79,19 @@ class ManyHistogram(Histogram):
 
 _requests = Counter(
     "housing_http_requests_total",
-    "HTTP requests that were answered; HEAD counts as GET.",
+    "Answered HTTP requests; HEAD counts as GET.",
     ["method", "route", "code"],
     registry=registry,
 )
-_durations = ManyHistogram(
+_durations = BulkHistogram(
     "housing_http_request_duration_seconds",
-    "Time from a request's headers to the end of its answer.",
+    "Seconds from a request's headers to the end of its response.",
     ["route"],
     buckets=SECONDS,
     registry=registry,
 )
-_predictions = Counter(
-    "housing_predictions_total", "Rows that a model answered.", ["model"], registry=registry
-)
-_values = ManyHistogram(
+_predictions = Counter("housing_predictions_total", "Predicted rows.", ["model"], registry=registry)
+_values = BulkHistogram(
     "housing_prediction_value",
     "Predicted median house values, in 100,000 USD of 1990.",
     ["model"],
@@ -100,34 +100,32 @@ _values = ManyHistogram(
 )
 _out_of_range = Counter(
     "housing_feature_out_of_range_total",
-    "Answered rows with a feature outside of what the model was trained on.",
+    "Predicted rows with a feature outside its training range.",
     ["feature", "side"],
     registry=registry,
 )
-_refused = Counter(
-    "housing_rejected_rows_total", "Rows that were refused.", ["reason"], registry=registry
-)
+_rejected = Counter("housing_rejected_rows_total", "Rejected rows.", ["reason"], registry=registry)
 
-# A series that is there from the start shows its first increase. Finding one costs as much as
-# counting, so it is done once.
+# Prometheus sees the first increase only of a series that exists before it. Finding a series costs
+# as much as counting, so these are found once.
 _below, _above = (
     [_out_of_range.labels(name, side) for name in FEATURE_NAMES] for side in ("below", "above")
 )
-_refused_for = {reason: _refused.labels(reason) for reason in REASONS}
+_rejected_by_reason = {reason: _rejected.labels(reason) for reason in REASONS}
 
 
 class RequestSeries(NamedTuple):
-    """The two series that one kind of request is counted in."""
+    """The two series of one kind of request."""
 
     requests: Counter
-    durations: ManyHistogram
+    durations: BulkHistogram
 
 
 class ModelSeries(NamedTuple):
-    """The two series that a model's answers are counted in."""
+    """The two series of a model's predictions."""
 
     predictions: Counter
-    values: ManyHistogram
+    values: BulkHistogram
 
 
 @cache
@@ -137,12 +135,12 @@ def _request_series(method: str, route: str, code: int) -> RequestSeries:
 
 @cache
 def model_series(name: str) -> ModelSeries:
-    """The series of a model by its name, there from the first time that they are asked for."""
+    """Return the series of the model with that name; the first call creates them at 0."""
     return ModelSeries(_predictions.labels(name), _values.labels(name))
 
 
 def count_request(method: str, route: str, code: int, seconds: float) -> None:
-    """Count an answered request by its method, its route's template and the answer's status."""
+    """Count a request by its method, its route's template and the status of its response."""
     series = _request_series(method if method in METHODS else OTHER, route, code)
     series.requests.inc()
     series.durations.observe(seconds)
@@ -205,7 +203,7 @@ class CountBuffer:
 
 
 buffer = CountBuffer()
-"""Shared by all routes of this process; used by the thread of the event loop only."""
+"""Shared by all routes of this process; only the event loop's thread uses it."""
 
 
 def _count_out_of_range(model: NamedModel, row: Sequence[float]) -> None:
@@ -236,9 +234,6 @@ class RowsAnswered:
 
 
 def count_rejected(reason: str, rows: int = 1) -> None:
-    """Count refused rows, by one of REASONS or by the type of the (first) error; else as `other`.
-
-    To be called by every route that refuses rows without FastAPI's validation.
-    """
-    known = _refused_for.get(reason_by_type.get(reason, reason), _refused_for[OTHER])
-    known.inc(rows)
+    """Count rejected rows by one of REASONS or the type of their first error, else as OTHER."""
+    reason = reason_by_type.get(reason, reason)
+    _rejected_by_reason.get(reason, _rejected_by_reason[OTHER]).inc(rows)

@@ -1,4 +1,4 @@
-"""Record every request: its id, which goes out with the answer, its count, its line in the log."""
+"""Count and log every request, and give its response the request ID."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -6,101 +6,106 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.headers import Headers, complete
-from app.http.model_header import MODEL_HEADER
-from app.http.request_id import request_id
+from app.http.headers import MODEL_HEADER, Headers, complete_headers, request_id
 from app.observability.access_log import AccessLog, Line
 from app.observability.metrics import count_request
 
-UNMATCHED = "unmatched"
-CLIENT_GONE = 499  # nginx's name for an answer that nobody waits for
+UNMATCHED = "unmatched"  # the route label of a request that matches no route
+CLIENT_CLOSED_REQUEST = 499  # nginx's status of a request whose client disconnected
 ABANDONED = "abandoned"
-"""In a scope's state, where nobody waits for the answer any more: whether the server has refused
-the request meanwhile, which is recorded in place of it."""
-model_header = MODEL_HEADER.lower().encode()
+"""The key in a scope's state under which the server notes that the client gets no response.
+
+Its value is true when the server has already recorded the request as rejected.
+"""
+
+_model_header = MODEL_HEADER.lower().encode()
 
 
 @dataclass(slots=True)
-class Answered:
-    """What is remembered of an answer while it is sent."""
+class ResponseSummary:
+    """The parts of a response that are counted and logged."""
 
     status: int
-    headers: Headers | None = None
-    bytes: int = 0  # of the body
+    headers: Headers | None = None  # None until it starts
+    body_bytes: int = 0
 
 
 class RecordRequests:
-    """Records what the app answers; costs a few microseconds a request."""
+    """Counts and logs requests; HEAD is handled and recorded as GET.
+
+    Load balancers and `curl -I` send HEAD. uvicorn leaves out the body of its response.
+    """
 
     def __init__(self, app: ASGIApp, log: AccessLog | None) -> None:
         self.app = app
         self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and record it when it is answered."""
+        """Pass a request on, and record it when its response is complete."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         started = perf_counter()
-        state = scope.setdefault("state", {})  # a test's client may bring none
-        state["request_id"] = name = request_id(scope["headers"])
-        # What is answered for an app that fails before it answers.
-        answered = Answered(status=500)
+        state = scope.setdefault("state", {})  # test clients may send none
+        state["request_id"] = new_id = request_id(scope["headers"])
+        summary = ResponseSummary(status=500)  # sent if the app fails before it responds
 
-        def send_and_remember(message: Message) -> Awaitable[None]:
-            if ABANDONED in state:  # it goes nowhere
+        def send_and_summarize(message: Message) -> Awaitable[None]:
+            if ABANDONED in state:  # nobody receives it
                 return send(message)
             if message["type"] == "http.response.start":
-                answered.status = message["status"]
-                answered.headers = message.get("headers", [])
-                message["headers"] = complete(answered.headers, name)
+                summary.status = message["status"]
+                summary.headers = message.get("headers", [])
+                message["headers"] = complete_headers(summary.headers, new_id)
             else:
-                answered.bytes += len(message.get("body", b""))
+                summary.body_bytes += len(message.get("body", b""))
             return send(message)
 
         try:
-            await self.app(scope, receive, send_and_remember)
+            await self.app(scope, receive, send_and_summarize)
         finally:
-            is_unheard = answered.headers is None and ABANDONED in state
-            if is_unheard:
-                answered.status = CLIENT_GONE
-            if not (is_unheard and state[ABANDONED]):
-                self._record(scope, answered, perf_counter() - started)
+            abandoned = summary.headers is None and ABANDONED in state
+            if abandoned:
+                summary.status = CLIENT_CLOSED_REQUEST
+            if not (abandoned and state[ABANDONED]):
+                self._record(scope, summary, perf_counter() - started)
 
-    def _record(self, scope: Scope, answered: Answered, seconds: float) -> None:
-        route = _template(scope)
-        count_request(scope["method"], route, answered.status, seconds)
+    def _record(self, scope: Scope, summary: ResponseSummary, seconds: float) -> None:
+        route = _route(scope)
+        count_request(scope["method"], route, summary.status, seconds)
         if self.log is not None:
-            self.log.add(_line(scope, route, answered, seconds))
+            self.log.add(_line(scope, route, summary, seconds))
 
 
-def _template(scope: Scope) -> str:
-    """The address as it is declared: what the router found, or the mount, or neither."""
+def _route(scope: Scope) -> str:
+    """Return the template of the route that matched, the path of the mount, or UNMATCHED."""
     if "route" in scope:
         path: str = scope["route"].path
         return path
     return str(scope["root_path"]) if "endpoint" in scope else UNMATCHED
 
 
-def _line(scope: Scope, route: str, answered: Answered, seconds: float) -> Line:
+def _line(scope: Scope, route: str, summary: ResponseSummary, seconds: float) -> Line:
     state, client = scope["state"], scope.get("client")
     return Line(
         client=client and client[0],
         method=scope["method"],
         headers=scope["headers"],
         request_id=state["request_id"],
-        status=answered.status,
+        status=summary.status,
         seconds=seconds,
-        size=answered.bytes,
+        size=summary.body_bytes,
         route=None if route == UNMATCHED else route,
         path=scope.get("raw_path") or scope["path"].encode(),
-        model=_model(answered.headers or []),
+        model=_model(summary.headers or []),
         key=state.get("key_name"),
     )
 
 
 def _model(headers: Headers) -> str | None:
     for name, value in headers:
-        if name == model_header:
+        if name == _model_header:
             return value.decode()
     return None

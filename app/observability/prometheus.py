@@ -1,7 +1,8 @@
-"""/metrics as Prometheus reads it: what was counted, and the models that are loaded now."""
+"""/metrics as Prometheus text: the counters, and gauges about the models loaded now."""
 
 import os
 import platform
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,14 +13,43 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app import __version__
+from app.http.media_types import JSON
 from app.inference.registry import LoadedModels, NamedModel
 from app.observability.metrics import model_series, registry
 from app.observability.prometheus_multiprocess import VARIABLE
 from models.features import TARGET_UNIT
 
+PROMETHEUS_TYPES = (
+    *("application/openmetrics-text", "text/plain"),
+    "application/vnd.google.protobuf",  # named by Prometheus; it accepts text in its place
+)
+MALFORMED_VERSION = re.compile(r"version=(?![0-9]{1,4}(?:\.[0-9]{1,4}){0,3}\s*(?:[;,]|$))[^;,]*")
+"""prometheus_client fails on these."""
+
+
+def wants_prometheus(accept: str) -> bool:
+    """Return whether an Accept header names a Prometheus type before JSON.
+
+    Quality values are ignored, because scrapers list their types best first. Wildcards are
+    ignored, because both scrapers and other clients send them.
+    """
+    for entry in accept.split(","):
+        media_type = entry.partition(";")[0].strip().lower()
+        if media_type in (JSON, *PROMETHEUS_TYPES):
+            return media_type != JSON
+    return False
+
+
+def expose(models: LoadedModels, accept: str, in_flight: int, *, ready: bool) -> Response:
+    """Return all series in the first text format that an Accept header names."""
+    accept = MALFORMED_VERSION.sub("", accept.lower().replace('"', ""))
+    encode, content_type = choose_encoder(accept)
+    collector = ServiceCollector(models, in_flight, ready=ready)
+    return Response(encode(collector), headers={"Content-Type": content_type, "Vary": "Accept"})
+
 
 class ServiceCollector(Collector):
-    """All series of a service: the counts of every worker, the rest as this worker knows it."""
+    """Every series of the service: counters summed over all workers, gauges of this worker."""
 
     def __init__(self, models: LoadedModels, in_flight: int, *, ready: bool) -> None:
         self.models = models
@@ -27,32 +57,25 @@ class ServiceCollector(Collector):
         self.ready = ready
 
     def collect(self) -> Iterator[Metric]:
-        """Each series, once."""
+        """Yield each metric once."""
         for name in self.models.by_name:
-            model_series(name)  # at 0 until the model is asked
-        yield from _counts().collect()
+            model_series(name)  # so that the series of an unused model is 0, not missing
+        yield from _counters().collect()
         yield from _test_errors(self.models)
         yield _model_info(self.models)
         yield _build_info()
         yield GaugeMetricFamily(
             "housing_http_requests_in_flight",
-            "HTTP requests that have come and are not yet answered, this one among them.",
+            "HTTP requests that are received and not yet answered, including this one.",
             self.in_flight,
         )
         yield GaugeMetricFamily(
-            "housing_ready", "1 while requests should be sent, 0 while it shuts down.", self.ready
+            "housing_ready", "1 when ready for requests, 0 when shutting down.", self.ready
         )
 
 
-def expose(models: LoadedModels, accept: str, in_flight: int, *, ready: bool) -> Response:
-    """All series in the best text format that an Accept header names."""
-    encode, content_type = choose_encoder(accept)
-    collector = ServiceCollector(models, in_flight, ready=ready)
-    return Response(encode(collector), headers={"Content-Type": content_type, "Vary": "Accept"})
-
-
-def _counts() -> Collector:
-    """This process's counts, or the sum of those that are shared."""
+def _counters() -> Collector:
+    """Return this process's counters, or the sums over all workers if they are shared."""
     if VARIABLE not in os.environ:
         return registry
     shared: Collector = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
@@ -60,14 +83,14 @@ def _counts() -> Collector:
 
 
 def _test_errors(models: LoadedModels) -> Iterator[Metric]:
-    for error, words, unit in (
+    for error, description, unit in (
         ("mae", "Mean absolute error", TARGET_UNIT),
         ("rmse", "Root mean squared error", TARGET_UNIT),
         ("mse", "Mean squared error", f"the square of {TARGET_UNIT}"),
     ):
         family = GaugeMetricFamily(
             f"housing_model_test_{error}",
-            f"{words} on the test part of the data, in {unit}.",
+            f"{description} on the test part of the data, in {unit}.",
             labels=["model"],
         )
         for model in models.by_name.values():
@@ -76,13 +99,13 @@ def _test_errors(models: LoadedModels) -> Iterator[Metric]:
 
 
 def _model_info(models: LoadedModels) -> Metric:
-    family = InfoMetricFamily("housing_model", "The models that are loaded.", labels=["model"])
+    family = InfoMetricFamily("housing_model", "The loaded models.", labels=["model"])
     for model in models.by_name.values():
-        family.add_metric([model.name], _describe(model, models))
+        family.add_metric([model.name], _labels(model, models))
     return family
 
 
-def _describe(model: NamedModel, models: LoadedModels) -> dict[str, str]:
+def _labels(model: NamedModel, models: LoadedModels) -> dict[str, str]:
     return {
         "version": model.saved.version,
         "recipe": model.saved.card.recipe,
@@ -96,4 +119,4 @@ def _build_info() -> Metric:
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
-    return InfoMetricFamily("housing_build", "The versions that serve.", versions)
+    return InfoMetricFamily("housing_build", "The versions of the running service.", versions)

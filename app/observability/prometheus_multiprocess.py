@@ -1,4 +1,4 @@
-"""Counts that are right over several workers: a directory in which each keeps its own."""
+"""Counters that are correct over several workers, each of which keeps its own in a directory."""
 
 import os
 import sys
@@ -8,47 +8,47 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus_client keeps its counts in this directory, where the variable is set at its import."""
+"""prometheus_client keeps its counters in this directory if it is set when it is imported."""
 
-MEMORY = Path("/dev/shm")  # noqa: S108  # writable where the image runs read-only
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # writable even when the image is read-only
 
 
 @contextmanager
 def share_counts() -> Iterator[None]:
-    """Let all workers that are started inside expose the sum of what each of them counted.
+    """Let all workers started inside expose the sums of their counters.
 
-    To be entered by their parent, before anything imports prometheus_client. The directory is the
-    one that PROMETHEUS_MULTIPROC_DIR names, which is emptied of counts at both ends, or a new one
-    in memory, which only a SIGKILL of the parent leaves behind. What a worker counted stays in the
-    sums after its end, so that no counter falls. prometheus_client's `mark_process_dead` need not
-    be called: it is for gauges; none is shared.
+    Their parent enters it before anything imports prometheus_client. The directory is the one in
+    PROMETHEUS_MULTIPROC_DIR, cleared of counters at both ends, or a new one in shared memory,
+    which only a SIGKILL of the parent leaves behind. The counts of a worker that has ended stay in
+    the sums, so no counter decreases. Workers need not call prometheus_client's
+    `mark_process_dead`, which concerns gauges only; none is shared.
 
-    Raises OSError where no such directory can be written to.
+    Raises OSError when no such directory is writable.
     """
     if "prometheus_client" in sys.modules:
-        raise RuntimeError("share_counts must come before prometheus_client, however it did not")
-    named = os.environ.get(VARIABLE)
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
-    directory = Path(named or tempfile.mkdtemp(prefix="housing-counts-", dir=parent))
+        raise RuntimeError("prometheus_client must be imported after share_counts is entered")
+    configured = os.environ.get(VARIABLE)
+    parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    directory = Path(configured or tempfile.mkdtemp(prefix="housing-counts-", dir=parent))
     owner = os.getpid()
     os.environ[VARIABLE] = str(directory)
-    _empty(directory)
+    _clear(directory)
     try:
         yield
     finally:
         if os.getpid() == owner:  # not in a forked worker
-            _empty(directory)
-            if not named:
+            _clear(directory)
+            if not configured:
                 directory.rmdir()
                 del os.environ[VARIABLE]
 
 
 def can_share_counts() -> bool:
-    """Whether the directory that PROMETHEUS_MULTIPROC_DIR names, if any, can be written to."""
+    """Return whether PROMETHEUS_MULTIPROC_DIR is unset or names a writable directory."""
     directory = os.environ.get(VARIABLE)
     return directory is None or (Path(directory).is_dir() and os.access(directory, os.W_OK))
 
 
-def _empty(directory: Path) -> None:
-    for counts in directory.glob("*.db"):
-        counts.unlink()
+def _clear(directory: Path) -> None:
+    for file in directory.glob("*.db"):
+        file.unlink()

@@ -25,10 +25,8 @@ from pydantic_core import to_json
 from starlette.datastructures import Headers as RequestHeaders
 
 from app.http.bodies import MAX_CONTENT_TYPE_LENGTH, require_media_type
-from app.http.headers import Headers
+from app.http.headers import MODEL_HEADER, Headers, request_id
 from app.http.media_types import JSON
-from app.http.model_header import MODEL_HEADER
-from app.http.request_id import request_id
 from app.inference.registry import Chosen, LoadedModels
 from app.inference.row_parser import HouseFeatures, to_numbers
 from app.inference.scored import prediction_json

@@ -8,8 +8,8 @@ from asyncio import Transport
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from app.http.headers import request_id
 from app.http.problems import is_v2
-from app.http.request_id import request_id
 from app.observability.access_log import Line
 from app.observability.metrics import count_request
 from app.observability.middleware import UNMATCHED

@@ -21,7 +21,6 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from app.access.public_paths import METRICS, PROBES
-from app.http.head import HeadAsGet
 from app.http.headers import Headers
 from app.http.problems import error_response, overloaded_response
 from app.http.reason_phrases import RENAMED
@@ -307,7 +306,7 @@ class StrictProtocol(HttpToolsProtocol):
     def _recorded(self, answer: Response) -> ASGI3Application:
         """Answers without the app, which is recorded nevertheless."""
         recorded = RecordRequests(answer, self.state.access_log)
-        return cast("ASGI3Application", HeadAsGet(recorded))
+        return cast("ASGI3Application", recorded)
 
     def on_response_complete(self) -> None:
         # as uvicorn does, without its timer for each: an idle connection is looked at

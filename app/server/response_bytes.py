@@ -6,10 +6,10 @@ from http import HTTPStatus
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.http.headers import NO_PAGE, Headers
+from app.http.headers import DEFAULT_CSP, Headers
 from app.http.problems import overloaded_response
 
-POLICY_LINE = b"%b: %b\r\n" % NO_PAGE
+POLICY_LINE = b"%b: %b\r\n" % DEFAULT_CSP
 
 
 class FixedHeaders:

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from app import __version__
 from app.api.dependencies import ModelsDep, require_ready
-from app.api.v2.body import TOO_LARGE, length_of_json, read_body
-from app.api.v2.inference import read_inference, respond
+from app.api.v2.inference import JSON_LENGTH_HEADER, read_inference, respond
 from app.api.v2.schemas import (
     InferenceResponse,
     ModelMetadata,
@@ -21,10 +20,12 @@ from app.api.v2.schemas import (
     TensorMetadata,
 )
 from app.http import media_types
-from app.http.model_header import MODEL_HEADER_TOLD
+from app.http.bodies import read_compressed_body
+from app.http.headers import MODEL_HEADER_DOCS
 from app.http.openapi_errors import (
-    SHUTTING_DOWN_SENTENCE,
-    V2_OVERLOADED_DOCS,
+    INTERNAL_ERROR,
+    OVERLOADED,
+    SHUTTING_DOWN,
     ErrorDocs,
     v2_error_docs,
 )
@@ -52,8 +53,11 @@ OUTPUT = TensorMetadata(
 )
 
 
-NOT_READY = v2_error_docs(503, "The service is shutting down.", SHUTTING_DOWN_SENTENCE)
-REFUSALS: ErrorDocs = {
+MAX_BYTES = 4 * 1024 * 1024  # 10,000 rows of JSON have about 1.6 MB
+TOO_LARGE = f"The body must have at most {MAX_BYTES:,} bytes, got more."
+
+NOT_READY = v2_error_docs(*SHUTTING_DOWN)
+INFER_ERRORS: ErrorDocs = {
     **v2_error_docs(
         400,
         "The request is malformed, or a number is out of bounds.",
@@ -63,13 +67,13 @@ REFUSALS: ErrorDocs = {
     **v2_error_docs(
         415,
         "The body is compressed by something else than gzip or deflate.",
-        "The Content-Encoding must be gzip or deflate, however another one came.",
+        "The Content-Encoding must be gzip or deflate, got another one.",
     ),
-    **V2_OVERLOADED_DOCS,
+    **v2_error_docs(*OVERLOADED),
 }
 BYTES = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
-ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"content": BYTES, "description": "The predictions.", **MODEL_HEADER_TOLD}
+INFER_SUCCESS: ErrorDocs = {
+    200: {"content": BYTES, "description": "The predictions.", **MODEL_HEADER_DOCS}
 }
 REQUEST = {
     "requestBody": {
@@ -81,58 +85,52 @@ REQUEST = {
     },
     "parameters": [
         {
-            "name": "Inference-Header-Content-Length",
+            "name": JSON_LENGTH_HEADER,
             "in": "header",
             "schema": {"type": "integer", "minimum": 0},
-            "description": "The length of the JSON that the inputs' bytes follow; "
-            "0 where the body is nothing but rows of FP64. Without it, all is JSON.",
+            "description": "The length of the JSON before the inputs' buffers; 0 if the body is "
+            "only rows of FP64. Without it, the whole body is JSON.",
         }
     ],
 }
 
 
 async def get_model(models: ModelsDep, name: str) -> NamedModel:
-    """The model of an address."""
+    """Return the model that the path names."""
     return models.get(name)
 
 
 ModelDep = Annotated[NamedModel, Depends(get_model)]
-"""The model that an address names."""
 
 
 async def require_version(model: ModelDep, version: str) -> None:
-    """A 404 for a version that is not loaded."""
+    """Raise HTTPException 404 when that version is not loaded."""
     if version != model.saved.version:
-        raise HTTPException(
-            404, f"The version must be {model.saved.version}, however another one came."
-        )
+        raise HTTPException(404, f"The version must be {model.saved.version}, got another one.")
 
 
 TAGS: list[str | Enum] = ["Open Inference Protocol V2"]
-FAILED = v2_error_docs(
-    500, "The service failed.", "The service failed, and it is not the request's fault."
-)
-UNKNOWN = v2_error_docs(
+UNKNOWN_MODEL = v2_error_docs(
     404,
     "No such model or version.",
     "The model must be champion or notebook, got another name.",
 )
 
-router = APIRouter(prefix="/v2", tags=TAGS, responses=FAILED)
+router = APIRouter(prefix="/v2", tags=TAGS, responses=v2_error_docs(*INTERNAL_ERROR))
 
 
-def _of_model(
+def _model_route(
     method: str,
     path: str,
     *,
     responses: ErrorDocs | None = None,
     dependencies: Sequence[Any] = (),
-    **told: Any,
+    **options: Any,
 ) -> Callable[[Endpoint], Endpoint]:
-    """Declare what can be asked of a model, and in the same way of its version."""
+    """Declare a route of a model, and the same route of a version of it."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        for prefix, required in (
+        for prefix, prefix_dependencies in (
             ("/models/{name}", []),
             ("/models/{name}/versions/{version}", [Depends(require_version)]),
         ):
@@ -140,33 +138,33 @@ def _of_model(
                 prefix + path,
                 endpoint,
                 methods=[method],
-                responses=UNKNOWN | (responses or {}),
-                dependencies=[*required, *dependencies],
-                **told,
+                responses=UNKNOWN_MODEL | (responses or {}),
+                dependencies=[*prefix_dependencies, *dependencies],
+                **options,
             )
         return endpoint
 
     return declare
 
 
-@router.get("", summary="What the server is")
+@router.get("", summary="Server metadata")
 @router.get("/", include_in_schema=False)
 async def server_metadata() -> ServerMetadata:
-    """The server's name, its version, and what it knows beyond the protocol."""
+    """The server's name, its version, and its extensions of the protocol."""
     return ServerMetadata(
         name="california-housing-predictor", version=__version__, extensions=EXTENSIONS
     )
 
 
-@router.get("/health/live", summary="Does the process live?")
+@router.get("/health/live", summary="Liveness probe")
 async def live() -> ServerLive:
-    """The process answers; nothing else is asked."""
+    """The process responds; nothing else is checked."""
     return ServerLive(live=True)
 
 
 @router.get(
     "/health/ready",
-    summary="Should requests be sent?",
+    summary="Readiness probe",
     responses=NOT_READY,
     dependencies=[Depends(require_ready)],
 )
@@ -177,38 +175,38 @@ async def ready() -> ServerReady:
 
 @router.get("/models", summary="The names of the models")
 async def model_names(models: ModelsDep) -> ModelNames:
-    """Every model that is loaded."""
+    """The names of all loaded models."""
     return ModelNames(models=[*models.by_name])
 
 
-@_of_model(
+@_model_route(
     "POST",
     "/infer",
     summary="Predict many rows",
     response_model=InferenceResponse,
     response_model_exclude_none=True,
-    responses=ANSWER | REFUSALS,
+    responses=INFER_SUCCESS | INFER_ERRORS,
     openapi_extra=REQUEST,
 )
 async def infer(request: Request, model: ModelDep) -> Response:
     """Predict the median house values of up to 10,000 rows, in 100,000 USD of 1990.
 
-    Send one input `features` of shape [N, 8], or eight inputs of shape [N] or [N, 1] that are named
-    after the features, as numbers in JSON or as bytes. The first number that is missing, is none or
-    is out of bounds refuses the request, by its row (counted from 0) and feature. A body may be
-    compressed by gzip or deflate, and has at most 4 MiB without that.
+    Send one input `features` of shape [N, 8], or eight inputs of shape [N] or [N, 1] named after
+    the features, as numbers in JSON or as bytes. If a value is not a number or out of bounds, the
+    request is rejected with an error that names the first such row (from 0) and feature. The body
+    may be compressed by gzip or deflate; decompressed, it has at most 4 MiB.
     """
-    body = await read_body(request)
-    inference = read_inference(body, length_of_json(request.headers, len(body)))
+    body = await read_compressed_body(request, MAX_BYTES, TOO_LARGE)
+    inference = read_inference(body, request.headers)
     if len(inference.rows) > INITIAL_SLICE:
         reject_if_saturated()
     scored = await CountingScorer(model).score(Rows(inference.rows), with_warnings=False)
     return respond(inference, scored.estimates[:, 0], model)
 
 
-@_of_model("GET", "", summary="What a model takes and gives")
+@_model_route("GET", "", summary="Model metadata")
 async def model_metadata(model: ModelDep) -> ModelMetadata:
-    """A row is the eight features, in the order and units that the input's parameters tell."""
+    """The model's input and output; the input's parameters list the eight features and units."""
     return ModelMetadata(
         name=model.name,
         versions=[model.saved.version],
@@ -218,10 +216,10 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
     )
 
 
-@_of_model(
+@_model_route(
     "GET",
     "/ready",
-    summary="Should this model be sent requests?",
+    summary="Readiness probe of a model",
     responses=NOT_READY,
     dependencies=[Depends(require_ready)],
 )

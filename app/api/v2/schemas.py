@@ -1,4 +1,4 @@
-"""The protocol's objects, as far as this service looks at them; other members are left alone."""
+"""The members of V2's objects that this service uses; it ignores all others."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,21 +14,22 @@ MAX_SIZE = 2**31 - 1
 Size = Annotated[int, Field(ge=0, lt=MAX_SIZE + 1)]
 
 
-class _Requested(BaseModel):
-    """Part of a request. A member that is null counts as absent: some clients send all of them."""
+class _RequestPart(BaseModel):
+    """Part of a request. Null means absent, because some clients send every member."""
 
     model_config = ConfigDict(strict=True)
 
 
-class InputParameters(_Requested):
-    """What Triton's extension says of an input."""
+class InputParameters(_RequestPart):
+    """Triton's extension for an input."""
 
     binary_data_size: Size | None = Field(
-        None, description="The input's bytes behind the JSON, little-endian, instead of `data`."
+        None,
+        description="The bytes of the input after the JSON, little-endian, instead of `data`.",
     )
 
 
-class InputTensor(_Requested):
+class InputTensor(_RequestPart):
     """An input."""
 
     name: str = Field(description="`features`, or one feature's name.")
@@ -42,31 +43,31 @@ class InputTensor(_Requested):
     parameters: InputParameters | None = None
 
 
-class OutputParameters(_Requested):
-    """What Triton's extension says of an output."""
+class OutputParameters(_RequestPart):
+    """Triton's extension for an output."""
 
-    binary_data: bool | None = Field(None, description="Whether it is to be sent as bytes.")
+    binary_data: bool | None = Field(None, description="Whether to send it as bytes.")
 
 
-class RequestedOutput(_Requested):
-    """An output that is asked for."""
+class RequestedOutput(_RequestPart):
+    """A requested output."""
 
     name: Literal["prediction"]
     parameters: OutputParameters | None = None
 
 
-class RequestParameters(_Requested):
-    """What Triton's extension says of all outputs."""
+class RequestParameters(_RequestPart):
+    """Triton's extension for all outputs."""
 
     binary_data_output: bool | None = Field(
-        None, description="Whether outputs that do not say it are to be sent as bytes."
+        None, description="Whether to send outputs as bytes that have no `binary_data`."
     )
 
 
-class InferenceRequest(_Requested):
+class InferenceRequest(_RequestPart):
     """Rows to predict: one input with all features, or an input for each of the eight."""
 
-    id: str | None = Field(None, description="Comes back in the answer; generated when absent.")
+    id: str | None = Field(None, description="Returned in the response; generated if absent.")
     parameters: RequestParameters | None = None
     inputs: list[InputTensor] = Field(min_length=1, max_length=len(FEATURE_NAMES))
     outputs: list[RequestedOutput] | None = Field(None, max_length=1)
@@ -79,10 +80,10 @@ class OutputTensor(FiniteSchema):
     datatype: str
     shape: list[int]
     data: list[float] | None = Field(
-        None, description=f"Median house values, {TARGET_UNIT}; absent where sent as bytes."
+        None, description=f"Median house values, {TARGET_UNIT}; absent if sent as bytes."
     )
     parameters: dict[str, Any] | None = Field(
-        None, description="`binary_data_size`, where sent as bytes behind the JSON."
+        None, description="`binary_data_size`, if sent as bytes after the JSON."
     )
 
 
@@ -96,7 +97,7 @@ class InferenceResponse(FiniteSchema):
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """The server's name, version and extensions."""
 
     name: str
     version: str
@@ -104,26 +105,26 @@ class ServerMetadata(BaseModel):
 
 
 class ServerLive(BaseModel):
-    """The process answers."""
+    """The liveness of the process."""
 
     live: bool
 
 
 class ServerReady(BaseModel):
-    """Requests should be sent."""
+    """The readiness of the service."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """Requests for this model should be sent."""
+    """The readiness of a model."""
 
     name: str
     ready: bool
 
 
 class ModelNames(BaseModel):
-    """Every model that is loaded."""
+    """The names of all loaded models."""
 
     models: list[str]
 
@@ -133,15 +134,17 @@ class TensorMetadata(BaseModel):
 
     name: str
     datatype: str
-    shape: list[int] = Field(description="-1 is any number of rows.")
+    shape: list[int] = Field(description="-1 means any number of rows.")
     parameters: dict[str, Any] = Field(description="The columns in order, and their units.")
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """The inputs and outputs of a model."""
 
     name: str
-    versions: list[str] = Field(description="One: the first 8 digits of the parameters' SHA-256.")
+    versions: list[str] = Field(
+        description="One: the first 8 hex digits of the parameters' SHA-256."
+    )
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
