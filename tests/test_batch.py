@@ -357,6 +357,17 @@ def test_an_arrow_stream_that_is_damaged_further_on_says_so_after_the_answers(cl
     assert table["error"].to_pylist()[-1] == "The body must be an Arrow IPC stream, got other data."
 
 
+def test_an_arrow_message_has_a_body_of_at_most_16_mib():
+    most = 16 * 1024 * 1024 // (8 * len(FEATURE_NAMES))  # rows of doubles
+    columns = {name: np.full(most + 1, number) for name, number in ROW.items()}
+    allowed = as_arrow(pa.table(columns).slice(0, most))
+    too_large = as_arrow(pa.table(columns))
+
+    assert sum(len(rows) for rows in ArrowReader().feed(allowed)) == most
+    with pytest.raises(TableError, match=r"at most 16,777,216 bytes, got more\. Write smaller"):
+        [*ArrowReader().feed(too_large[:4096])]  # known before the body is buffered
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_bytes_after_the_end_of_an_arrow_stream_are_refused_however_they_come(legacy):
     options = pa.ipc.IpcWriteOptions(use_legacy_format=legacy)
