@@ -77,7 +77,7 @@ def create_app(
     def openapi(models: LoadedModels) -> dict[str, Any]:
         document = build_openapi(app, models)
         if access.api_keys_file is not None:
-            document_keys(document, open_metrics=access.open_metrics)
+            document_keys(document, access)
         return document
 
     # FastAPI's documented way to extend the document

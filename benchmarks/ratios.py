@@ -6,6 +6,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MAX_SPREAD = 0.15  # interquartile range of the rounds' ratios, relative to their median
 
@@ -13,9 +16,9 @@ Figures = Mapping[str, Sequence[float]]
 """The figure of each round, by name."""
 
 
-def alternate(measures: Mapping[str, Callable[[], float]], rounds: int) -> Figures:
+def alternate(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Measure all once per round, so that a busy moment of the machine affects all of them."""
-    figures: dict[str, list[float]] = {name: [] for name in measures}
+    figures: dict[str, list[T]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
             figures[name].append(measure())

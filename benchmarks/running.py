@@ -34,6 +34,7 @@ class Contender:
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     script: Path = PROJECT / "benchmarks" / "predict.lua"
+    headers: Sequence[str] = ()  # of each request, as `Name: value`
     ready: str = "/readyz"
 
 
@@ -90,6 +91,12 @@ def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
             process.wait()
         with suppress(ProcessLookupError):  # some servers leave child processes behind
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its threads so far, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_megabytes(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""python -m benchmarks.serving: requests/s and latency, relative to the floor and plain FastAPI.
+"""python -m benchmarks.serving: throughput, CPU time, latency, relative to the floor and FastAPI.
 
 The server runs on one core and wrk on the other; two workers share their cores with wrk.
 """
@@ -7,26 +7,51 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
+from app.access.api_keys import key_line, new_key
 from benchmarks.ratios import alternate, conditions, table
-from benchmarks.running import Contender, cpu_list, running, this_service, uvicorn
+from benchmarks.running import Contender, cpu_list, cpu_seconds, running, this_service, uvicorn
+
+T = TypeVar("T")
 
 ROUNDS = 7
 SECONDS = 3
 CONNECTIONS = 32
 MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
+ORIGIN = "https://page.example"
 
 FLOOR, PLAIN = uvicorn("the floor", "floor"), uvicorn("plain FastAPI", "plain_fastapi")
 NOTEBOOK = this_service("this service, notebook", "--default", "notebook")
-LOGGED = this_service(
-    "this service, notebook, allowed hosts and access log",
-    *("--default", "notebook", "--allowed-hosts", "127.0.0.1", "--access-log", "json"),
-)
 CHAMPION = this_service("this service, champion")
+
+
+class Throughput(NamedTuple):
+    """One run with many connections."""
+
+    requests_per_second: float
+    cpu_microseconds: float  # of the server, for each request
+
+
+@contextmanager
+def every_option() -> Iterator[Contender]:
+    """Yield the notebook service with the options of production."""
+    with tempfile.TemporaryDirectory() as directory:
+        file, key = Path(directory, "keys"), new_key()
+        file.write_text(key_line("bench", key))
+        contender = this_service(
+            "this service, notebook, API keys, hosts, CORS and access log",
+            *("--default", "notebook", "--api-keys-file", str(file), "--access-log", "json"),
+            *("--allowed-hosts", "127.0.0.1", "--cors-origins", ORIGIN),
+        )
+        headers = (f"Authorization: Bearer {key}", f"Origin: {ORIGIN}")
+        yield replace(contender, headers=headers)
 
 
 def workers(model: str, *, apart: bool) -> tuple[Contender, Contender]:
@@ -50,43 +75,57 @@ def wrk(url: str, contender: Contender, connections: int) -> str:
     cores, threads = cpu_list(contender.load_cores), str(len(contender.load_cores))
     command = ["taskset", "--cpu-list", cores, "wrk", "--threads", threads, "--latency"]
     command += ["--connections", str(connections), "--duration", f"{SECONDS}s"]
-    command += ["--script", str(contender.script), url + contender.path]
+    command += ["--script", str(contender.script)]
+    command += [word for header in contender.headers for word in ("--header", header)]
+    command.append(url + contender.path)
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{contender.name} must answer every request with 2xx, got:\n{output}")
     return output
 
 
-def requests_per_second(url: str, contender: Contender) -> float:
-    """Measure requests/s with many connections."""
-    found = re.search(r"Requests/sec: +([\d.]+)", wrk(url, contender, CONNECTIONS))
-    assert found
-    return float(found[1])
+def throughput(url: str, pid: int, contender: Contender) -> Throughput:
+    """Measure a run with many connections."""
+    before = cpu_seconds(pid)
+    output = wrk(url, contender, CONNECTIONS)
+    seconds = cpu_seconds(pid) - before
+    rate = re.search(r"Requests/sec: +([\d.]+)", output)
+    count = re.search(r"(\d+) requests in", output)
+    assert rate
+    assert count
+    return Throughput(float(rate[1]), seconds / int(count[1]) * 1e6)
 
 
-def median_latency(url: str, contender: Contender) -> float:
+def median_latency(url: str, _pid: int, contender: Contender) -> float:
     """Measure the median latency with one connection, us."""
     found = re.search(r" 50% +([\d.]+)(us|ms|s)", wrk(url, contender, 1))
     assert found
     return float(found[1]) * MICROSECONDS[found[2]]
 
 
-def compare(
+def measure(
     contenders: Sequence[Contender],
-    figure: Callable[[str, Contender], float],
-    unit: str,
+    figure: Callable[[str, int, Contender], T],
     rounds: int = ROUNDS,
-    *,
-    times: bool = False,
-) -> str:
-    """Measure one figure of all servers in alternating rounds; returns a table."""
+) -> dict[str, list[T]]:
+    """Measure one figure of all servers in alternating rounds."""
     with ExitStack() as stack:
-        urls = [stack.enter_context(running(contender))[0] for contender in contenders]
+        started = [stack.enter_context(running(contender)) for contender in contenders]
         measures = {
-            contender.name: partial(figure, url, contender)
-            for url, contender in zip(urls, contenders, strict=True)
+            contender.name: partial(figure, url, pid, contender)
+            for (url, pid, _), contender in zip(started, contenders, strict=True)
         }
-        return table(alternate(measures, rounds), contenders[0].name, unit, times=times)
+        return alternate(measures, rounds)
+
+
+def print_throughput(contenders: Sequence[Contender], *, cpu: bool = True) -> None:
+    """Print requests/s, and the server's CPU time per request, relative to the first server."""
+    runs, base = measure(contenders, throughput), contenders[0].name
+    rates = {name: [run.requests_per_second for run in each] for name, each in runs.items()}
+    print(table(rates, base, "requests/s"), "\n")
+    if cpu:
+        times = {name: [run.cpu_microseconds for run in each] for name, each in runs.items()}
+        print(table(times, base, "CPU time per request, us", times=True), "\n")
 
 
 def main() -> None:
@@ -96,14 +135,15 @@ def main() -> None:
     print(f"{conditions('fastapi', 'uvicorn', 'uvloop', 'httptools', 'numpy')}; ", end="")
     print(f"median of {ROUNDS} rounds of {SECONDS} s\n")
     print(f"`POST /predict`, {CONNECTIONS} connections\n")
-    servers = (FLOOR, PLAIN, NOTEBOOK, LOGGED, CHAMPION)
-    print(compare(servers, requests_per_second, "requests/s"), "\n")
-    print("`POST /predict`, one connection\n")
-    print(compare(servers, median_latency, "median, us"), "\n")
+    with every_option() as production:
+        servers = (FLOOR, PLAIN, NOTEBOOK, production, CHAMPION)
+        print_throughput(servers)
+        print("`POST /predict`, one connection\n")
+        print(table(measure(servers, median_latency), FLOOR.name, "median, us"), "\n")
     for apart, wrk_runs in ((True, "on the second core"), (False, "on every worker's core")):
         for model in ("notebook", "champion"):
             print(f"Two workers on two cores; wrk {wrk_runs}\n")
-            print(compare(workers(model, apart=apart), requests_per_second, "requests/s"), "\n")
+            print_throughput(workers(model, apart=apart), cpu=False)
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ def test_a_missing_or_wrong_key_is_refused_in_the_same_words(asking, headers):
     of_v2 = asking.get("/v2/models", headers=headers)
 
     sentence = (
-        "The request must have an API key as Authorization: Bearer KEY or X-API-Key: KEY, "
-        "however none that is known came."
+        "The request must have an API key, as Authorization: Bearer KEY or X-API-Key: KEY, "
+        "got no known key."
     )
     assert (problem.status_code, of_v2.status_code) == (401, 401)
     assert problem.headers["content-type"] == "application/problem+json"
@@ -181,9 +181,9 @@ def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
         assert statuses(OTHER_KEY) == {401}  # what is forked later has the same
 
     assert refused == (
-        f"python -m app: {keys_file}, line 2 must be a name, a colon and a SHA-256 in 64 hex "
-        "digits, as `python -m app create-key NAME` prints it, however it is not; the loaded keys "
-        "go on\n"
+        f"python -m app: {keys_file}, line 2 must be NAME:SHA256 with 64 hex digits, got "
+        "something else. Create lines with `python -m app create-key NAME`; the loaded keys stay "
+        "in use\n"
     )
 
 
@@ -208,7 +208,7 @@ def test_a_bad_file_of_keys_gets_a_sentence_that_does_not_show_it(content, tmp_p
         read_keys(file)
 
     assert str(refusal.value).startswith(f"{file}")
-    assert "must be" in str(refusal.value)
+    assert "must be " in str(refusal.value)
     assert KEY not in str(refusal.value)
 
 
@@ -232,13 +232,19 @@ def test_a_created_key_opens_the_service_with_the_line_that_was_printed(tmp_path
     [
         (
             ["serve", "--port", "0", "--api-keys-file", "absent"],
-            "absent must be a readable file of API keys, however: No such file or directory",
+            "absent must be a readable API keys file: No such file or directory",
         ),
-        (["create-key", "a:b"], "must be up to 64 letters, digits and ._-, however: 'a:b'"),
-        (["serve", "--allowed-hosts", "*"], "must be names as example.org or *.example.org"),
+        (["create-key", "a:b"], "must be 1 to 64 letters, digits and ._-, got 'a:b'"),
+        (
+            ["serve", "--allowed-hosts", "*"],
+            "must be host names such as example.org or *.example.org",
+        ),
         (["serve", "--allowed-hosts", "a:8000"], "without ports"),
-        (["serve", "--cors-origins", "page.example"], "must be origins as https://example.org"),
-        (["serve", "--cors-origins", "https://page.example/"], "however: 'https://page.example/'"),
+        (
+            ["serve", "--cors-origins", "page.example"],
+            "must be origins such as https://example.org",
+        ),
+        (["serve", "--cors-origins", "https://page.example/"], "got 'https://page.example/'"),
         (["serve", "--access-log", "xml"], "must be off, text or json, got 'xml'"),
     ],
 )
@@ -279,7 +285,7 @@ def test_only_the_allowed_hosts_are_answered_on_any_port(asking, host, allowed):
 
     assert response.status_code == of_v2.status_code == (200 if allowed else 400)
     if not allowed:
-        sentence = "The Host must be a name that this service is known by, however it is not."
+        sentence = "The Host must be one of the service's allowed hosts, got another name."
         assert response.json()["detail"] == of_v2.json()["error"] == sentence
 
 
@@ -366,7 +372,9 @@ def test_a_server_on_all_interfaces_without_keys_warns_once(workers):
         warned = server.remaining_lines()
 
     assert re.fullmatch(
-        r"Whoever reaches 0\.0\.0\.0:\d+ gets in, because there is no --api-keys-file\n", warned
+        r"Anyone who can reach 0\.0\.0\.0:\d+ can use the service\. "
+        r"Require API keys with --api-keys-file\n",
+        warned,
     )
 
 

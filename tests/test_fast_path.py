@@ -1,19 +1,21 @@
-"""The short way of POST /predict: what it answers is what FastAPI answers, byte for byte.
+"""The fast path of POST /predict responds as FastAPI does, byte for byte.
 
-A body that comes in chunks goes FastAPI's way, whatever it is; so each request is sent twice.
+A chunked body always goes to FastAPI, so each request is sent twice.
 """
 
 import asyncio
 import json
 from dataclasses import replace
-from functools import partial
+from itertools import product
 
 import pytest
+from uvicorn.server import ServerState
 
 from app.access.policy import AccessPolicy
 from app.main import create_app
 from app.observability.access_log import AccessLog
-from app.server.fast_path import MAX_MICRO_BATCH, FastPath
+from app.server.fast_path import FastPath
+from app.server.micro_batch import MAX_MICRO_BATCH, MicroBatcher
 from models import SAVED_MODELS
 from tests.fuzz.client import Connection
 from tests.fuzz.requests import make_case
@@ -39,7 +41,7 @@ WRONG = [
         (("Content-Type", "text/csv"), JSON),
     )),
 ]  # fmt: skip
-"""Refused, or written so unusually that FastAPI answers."""
+"""Rejected, or so unusual that FastAPI responds."""
 
 MUTATED = [
     replace(case, path=case.path.replace("/explain", "/predict"))
@@ -51,7 +53,7 @@ MUTATED = [
 @pytest.mark.parametrize(
     ("cases", "statuses"),
     [(RIGHT, {200}), (WRONG, {200, 404, 415, 422}), (MUTATED, {200, 404, 415, 422})],
-    ids=["right", "wrong", "mutated"],
+    ids=["valid", "invalid", "mutated"],
 )
 def test_both_paths_give_the_same_status_headers_and_body(server, cases, statuses):
     pairs = asyncio.run(both_ways(server.port, cases))
@@ -61,32 +63,39 @@ def test_both_paths_give_the_same_status_headers_and_body(server, cases, statuse
 
 
 @pytest.fixture(scope="module")
-def prompt():
+def fast_path():
     return FastPath(create_app(SAVED_MODELS, "notebook").state)
 
 
-def answered(prompt, case):
+def parsed(fast_path, case):
     headers = [(name.lower().encode(), value.encode()) for name, value in case.headers]
-    target = case.path.encode()
-    replies = []
-    question = prompt.knows(target) and prompt.ask(target, headers, case.body, None, replies.append)
-    if question:
-        prompt.answer(question)
-        prompt.settle()
-    return replies[0] if replies else None
+    return fast_path.parse(b"POST", case.path.encode(), headers, case.body, None)
+
+
+def response_to(fast_path, case):
+    pending = parsed(fast_path, case)
+    return pending and fast_path.respond([pending], [])[0]
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
-def test_a_valid_request_takes_the_fast_path(prompt, case):
-    assert answered(prompt, case) is not None
+def test_the_fast_path_responds_to_a_valid_request(fast_path, case):
+    assert response_to(fast_path, case).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize("case", WRONG, ids=range(len(WRONG)))
-def test_an_invalid_or_unusual_request_falls_back_to_the_app(prompt, case):
-    assert answered(prompt, case) is None
+def test_the_fast_path_leaves_an_invalid_or_unusual_request_to_fastapi(fast_path, case):
+    assert response_to(fast_path, case) is None
 
 
-def test_the_fast_path_counts_as_the_app_does(server, client):
+@pytest.mark.parametrize("method", [b"GET", b"PUT", b"post"])
+def test_the_fast_path_leaves_other_methods_to_fastapi(fast_path, method):
+    headers = [(b"content-type", b"application/json")]
+
+    assert fast_path.parse(b"POST", b"/predict", headers, TEXT.encode(), None) is not None
+    assert fast_path.parse(method, b"/predict", headers, TEXT.encode(), None) is None
+
+
+def test_the_fast_path_counts_as_fastapi_does(server, client):
     def counted():
         text = client.get("/metrics", headers={"accept": "text/plain"}).text
         lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -170,44 +179,55 @@ def test_concurrent_requests_get_byte_for_byte_the_answers_that_they_get_alone(s
     assert {status for status, _ in together} == {200}
 
 
-def put(prompt, target, row, reply):
-    assert prompt.knows(target)
-    headers = [(b"content-type", b"application/json"), (b"x-request-id", b"test")]
-    prompt.answer(prompt.ask(target, headers, json.dumps(row).encode(), None, reply))
+class Recipient:
+    """A connection that notes the responses it is given."""
+
+    server_state = ServerState()
+
+    def __init__(self):
+        self.responses = []
+
+    def send_fast_response(self, response):
+        self.responses.append(response)
 
 
-def test_the_champion_answers_a_micro_batch_at_the_end_of_the_iteration_or_when_it_is_full(
-    prompt,
-):
-    replies = []
+def test_a_micro_batch_is_answered_at_the_end_of_the_iteration_or_when_it_is_full(fast_path):
+    recipient, batcher = Recipient(), MicroBatcher(fast_path)
+    case = named(TEXT, "/predict?model=champion")
 
-    def ask(times):
-        for _ in range(times):
-            put(prompt, b"/predict?model=champion", ROW, replies.append)
-        return len(replies)
+    def responses_after(submitted):
+        for _ in range(submitted):
+            batcher.submit(recipient, parsed(fast_path, case))
+        return len(recipient.responses)
 
-    assert ask(3) == 0
-    prompt.end_turn()
-    assert len(replies) == 3
-    assert ask(MAX_MICRO_BATCH + 1) == 3 + MAX_MICRO_BATCH
-    prompt.end_turn()
-    assert len(replies) == 3 + MAX_MICRO_BATCH + 1
+    assert responses_after(submitted=3) == 0
+    batcher.on_iteration_end()
+    assert len(recipient.responses) == 3
+    assert responses_after(submitted=MAX_MICRO_BATCH + 1) == 3 + MAX_MICRO_BATCH
+    batcher.on_iteration_end()
+    assert len(recipient.responses) == 3 + MAX_MICRO_BATCH + 1
 
 
-def test_a_micro_batch_of_mixed_levels_gives_each_request_the_bytes_that_it_gets_alone(prompt, rng):
-    targets = [b"/predict?model=champion", b"/predict?model=champion&level=0.5"]
-    questions = [*zip(targets * 10, some_rows(rng, 20), strict=True)]
+def test_only_requests_to_a_batch_invariant_model_wait_for_others(fast_path):
+    waits = [
+        parsed(fast_path, named(TEXT, f"/predict?model={model}")).can_wait
+        for model in ("notebook", "champion")
+    ]
 
-    def ask(*, alone):
-        replies = {}
-        for number, (target, row) in enumerate(questions):
-            put(prompt, target, row, partial(replies.__setitem__, number))
-            if alone:
-                prompt.end_turn()
-        prompt.end_turn()
-        return [replies[number] for number in range(len(questions))]
+    assert waits == [False, True]
 
-    assert ask(alone=False) == ask(alone=True)
+
+def test_requests_of_several_levels_get_the_same_bytes_alone_and_in_a_batch(fast_path, rng):
+    paths = ["/predict?model=champion", "/predict?model=champion&level=0.5"] * 10
+    batch = [
+        parsed(fast_path, named(json.dumps(row), path, headers=(JSON, REQUEST_ID)))
+        for path, row in zip(paths, some_rows(rng, 20), strict=True)
+    ]
+
+    together = fast_path.respond(batch, [])
+
+    assert together == [fast_path.respond([pending], [])[0] for pending in batch]
+    assert None not in together
 
 
 @pytest.mark.parametrize("count", [1, 5, MAX_MICRO_BATCH + 8])
@@ -290,48 +310,75 @@ ADMITTED = [
     (JSON, ("X-API-Key", "another"), WITH_KEY, ("traceparent", TRACE)),
 ]
 NOT_ADMITTED = [(JSON,), (JSON, ("X-API-Key", KEY[:-1])), (JSON, ("Authorization", KEY))]
-PAGES = [("https://page.example",), ()]
+PAGE = "https://page.example"
+CORS = {
+    "no origins": (),
+    "one origin": (PAGE,),
+    "several origins": ("https://a.example", PAGE, "http://localhost:3000"),
+    "every origin": ("*",),
+}
+ORIGINS = [
+    (),
+    *((("Origin", origin),) for origin in (PAGE, "https://other.example", "null", "", "*")),
+    (("Origin", PAGE), ("Origin", "https://other.example")),
+    (("Origin", "https://other.example"), ("Origin", PAGE)),
+]
 
 
-@pytest.mark.parametrize("pages", PAGES)
+@pytest.mark.parametrize("cors", CORS)
 @pytest.mark.parametrize(
-    ("host", "headers", "is_admitted"),
+    ("host", "headers", "is_allowed"),
     [
         *(("a.example:80", headers, True) for headers in ADMITTED),
         *(("a.example:80", headers, False) for headers in NOT_ADMITTED),
         *(("b.example", headers, False) for headers in ADMITTED),
     ],
 )
-def test_the_fast_path_requires_an_allowed_host_a_key_and_no_cors(
-    host, headers, is_admitted, pages, keys_file
+def test_the_fast_path_responds_to_allowed_requests_under_every_access_policy(
+    host, headers, is_allowed, cors, keys_file
 ):
-    policy = AccessPolicy(keys_file, ("a.example",), pages)
+    policy = AccessPolicy(keys_file, ("a.example",), CORS[cors])
     app = create_app(SAVED_MODELS, "notebook", access=policy, log=AccessLog("json"))
-    case = named(TEXT, headers=(("Host", host), *headers))
+    fast_path = FastPath(app.state)
 
-    assert (answered(FastPath(app.state), case) is not None) == (is_admitted and not pages)
+    for origin in ORIGINS:
+        case = named(TEXT, headers=(("Host", host), *headers, *origin))
+        assert (response_to(fast_path, case) is not None) == is_allowed
 
 
-@pytest.mark.parametrize("pages", PAGES)
+@pytest.mark.parametrize("cors", CORS)
 @pytest.mark.parametrize(
-    ("host", "statuses"), [("fuzz", [200] * 3 + [401] * 3), ("a.example", [400] * 6)]
+    ("host", "statuses"),
+    [("fuzz", {True: 200, False: 401}), ("a.example", {True: 400, False: 400})],
 )
-def test_under_an_access_policy_both_paths_answer_and_log_the_same(
-    host, statuses, pages, keys_file, tmp_path
+def test_under_an_access_policy_both_ways_respond_alike_and_log_alike(
+    host, statuses, cors, keys_file, tmp_path
 ):
-    cases = [named(TEXT, headers=headers) for headers in (*ADMITTED, *NOT_ADMITTED)]
+    sent = [*product((*ADMITTED, *NOT_ADMITTED), ORIGINS)]
+    cases = [named(TEXT, headers=headers + origin) for headers, origin in sent]
     options = ["--allowed-hosts", host, "--api-keys-file", str(keys_file)]
-    options += ["--access-log", "json", *(("--cors-origins", *pages) if pages else ())]
+    options += ["--access-log", "json"]
+    options += ["--cors-origins", ",".join(CORS[cors])] if CORS[cors] else []
     log = tmp_path / "log"
     with log.open("wb") as stdout, serving(*options, stdout=stdout) as server:
         pairs = asyncio.run(both_ways(server.port, cases))
         server.stop()
 
     assert_alike(cases, pairs)
-    assert [whole.status for whole, _ in pairs] == statuses
+    expected = [statuses[headers in ADMITTED] for headers, _ in sent]
+    assert [whole.status for whole, _ in pairs] == expected
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all(line.pop("time") for line in lines)
     assert all(line.pop("duration_ms") > 0 for line in lines)
     assert lines[::2] == lines[1::2]
-    assert [line["key"] == "alice" for line in lines[::2]] == [status == 200 for status in statuses]
-    assert lines[4]["traceparent"] == TRACE
+    assert [line["key"] == "alice" for line in lines[::2]] == [status == 200 for status in expected]
+    assert {line["traceparent"] for line in lines} == {None, TRACE}
+
+
+def test_a_page_of_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys_file):
+    app = create_app(SAVED_MODELS, "notebook", access=AccessPolicy(cors_origins=(PAGE,)))
+
+    response = response_to(FastPath(app.state), named(TEXT, headers=(JSON, ("Origin", PAGE))))
+
+    assert f"\r\naccess-control-allow-origin: {PAGE}\r\nvary: Origin\r\n".encode() in response
+    assert b"\r\naccess-control-expose-headers: X-Model, X-Request-ID\r\n" in response

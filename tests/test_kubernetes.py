@@ -14,9 +14,9 @@ from kubernetes_validate.utils import latest_version
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import __version__
-from app.server.config import GIVE_UP_SECONDS
+from app.server.config import ABORT_SECONDS
 from app.server.server import DRAIN_SECONDS, SETTLE_SECONDS
-from app.server.workers import STOP_SECONDS
+from app.server.supervisor import STOP_SECONDS
 from tests.support.kustomize import key_of, read, render
 from tests.support.processes import MEBIBYTE, resident_bytes
 from tests.support.rows import ROW
@@ -161,7 +161,7 @@ def test_the_namespace_takes_no_pod_that_is_not_restricted():
 def test_the_grace_period_has_room_for_prestop_and_for_all_that_the_service_takes(pod):
     (container,) = pod["containers"]
     pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    longest = max(DRAIN_SECONDS + SETTLE_SECONDS + GIVE_UP_SECONDS, STOP_SECONDS)
+    longest = max(DRAIN_SECONDS + SETTLE_SECONDS + ABORT_SECONDS, STOP_SECONDS)
 
     assert pause + longest + 1 < pod["terminationGracePeriodSeconds"]
 

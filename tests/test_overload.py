@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.access.public_paths import PROBES
+from app.access.policy import PROBES
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model
@@ -27,7 +27,7 @@ ALWAYS_TOO_LATE = """
 import sys
 from app.__main__ import main
 from app.server.load_shedding import LoadShedder
-LoadShedder.is_over = lambda self: True
+LoadShedder.is_overdue = lambda self: True
 sys.exit(main())
 """
 """The service, where every request has waited too long."""

@@ -169,7 +169,8 @@ def test_without_an_admin_token_the_refusal_says_how_to_set_one(client):
 
     assert response.status_code == 403
     assert response.json()["detail"] == (
-        "The service must be started with HOUSING_ADMIN_TOKEN set, however it was not."
+        "Reloading needs an admin token, and the service has none. "
+        "Start it with HOUSING_ADMIN_TOKEN set."
     )
 
 

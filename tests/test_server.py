@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from app.server.drop_new_connections import drop_new_connections
+from app.server.closing import drop_new_connections
 from app.server.server import listen
 from models import SAVED_MODELS
 from models.saved_model.storage import save_model
@@ -168,7 +168,7 @@ def test_a_half_sent_body_does_not_hold_up_the_exit():
         assert server.stop() == 0
         assert time.monotonic() - started < 10
         assert server.remaining_lines() == (
-            "Requests cut off that were still being sent 6 seconds after the signal: 1\n"
+            "Closed connections with incomplete requests 6 seconds after the signal: 1\n"
         )
 
 

@@ -1,12 +1,17 @@
+import asyncio
 import os
 import re
 import shutil
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
+from app.server.heartbeat import MAX_MISSED_BEATS, Heartbeat
+from app.server.supervisor import RESTART_PAUSE_SECONDS
 from models import SAVED_MODELS
 from tests.support.processes import is_alive
 from tests.support.servers import new_connections, run, serving
@@ -27,7 +32,7 @@ def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
 
     assert set(answers) == {200}
     assert told == "".join(
-        f"Worker {pid} ended with -9; another takes its place\n" for pid in first
+        f"Worker {pid} ended with status -9; starting another\n" for pid in first
     )
 
 
@@ -79,7 +84,7 @@ def test_a_worker_that_does_not_reload_is_replaced(tmp_path, row):
         told = {server.next_line() for _ in range(2)}
         wait_until(lambda: len(server.workers) == 2)
 
-        assert f"Worker {hanging} ended with -9; another takes its place\n" in told
+        assert f"Worker {hanging} ended with status -9; starting another\n" in told
         assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
 
 
@@ -106,3 +111,80 @@ def test_each_worker_exposes_what_all_of_them_counted(row):
 
     assert counts == {"40.0"}
     assert set(Path("/dev/shm").glob("housing-counts-*")) <= before
+
+
+STUCK_ON_SIGNAL = """
+import signal, sys
+from app.__main__ import main
+
+def loop_forever(*_):
+    while True:
+        pass
+
+signal.signal(signal.SIGUSR2, loop_forever)
+sys.exit(main())
+"""
+"""The service, where SIGUSR2 keeps a worker's event loop from going on."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGUSR2], ids=["stopped", "stuck"])
+def test_a_worker_that_hangs_is_replaced_within_15_seconds(number, row):
+    with (
+        serving("--workers", "2", program=("-c", STUCK_ON_SIGNAL)) as server,
+        new_connections(server) as client,
+    ):
+        hanging, other = server.workers
+        started = time.monotonic()
+        os.kill(hanging, number)
+        messages = [server.next_line() for _ in range(2)]
+        wait_until(lambda: len(server.workers) == 2)
+        seconds = time.monotonic() - started
+
+        assert messages == [
+            f"Worker {hanging} has not responded for 10 seconds\n",
+            f"Worker {hanging} ended with status -9; starting another\n",
+        ]
+        assert seconds < 15
+        assert hanging not in server.workers
+        assert other in server.workers
+        assert {client.post("/predict", json=row).status_code for _ in range(10)} == {200}
+
+
+def test_a_heartbeat_may_miss_some_beats_and_be_checked_late():
+    async def beat_after(missed):
+        heartbeat.beat()
+        return [heartbeat.has_stopped() for _ in range(missed)]
+
+    heartbeat = Heartbeat()
+    for _ in range(300):  # the counter wraps around
+        assert not any(asyncio.run(beat_after(missed=MAX_MISSED_BEATS)))
+
+    assert asyncio.run(beat_after(missed=MAX_MISSED_BEATS + 1))[-1]
+
+
+ENDING_AT_ONCE = """
+import os, sys
+from app.__main__ import main
+from app.server import supervisor
+run_worker = supervisor.run_worker
+supervisor.run_worker = lambda *arguments: (
+    os._exit(1) if os.path.exists(os.environ["END_AT_ONCE"]) else run_worker(*arguments)
+)
+sys.exit(main())
+"""
+"""The service, where new workers end at once as soon as a file exists."""
+
+
+def test_there_is_a_pause_before_a_worker_that_ends_at_once_is_replaced(tmp_path, monkeypatch):
+    flag = tmp_path / "end at once"
+    monkeypatch.setenv("END_AT_ONCE", str(flag))
+    with serving("--workers", "2", program=("-c", ENDING_AT_ONCE)) as server:
+        flag.touch()
+        os.kill(server.workers[0], signal.SIGKILL)
+        seconds = []
+        for _ in range(6):
+            assert " ended with status " in server.next_line()
+            seconds.append(time.monotonic())
+        flag.unlink()
+
+        assert seconds[-1] - seconds[1] > 3 * RESTART_PAUSE_SECONDS  # of the four in between

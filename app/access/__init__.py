@@ -1,1 +1,1 @@
-"""Who gets in: to which hosts the service answers, with which keys, and for which web pages."""
+"""Access policy: allowed hosts, API keys, CORS origins and the admin token."""

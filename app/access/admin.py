@@ -1,4 +1,4 @@
-"""Who may change what the service does: whoever has the admin token."""
+"""The admin token, which requests that change the service must send."""
 
 import hmac
 from typing import Annotated
@@ -6,7 +6,11 @@ from typing import Annotated
 from fastapi import HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-ADMIN_TOKEN = "HOUSING_ADMIN_TOKEN"  # noqa: S105  # the name of the variable that holds it
+ADMIN_TOKEN = "HOUSING_ADMIN_TOKEN"  # noqa: S105  # the name of the environment variable
+NO_ADMIN_TOKEN = (
+    f"Reloading needs an admin token, and the service has none. Start it with {ADMIN_TOKEN} set."
+)
+WRONG_ADMIN_TOKEN = "The Authorization must be Bearer and the admin token, got something else."  # noqa: S105  # a message
 
 _bearer = HTTPBearer(auto_error=False, description=f"The value of {ADMIN_TOKEN}.")
 
@@ -15,16 +19,10 @@ async def require_admin(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> None:
-    """A 403 where the service has no admin token, a 401 where the request does not have it."""
+    """Answer 403 if the service has no admin token, 401 if the request does not have it."""
     token: str | None = request.app.state.admin_token
     if token is None:
-        raise HTTPException(
-            403, f"The service must be started with {ADMIN_TOKEN} set, however it was not."
-        )
-    came = credentials.credentials if credentials else ""
-    if not hmac.compare_digest(came.encode("latin-1"), token.encode("latin-1")):
-        raise HTTPException(
-            401,
-            "The Authorization must be Bearer and the admin token, however it is not.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        raise HTTPException(403, NO_ADMIN_TOKEN)
+    sent = credentials.credentials if credentials else ""
+    if not hmac.compare_digest(sent.encode("latin-1"), token.encode("latin-1")):
+        raise HTTPException(401, WRONG_ADMIN_TOKEN, headers={"WWW-Authenticate": "Bearer"})

@@ -1,8 +1,7 @@
-"""API keys: a file that holds the name and the hash of each, and the making of a new one.
+"""API keys: a file with the name and the hash of each, and the creation of new ones.
 
-A key is 256 random bits. Whoever gets hold of the file would have to try them all: a hash that is
-slow or salted makes passwords expensive to guess, and no computer guesses this. So the hash is one
-SHA-256, which costs a request about a microsecond.
+A key is 256 random bits, so its hash needs neither a salt nor a slow function: those protect
+passwords, which can be guessed. One SHA-256 costs a request about a microsecond.
 """
 
 import hashlib
@@ -14,62 +13,60 @@ from pathlib import Path
 from app.access.policy import KEY_NAME
 
 RANDOM_BYTES = 32
-PREFIX = "housing_"  # so that a search for leaked secrets can find it
+PREFIX = "housing_"  # lets secret scanners find leaked keys
 
 LINE = re.compile(rf"({KEY_NAME.pattern}):([0-9A-Fa-f]{{64}})")
 
 
 class KeysFileError(Exception):
-    """The file of keys cannot be read, or is not one."""
+    """The API keys file cannot be read or has an invalid line."""
 
 
 @dataclass(frozen=True, slots=True)
 class APIKeys:
-    """Whose each key is, by the key's SHA-256; never changed: a reload makes another one."""
+    """The name of each key by the key's SHA-256; a reload makes a new object."""
 
     name_by_digest: dict[bytes, str]
 
     def name_of(self, key: bytes) -> str | None:
-        """Whose key it is, if it is one.
+        """Return the name of a key, or None if the key is unknown.
 
-        In constant time: what is looked up is a digest, under a hash that is keyed at random, so
-        the time that it takes tells nothing of how much of a key was right.
+        The time that this takes reveals nothing about a key: the dictionary compares SHA-256
+        digests, which a client cannot choose to match in part.
         """
         return self.name_by_digest.get(hashlib.sha256(key).digest())
 
 
 def new_key() -> str:
-    """A key that nobody has."""
+    """Return a new random key."""
     return PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
 
 
 def key_line(name: str, key: str) -> str:
-    """What the file of keys says of a key."""
+    """Return the line of the API keys file for a key."""
     return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def read_keys(file: Path) -> APIKeys:
-    """The keys of a file: NAME:SHA256 a line, beside blank lines and comments that begin with #.
+    """Read a file of NAME:SHA256 lines; blank lines and lines that begin with # are skipped.
 
-    One name may have several keys, while one is being replaced. Raises KeysFileError.
+    Several keys may share a name, so that a key can be rotated. Raises KeysFileError.
     """
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except OSError as error:
-        raise KeysFileError(
-            f"{file} must be a readable file of API keys, however: {error.strerror}"
-        ) from error
+        raise KeysFileError(f"{file} must be a readable API keys file: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise KeysFileError(f"{file} must be UTF-8, however it is not") from error
+        raise KeysFileError(f"{file} must be UTF-8 text, got other bytes") from error
     name_by_digest = {}
     for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith("#"):
             continue
-        found = LINE.fullmatch(line)
-        if found is None:  # the line is not shown: it may be a key
+        match = LINE.fullmatch(line)
+        if match is None:  # the message does not repeat the line, which may hold a key
             raise KeysFileError(
-                f"{file}, line {number} must be a name, a colon and a SHA-256 in 64 hex digits, "
-                "as `python -m app create-key NAME` prints it, however it is not"
+                f"{file}, line {number} must be NAME:SHA256 with 64 hex digits, got something "
+                "else. Create lines with `python -m app create-key NAME`"
             )
-        name_by_digest[bytes.fromhex(found[2])] = found[1]
+        name_by_digest[bytes.fromhex(match[2])] = match[1]
     return APIKeys(name_by_digest)

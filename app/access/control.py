@@ -1,4 +1,4 @@
-"""The access policy in force: allowed hosts, API keys, and who sent a request."""
+"""The access checks; the middlewares and the fast path both call them."""
 
 import threading
 from typing import NamedTuple
@@ -6,22 +6,25 @@ from typing import NamedTuple
 from app.access.api_keys import APIKeys, read_keys
 from app.access.hosts import HostNames
 from app.access.policy import AccessPolicy
-from app.http.headers import Headers
+from app.http.headers import MODEL_HEADER, REQUEST_ID_HEADER, Headers
+
+EXPOSED_HEADERS = (MODEL_HEADER, REQUEST_ID_HEADER)
+"""Response headers that scripts of another origin may read."""
 
 
 class Principal(NamedTuple):
-    """Who sent a request that is allowed."""
+    """The sender of an allowed request."""
 
-    key_name: str | None = None  # None when no key is required
+    key_name: str | None = None  # None if no key is required
 
 
 ANONYMOUS = Principal()
 
 
 class AccessControl:
-    """Decides which requests are allowed; the middlewares and the fast path share it.
+    """An access policy in force.
 
-    Raises KeysFileError when the policy names a file of API keys that cannot be read.
+    Raises KeysFileError if the policy names an API keys file that cannot be read.
     """
 
     def __init__(self, policy: AccessPolicy) -> None:
@@ -31,11 +34,14 @@ class AccessControl:
         self._reload_lock = threading.Lock()
         self.api_keys = read_keys(self._keys_file) if self._keys_file else None
 
+    @property
+    def cors_enabled(self) -> bool:
+        """Whether web pages of other origins may use the service."""
+        return bool(self.policy.cors_origins)
+
     def authenticate(self, headers: Headers) -> Principal | None:
-        """Return who sent a request to a protected address; None where the app must decide."""
-        if self.policy.cors_origins:  # CORS headers are the app's to add
-            return None
-        if self.hosts is not None and not self.hosts.are_meant(headers):
+        """Return who sent a request to a protected path; None if it must be rejected."""
+        if self.hosts is not None and not self.hosts.allow(headers):
             return None
         if self.api_keys is None:
             return ANONYMOUS
@@ -43,7 +49,7 @@ class AccessControl:
         return None if name is None else Principal(name)
 
     def key_name(self, headers: Headers) -> str | None:
-        """Return the name of the first known API key that a request carries."""
+        """Return the name of the first known API key in a request's headers."""
         if self.api_keys is None:
             return None
         for header, value in headers:
@@ -57,8 +63,26 @@ class AccessControl:
                 return name
         return None
 
+    def cors_headers(self, origin: bytes | None) -> Headers:
+        """Return the CORS headers of a response to a request with that Origin (None: without).
+
+        They are those of Starlette's CORSMiddleware, in the same order; preflight requests are
+        the middleware's alone.
+        """
+        if not self.cors_enabled:
+            return []
+        vary = (b"vary", b"Origin")
+        if origin is None:
+            return [vary]
+        expose = (b"access-control-expose-headers", ", ".join(EXPOSED_HEADERS).encode())
+        if "*" in self.policy.cors_origins:
+            return [(b"access-control-allow-origin", b"*"), expose, vary]
+        if origin.decode("latin-1") in self.policy.cors_origins:
+            return [expose, (b"access-control-allow-origin", origin), vary]
+        return [expose, vary]
+
     def reload_keys(self) -> APIKeys | None:
-        """Read the file of API keys again, if there is one; raises KeysFileError."""
+        """Read the API keys file again, if there is one; raises KeysFileError."""
         if self._keys_file is None:
             return None
         with self._reload_lock:

@@ -1,50 +1,52 @@
-"""400 for a request that was sent to another host's name.
+"""Reject requests that were sent to another host name.
 
-A web page can make its own name lead to this machine (DNS rebinding), and its visitors' browsers
-then take the service for a part of it. They still send the page's name as Host.
+A malicious web page can point its own host name at this machine (DNS rebinding); browsers then
+treat the service as part of that page, but still send the page's name as Host.
 
-400 is what RFC 9110 has for a Host that is not valid. A 421 would ask the client to try again over
-another connection, which comes to the same.
+The status is 400, which RFC 9110 defines for an invalid Host. A 421 would tell the client to retry
+over another connection, in vain.
 """
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.public_paths import PROBES
+from app.access.policy import PROBES
 from app.http.headers import Headers
 from app.http.problems import error_response
 
-REFUSAL = "The Host must be a name that this service is known by, however it is not."
+UNKNOWN_HOST = "The Host must be one of the service's allowed hosts, got another name."
 
 
 class HostNames:
-    """The names that this service is known by, on whatever port."""
+    """The allowed host names; any port may follow one."""
 
     def __init__(self, hosts: Sequence[str]) -> None:
         names = "|".join(map(_pattern, hosts))
-        self._with_port = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+        pattern = re.compile(f"(?:{names})(?::[0-9]*)?".encode(), re.IGNORECASE)
+        self._is_allowed = lru_cache(maxsize=64)(lambda host: pattern.fullmatch(host) is not None)
 
-    def are_meant(self, headers: Headers) -> bool:
-        """Whether a request has one Host, which is one of them."""
-        came = [value for header, value in headers if header == b"host"]
-        return len(came) == 1 and self._with_port.fullmatch(came[0]) is not None
+    def allow(self, headers: Headers) -> bool:
+        """Return whether a request has exactly one Host, and an allowed one."""
+        hosts = [value for name, value in headers if name == b"host"]
+        return len(hosts) == 1 and self._is_allowed(hosts[0])
 
 
 class AllowedHosts:
-    """Lets a request pass that was sent to one of the names."""
+    """ASGI middleware that rejects requests to other hosts, except for probes."""
 
     def __init__(self, app: ASGIApp, names: HostNames) -> None:
         self.app = app
         self.names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it; probes pass, which are sent to an address."""
+        """Forward or reject a request."""
         if scope["type"] == "http" and not (
-            scope["path"] in PROBES or self.names.are_meant(scope["headers"])
+            scope["path"] in PROBES or self.names.allow(scope["headers"])
         ):
-            await error_response(scope["path"], 400, REFUSAL)(scope, receive, send)
+            await error_response(scope["path"], 400, UNKNOWN_HOST)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 

@@ -1,9 +1,9 @@
-"""What /openapi.json says of API keys, where they are asked for: Swagger UI then sends them."""
+"""The API key in /openapi.json: Swagger UI then sends it, and clients know about it."""
 
 from typing import Any
 
-from app.access.public_paths import needs_key
-from app.access.require_key import REFUSAL
+from app.access.install import KEY_REQUIRED
+from app.access.policy import AccessPolicy
 from app.http.openapi_errors import error_docs, v2_error_docs
 from app.http.problems import is_v2
 
@@ -17,20 +17,20 @@ SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "The same, in a header of its own.",
+        "description": "The same key in the X-API-Key header.",
     },
 }
-EITHER: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+EITHER_SCHEME: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
 
 
-def document_keys(document: dict[str, Any], *, open_metrics: bool) -> None:
-    """Tell of each operation that needs a key that it does, and how a missing one is answered."""
+def document_keys(document: dict[str, Any], policy: AccessPolicy) -> None:
+    """Add the security schemes and the 401 response to each operation that requires a key."""
     document["components"].setdefault("securitySchemes", {}).update(SCHEMES)
     for path, operations in document["paths"].items():
-        if not needs_key(path, open_metrics=open_metrics):
+        if not policy.requires_key(path):
             continue
-        refuse = v2_error_docs if is_v2(path) else error_docs
-        (refused,) = refuse(401, "The API key is missing or wrong.", REFUSAL).values()
+        docs = v2_error_docs if is_v2(path) else error_docs
+        (unauthorized,) = docs(401, "The API key is missing or wrong.", KEY_REQUIRED).values()
         for operation in operations.values():
-            operation["security"] = EITHER
-            operation["responses"]["401"] = refused
+            operation["security"] = EITHER_SCHEME
+            operation["responses"]["401"] = unauthorized

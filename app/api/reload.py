@@ -5,7 +5,7 @@ from pathlib import Path
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException
 
-from app.access.admin import require_admin
+from app.access.admin import NO_ADMIN_TOKEN, WRONG_ADMIN_TOKEN, require_admin
 from app.api.dependencies import StateDep
 from app.api.models import describe
 from app.api.schemas import ModelDescription
@@ -21,12 +21,12 @@ RESPONSES: ErrorDocs = {
     **error_docs(
         401,
         "The admin token is missing or wrong.",
-        "The Authorization must be Bearer and the admin token, however it is not.",
+        WRONG_ADMIN_TOKEN,
     ),
     **error_docs(
         403,
         "The service was started without an admin token.",
-        "The service must be started with HOUSING_ADMIN_TOKEN set, however it was not.",
+        NO_ADMIN_TOKEN,
     ),
     **error_docs(
         409,

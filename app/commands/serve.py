@@ -98,7 +98,7 @@ def _create_app(options: argparse.Namespace, admin_token: str | None) -> "FastAP
 
 def _listen_and_serve(app: "FastAPI", options: argparse.Namespace) -> int:
     from app.server.server import listen, serve
-    from app.server.workers import WorkerError, supervise
+    from app.server.supervisor import WorkerError, supervise
 
     try:
         listener = listen(options.host, options.port)

@@ -1,53 +1,66 @@
-"""A connection's end: an answer goes out in one piece, and can be read while its client sends."""
+"""Close connections and listeners without losing responses or accepted connections."""
 
 import asyncio
 import contextlib
+import ctypes
 import fcntl
+import socket
 import struct
 import termios
 from asyncio import Transport
 from collections.abc import Callable
-from socket import SO_LINGER, SOL_SOCKET
 
-HEAD = b"HTTP/1.1 "
-LINGER_BYTES = 32 * 1024 * 1024  # a batch that is refused at once, for clients that send all first
+STATUS_LINE_PREFIX = b"HTTP/1.1 "
+MAX_DISCARDED_BYTES = 32 * 1024 * 1024  # of a rejected upload whose client reads only at its end
+
+SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; Python's socket module does not name it
+
+# A program of <linux/filter.h> that drops SYN packets only: the last packet of a handshake must
+# pass, and the new connection inherits the filter.
+DROP_SYN = (  # code, jump if true, jump if false, operand
+    (0x30, 0, 0, 13),  # load the flags of the TCP header
+    (0x45, 0, 1, 0x02),  # is SYN set?
+    (0x06, 0, 0, 0),  # drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # accept it
+)
 
 
 class LingeringTransport:
-    """A transport that closes only its own half while the client is still sending.
+    """A transport that closes only its sending half while the client is still sending.
 
-    What comes for a connection that is closed, the kernel answers with a reset; a client that
-    sends everything before it reads loses its answer by it (RFC 9112, 9.6). So the rest is read
-    and dropped, up to a limit. Who uses it ends it after a while.
+    The kernel resets a closed connection when more data arrives, and a client that sends its whole
+    request before it reads loses the response (RFC 9112, 9.6). So the rest of the request is read
+    and discarded, up to MAX_DISCARDED_BYTES; timeouts.py ends the wait for it.
 
-    The head of an answer goes out with what follows in the same turn of the event loop. A process
-    that is killed has thus sent a short answer whole or not at all, and a proxy can ask another.
+    The head of a response is sent together with the next write of the same event-loop iteration.
+    A process that is killed has therefore sent a short response whole or not at all, and a proxy
+    can send the request to another server.
     """
 
-    __slots__ = ("_head", "_is_cut_short", "_left", "_transport", "lingers")
+    __slots__ = ("_head", "_remaining", "_transport", "_unread_request", "lingering")
 
-    def __init__(self, transport: Transport, is_cut_short: Callable[[], bool]) -> None:
+    def __init__(self, transport: Transport, unread_request: Callable[[], bool]) -> None:
         self._transport = transport
-        self._is_cut_short = is_cut_short
-        self._left = LINGER_BYTES
+        self._unread_request = unread_request  # whether the client still sends a request
+        self._remaining = MAX_DISCARDED_BYTES
         self._head = b""  # not yet written
-        self.lingers = False
+        self.lingering = False
 
     def write(self, data: bytes) -> None:
-        """Send, in order; a head at the end of this turn, or with what comes before that."""
+        """Send data in order; a head waits for the next write or the end of the iteration."""
         if self._head:
             head, self._head = self._head, b""
             self._transport.writelines((head, data))
-        elif data.startswith(HEAD):
+        elif data.startswith(STATUS_LINE_PREFIX):
             self._head = data
             asyncio.get_running_loop().call_soon(self._write_head)
         else:
             self._transport.write(data)
 
-    def write_whole(self, answer: bytes) -> None:
-        """Send an answer with its head."""
+    def write_response(self, response: bytes) -> None:
+        """Send a whole response."""
         self._write_head()
-        self._transport.write(answer)
+        self._transport.write(response)
 
     def _write_head(self) -> None:
         head, self._head = self._head, b""
@@ -55,47 +68,61 @@ class LingeringTransport:
             self._transport.write(head)
 
     def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
-        return self.lingers or self._transport.is_closing()
+        """Return whether nothing more can be written."""
+        return self.lingering or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close after what is written, at once or when the client has sent the rest."""
+        """Send what is buffered, then close, or linger while the client sends a request."""
         if self.is_closing():
             return
         self._write_head()
-        if not self._is_cut_short():
+        if not self._unread_request():
             self._transport.close()
             return
-        self.lingers = True
+        self.lingering = True
         self._transport.write_eof()
         self._transport.resume_reading()
 
-    def let_go(self) -> None:
-        """Forget who uses it."""
-        self._is_cut_short = lambda: False
+    def detach(self) -> None:
+        """Drop the reference to the protocol, so that both are freed at once."""
+        self._unread_request = lambda: False
 
-    def drop(self, data: bytes) -> None:
-        """Take what came while it lingers."""
-        self._left -= len(data)
-        if self._left < 0:
+    def discard(self, data: bytes) -> None:
+        """Discard data that arrives while lingering; reset the connection at the limit."""
+        self._remaining -= len(data)
+        if self._remaining < 0:
             self.abort()
 
     def abort(self) -> None:
-        """Close by a reset, whatever is still to be sent: the kernel is not to keep it either."""
-        socket = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # it is closed already
-            socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        """Reset the connection; the kernel drops unsent data too."""
+        connection = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # already closed
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
-    def unsent(self) -> int:
-        """How many bytes the client has not taken, where so many wait that it must be noticed.
+    def unsent_bytes(self) -> int:
+        """Return how many bytes the client has not acknowledged; 0 if the write buffer is empty.
 
-        Those in the kernel count too: a slow client takes them for long before we may write again.
+        The kernel's queue counts too: a slow client drains it long before our buffer shrinks.
         """
-        waiting = self._transport.get_write_buffer_size()
-        if waiting:
-            socket = self._transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):  # not every system can tell
-                queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
-                waiting += struct.unpack("i", queued)[0]
-        return waiting
+        unsent = self._transport.get_write_buffer_size()
+        if unsent:
+            connection = self._transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # not supported on every system
+                queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+                unsent += struct.unpack("i", queued)[0]
+        return unsent
+
+
+def drop_new_connections(listener: socket.socket) -> None:
+    """Make Linux drop new connection attempts to a TCP listener; elsewhere, do nothing.
+
+    Closing a listener resets the connections in its queue, although their clients take them for
+    accepted. With the filter no connection joins the queue. A client whose SYN is dropped repeats
+    it, and is refused once the queue is empty and the listener closed.
+    """
+    instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in DROP_SYN)
+    buffer = ctypes.create_string_buffer(instructions)
+    program = struct.pack("HP", len(DROP_SYN), ctypes.addressof(buffer))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

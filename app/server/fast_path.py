@@ -1,17 +1,13 @@
-"""The short way of POST /predict: the bytes of a request in, the bytes of its answer out.
+"""The fast path of POST /predict: from the bytes of a request to the bytes of its response.
 
-What FastAPI does for a request costs several times what a prediction does. This way has no rule of
-its own: it admits by the access policy, validates by the schema of `POST /predict`, answers by the
-same function, counts in the same series, tells the same log. What it cannot answer with 200 it
-leaves to FastAPI, which knows why. A test sends the same requests both ways and compares every
-byte.
-
-Requests that come in the same turn of the event loop are answered together by a model that answers
-several in less time, to the same bits.
+FastAPI takes several times as long for a request as its prediction does. The fast path has no rule
+of its own: the access checks, the row's schema, the response, the metrics and the access log are
+those of the app. It answers only with 200, and leaves every other request to the app. A test sends
+the same requests both ways and compares every byte.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -32,161 +28,169 @@ from app.inference.row_parser import HouseFeatures, to_numbers
 from app.inference.scored import prediction_json
 from app.observability.access_log import Line
 from app.observability.metrics import RowsAnswered
-from app.server.response_bytes import rest_of_answer
+from app.server.response_bytes import OK, header_block, response_bytes
 from app.state import AppState
 from models.features import FEATURES
 from models.house_price import RowPrediction
 from models.interval import DEFAULT_LEVEL
 
-PATH = "/predict"
-MEMBERS = len(FEATURES)
-MAX_MICRO_BATCH = 32  # questions; with more, a model is no faster, and others wait
-READ_BY_FASTAPI = frozenset({b"content-encoding", b"transfer-encoding"})
+METHOD, PATH = b"POST", b"/predict"
+ROW_COLONS = len(FEATURES)
+LEFT_TO_THE_APP = frozenset({b"content-encoding", b"transfer-encoding"})  # headers
 
 _validate = HouseFeatures.__pydantic_validator__.validate_json
 
 
-class Target(NamedTuple):
-    """What an address asks for, with the headers of its answer."""
+class Endpoint(NamedTuple):
+    """The model and the level of a target, and what its responses have in common."""
 
     chosen: Chosen
-    lines: bytes
-    together: bool
-    """Whether questions of the same turn are answered together."""
+    batch_key: tuple[str, float]  # rows with the same key are predicted in one call
+    header_block: bytes
+    is_batch_invariant: bool
 
 
 @dataclass(slots=True)
 class PendingPrediction:
-    """A request that is right."""
+    """A validated request awaiting its prediction."""
 
-    target: Target
+    endpoint: Endpoint
     row: list[float]
     headers: Headers
+    cors_block: bytes
     client: str | None
     key_name: str | None
-    since: float  # by perf_counter
-    reply: Callable[[bytes | None], None]
+    started: float  # by perf_counter
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether its prediction costs less, and has the same bits, together with others."""
+        return self.endpoint.is_batch_invariant
 
 
 class FastPath:
-    """Answers requests from their bytes, with the models that are loaded at that moment."""
+    """Parses requests and responds to them with the models that are loaded at that moment."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
+        self._access = state.access
         self._log = state.access_log
         self._models: LoadedModels | None = None
-        self._targets: dict[bytes, Target] = {}
-        self._waiting: list[PendingPrediction] = []
-        self._answered = RowsAnswered("POST", PATH)
+        self._endpoints: dict[bytes, Endpoint] = {}
+        self._answered = RowsAnswered(METHOD.decode(), PATH.decode())
+        self._cors_block = lru_cache(maxsize=64)(
+            lambda origin: header_block(state.access.cors_headers(origin))
+        )
 
-    def knows(self, target: bytes) -> bool:
-        """Whether requests to an address with its query, as it came, may be answered here."""
-        if self._models is not self._state.models:
-            self._models = self._state.models
-            self._targets = _targets(self._state.models)
-        return target in self._targets
-
-    def ask(
-        self,
-        target: bytes,
-        headers: Headers,
-        body: bytes,
-        client: str | None,
-        reply: Callable[[bytes | None], None],
+    def parse(
+        self, method: bytes, target: bytes, headers: Headers, body: bytes, client: str | None
     ) -> PendingPrediction | None:
-        """The question that a request puts; None where FastAPI is to answer.
-
-        The target is one that is known. The reply takes the rest of an answer of status 200, after
-        the server's own headers; or None where FastAPI is to answer after all.
-        """
-        since = perf_counter()
-        if body.count(b":") != MEMBERS:  # with more than the eight, one came twice
+        """Validate a request with its whole body; None leaves it to the app."""
+        started = perf_counter()
+        endpoint = self._endpoint(target)
+        if method != METHOD or endpoint is None or body.count(b":") != ROW_COLONS:
+            return None  # a repeated key is a colon more
+        principal = self._access.authenticate(headers)
+        if principal is None:
             return None
-        visitor = self._state.access.authenticate(headers)
-        if visitor is None or not _is_plain(headers):
+        content_type = origin = None
+        for name, value in headers:
+            if name == b"content-type" and content_type is None:
+                content_type = value
+            elif name == b"origin":
+                origin = value if origin is None else origin
+            elif name == b"content-type" or name in LEFT_TO_THE_APP:
+                return None
+        if content_type is None or not _is_json(content_type):
             return None
         try:
             row = to_numbers(_validate(body))
         except ValidationError:
             return None
-        asked = self._targets[target]
-        return PendingPrediction(asked, row, headers, client, visitor.key_name, since, reply)
+        cors_block = self._cors_block(origin)
+        return PendingPrediction(
+            endpoint, row, headers, cors_block, client, principal.key_name, started
+        )
 
-    def answer(self, question: PendingPrediction) -> None:
-        """Reply, by the end of this turn of the event loop."""
-        if not question.target.together:
-            self._reply([question])
-            return
-        self._waiting.append(question)
-        if len(self._waiting) == MAX_MICRO_BATCH:
-            self.settle()
+    def respond(
+        self, batch: Sequence[PendingPrediction], server_headers: Headers
+    ) -> list[bytes | None]:
+        """Return the response to each request; None leaves it to the app.
 
-    def settle(self) -> None:
-        """Reply to all who wait."""
-        waiting, self._waiting = self._waiting, []
-        alike: defaultdict[tuple[str, float], list[PendingPrediction]] = defaultdict(list)
-        for question in waiting:
-            chosen = question.target.chosen
-            alike[chosen.model.identity, chosen.level].append(question)
-        for questions in alike.values():
-            self._reply(questions)
+        The server's own headers come first in each response.
+        """
+        if len(batch) == 1:
+            return self._respond_alike(batch, server_headers)
+        responses: list[bytes | None] = [None] * len(batch)
+        positions = defaultdict(list)
+        for position, pending in enumerate(batch):
+            positions[pending.endpoint.batch_key].append(position)
+        for alike in positions.values():
+            some = self._respond_alike([batch[position] for position in alike], server_headers)
+            for position, response in zip(alike, some, strict=True):
+                responses[position] = response
+        return responses
 
-    def end_turn(self) -> None:
-        """Reply to all who wait, and count what was answered."""
-        self.settle()
+    def count_responses(self) -> None:
+        """Count the responses since the last call in the metrics; costs less than one by one."""
         self._answered.count()
 
-    def _reply(self, questions: list[PendingPrediction]) -> None:
-        """Reply to some that ask the same model for the same level."""
-        chosen = questions[0].target.chosen
-        rows = [question.row for question in questions]
-        rests: list[bytes | None]
+    def _endpoint(self, target: bytes) -> Endpoint | None:
+        if self._models is not self._state.models:
+            self._models = self._state.models
+            self._endpoints = _endpoints(self._models)
+        return self._endpoints.get(target)
+
+    def _respond_alike(
+        self, batch: Sequence[PendingPrediction], server_headers: Headers
+    ) -> list[bytes | None]:
+        """Respond to requests with the same batch key."""
+        head = OK.to_bytes(server_headers)
+        chosen = batch[0].endpoint.chosen
+        rows = [pending.row for pending in batch]
         try:
             answers = chosen.model.saved.model.predict_rows(rows, chosen.level)
-            rests = [*map(self._rest, questions, answers)]
-        except Exception:  # FastAPI answers each by itself, and tells what failed
-            rests = [None] * len(questions)
-        for question, rest in zip(questions, rests, strict=True):
-            question.reply(rest)
+            return [
+                self._respond(pending, answer, head)
+                for pending, answer in zip(batch, answers, strict=True)
+            ]
+        except Exception:  # the app repeats each alone, and reports the one that fails
+            return [None] * len(batch)
 
-    def _rest(self, question: PendingPrediction, answer: RowPrediction) -> bytes | None:
-        """The rest of an answer, which is counted and told the log; None of one that is none."""
+    def _respond(
+        self, pending: PendingPrediction, answer: RowPrediction, head: bytes
+    ) -> bytes | None:
+        """Count and log one response; None if the prediction is not a number."""
         if not isfinite(answer.prediction):
             return None
-        chosen, headers = question.target.chosen, question.headers
-        model = chosen.model.identity
-        content = to_json(prediction_json(answer, chosen.level, model))
-        seconds = perf_counter() - question.since
-        self._answered.add(chosen.model, question.row, answer, seconds)
+        endpoint, headers = pending.endpoint, pending.headers
+        chosen = endpoint.chosen
+        identity = chosen.model.identity
+        content = to_json(prediction_json(answer, chosen.level, identity))
+        seconds = perf_counter() - pending.started
+        self._answered.add(chosen.model, pending.row, answer, seconds)
         name = request_id(headers)
         if self._log is not None:
             self._log.add(
                 Line(
-                    *(question.client, "POST", headers, name, 200, seconds, len(content)),
-                    route=PATH,
-                    model=model,
-                    key=question.key_name,
+                    *(pending.client, "POST", headers, name, 200, seconds, len(content)),
+                    route="/predict",
+                    model=identity,
+                    key=pending.key_name,
                 )
             )
-        lines = b"content-length: %d\r\n%b" % (len(content), question.target.lines)
-        return rest_of_answer(lines, content, name)
-
-
-def _is_plain(headers: Headers) -> bool:
-    """Whether the body is JSON as it stands; where that needs a second look, FastAPI takes it."""
-    is_json = False
-    for name, value in headers:
-        if name == b"content-type":
-            if is_json or len(value) > MAX_CONTENT_TYPE_LENGTH or not _is_json(value):
-                return False
-            is_json = True
-        elif name in READ_BY_FASTAPI:
-            return False
-    return is_json
+        block = b"content-length: %d\r\n%b%b" % (
+            *(len(content), endpoint.header_block),
+            pending.cors_block,
+        )
+        return response_bytes(head, block, name, content)
 
 
 @lru_cache(maxsize=64)
 def _is_json(content_type: bytes) -> bool:
+    """Return whether the app takes a body of this type; unusually long types are left to it."""
+    if len(content_type) > MAX_CONTENT_TYPE_LENGTH:
+        return False
     try:
         require_media_type(RequestHeaders(raw=[(b"content-type", content_type)]), JSON)
     except HTTPException:
@@ -194,19 +198,23 @@ def _is_json(content_type: bytes) -> bool:
     return True
 
 
-def _targets(models: LoadedModels) -> dict[bytes, Target]:
-    """Every address that has an answer, in the ways that it is usually written."""
-    targets = {}
+def _endpoints(models: LoadedModels) -> dict[bytes, Endpoint]:
+    """Return every valid target, as clients usually write it."""
+    endpoints = {}
     for name in (None, *models.by_name):
         model = models.default if name is None else models.by_name[name]
-        lines = b"content-type: %b\r\n%b: %b\r\n" % tuple(
-            text.encode() for text in (JSON, MODEL_HEADER.lower(), model.identity)
+        block = header_block(
+            [
+                (b"content-type", JSON.encode()),
+                (MODEL_HEADER.lower().encode(), model.identity.encode()),
+            ]
         )
-        together = model.saved.model.is_batch_invariant
+        is_batch_invariant = model.saved.model.is_batch_invariant
         for level in (None, *model.saved.model.interval.levels.tolist()):
-            asked = {"model": name, "level": None if level is None else f"{level:g}"}
-            query = urlencode({key: value for key, value in asked.items() if value is not None})
-            address = f"{PATH}?{query}" if query else PATH
+            parameters = {"model": name, "level": None if level is None else f"{level:g}"}
+            query = urlencode({key: value for key, value in parameters.items() if value})
+            target = PATH + (f"?{query}".encode() if query else b"")
             chosen = Chosen(model, DEFAULT_LEVEL if level is None else level)
-            targets[address.encode()] = Target(chosen, lines, together)
-    return targets
+            key = (model.identity, chosen.level)
+            endpoints[target] = Endpoint(chosen, key, block, is_batch_invariant)
+    return endpoints

@@ -1,67 +1,96 @@
-"""When to turn a request away: rather at once than after it has waited in vain.
+"""Shed load: answer 503 at once rather than let a request wait too long.
 
-Requests that come together are answered one after the other. When those before it have taken too
-long already, one is refused, which takes a fraction of an answer's time; so whatever comes, nobody
-waits for long, and the process goes on answering as many as it can.
+Requests that arrive in the same event-loop iteration are answered one after another. Once they
+have taken too much CPU time, the rest of the iteration's requests are shed, which costs a fraction
+of a response. So no request waits for long under any load, and the process keeps answering as many
+as it can.
 """
 
 import asyncio
 from collections.abc import Callable
 from time import perf_counter, thread_time
 
+from app.http.headers import Headers, request_id
+from app.http.problems import is_v2
+from app.inference.scheduler import is_saturated
+from app.observability.access_log import AccessLog, Line
+from app.observability.metrics import count_request
+from app.observability.middleware import UNMATCHED
+from app.server.response_bytes import UNAVAILABLE, overloaded, response_bytes
+
 MAX_ITERATION_SECONDS = 0.2
-MIN_REQUESTS = 32  # requests to a turn that took too long; a single large one may take long
+MIN_REQUESTS = 32  # in an iteration that took too long; one large request alone may take long
 
 
 class LoadShedder:
-    """How long it has taken since requests last had their turn.
+    """The CPU time and the number of requests of the current event-loop iteration.
 
-    A turn of the event loop goes from what it has to go on with, which the requests of the turn
-    before have left it, to what has come meanwhile. What counts is the time that they took from the
-    processor: a machine that was held up has nobody to refuse for it.
-
-    At each one's end a function is called.
+    An iteration begins with the callbacks that the previous one scheduled, and ends with the
+    requests that have arrived meanwhile. CPU time counts, not wall time: requests are not shed
+    because the machine was suspended or busy with other processes.
     """
 
-    def __init__(self, at_end: Callable[[], None] = lambda: None) -> None:
-        self._at_end = at_end
-        self._is_on = False
-        self._began = 0.0
-        self._began_at = 0.0  # of this thread's own time, which is slower to ask for
-        self._taken_before = 0
-        self.taken = self.batches = 0  # requests, and those of them that are batches
+    def __init__(self, on_iteration_end: Callable[[], None] = lambda: None) -> None:
+        self._on_iteration_end = on_iteration_end
+        self._is_measuring = False
+        self._started = 0.0  # by perf_counter
+        self._cpu_started = 0.0  # by thread_time, which is slower to read
+        self._requests = self._previous_requests = 0  # in this iteration, and in the one before
+        self._batches = 0
 
-    def is_over(self) -> bool:
-        """Whether a request that has come now is too late for this turn."""
-        if self._is_on:
-            return self._took_too_long()
-        self._begin()
-        return False
+    def should_shed(self, *, is_batch: bool) -> bool:
+        """Return whether a request that has just arrived should be answered with 503.
 
-    def take(self) -> None:
-        """Count a request that has its turn."""
-        if not self._is_on:
+        Routes reject batches too, when they read one; it is cheaper not to read it.
+        """
+        return self.is_overdue() or (is_batch and is_saturated(self._batches))
+
+    def is_overdue(self) -> bool:
+        """Return whether this iteration has already taken too long."""
+        if not self._is_measuring:
             self._begin()
-        self.taken += 1
-
-    def _took_too_long(self) -> bool:
+            return False
         return (
-            perf_counter() - self._began > MAX_ITERATION_SECONDS
-            and self.taken + self._taken_before >= MIN_REQUESTS
-            and thread_time() - self._began_at > MAX_ITERATION_SECONDS
+            perf_counter() - self._started > MAX_ITERATION_SECONDS
+            and self._requests + self._previous_requests >= MIN_REQUESTS
+            and thread_time() - self._cpu_started > MAX_ITERATION_SECONDS
         )
 
+    def admit(self, *, is_batch: bool = False) -> None:
+        """Count a request that is answered in this iteration."""
+        if not self._is_measuring:
+            self._begin()
+        self._requests += 1
+        self._batches += is_batch
+
     def _begin(self) -> None:
-        self._is_on = True
-        self._began, self._began_at = perf_counter(), thread_time()
-        self.taken, self._taken_before = 0, self.taken
-        self.batches = 0
+        self._is_measuring = True
+        self._started, self._cpu_started = perf_counter(), thread_time()
+        self._requests, self._previous_requests = 0, self._requests
+        self._batches = 0
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        """Begin the next one where requests have been taken in this one."""
-        if self.taken:
+        """Go on measuring for as long as each iteration admits requests."""
+        if self._requests:
             self._begin()
         else:
-            self._is_on = False
-        self._at_end()
+            self._is_measuring = False
+        self._on_iteration_end()
+
+
+def shed_response(
+    target: bytes,
+    headers: Headers,
+    client: str | None,
+    seconds: float,
+    server_headers: Headers,
+    log: AccessLog | None,
+) -> bytes:
+    """Return the 503 to a POST request that never reaches the app, counted and logged."""
+    path, name = target.partition(b"?")[0], request_id(headers)
+    count_request("POST", UNMATCHED, 503, seconds)
+    block, content = overloaded(v2=is_v2(path.decode()))
+    if log is not None:
+        log.add(Line(client, "POST", headers, name, 503, seconds, len(content), path=path))
+    return response_bytes(UNAVAILABLE.to_bytes(server_headers), block, name, content)

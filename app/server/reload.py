@@ -1,4 +1,4 @@
-"""Reload models and API keys while requests go on: verify first, then swap them in one step."""
+"""Reload the API keys and the models while requests go on."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ ReloadKeys = Callable[[], APIKeys | None]
 def reload_all(reload_models: ReloadModels, reload_keys: ReloadKeys) -> None:
     """Reload the API keys, if there are any, and every model; report both on standard error.
 
-    They are independent: a damaged model does not keep a key from being revoked.
+    The two are independent: a damaged model does not prevent the revocation of a key.
     """
     try:
         keys = reload_keys()

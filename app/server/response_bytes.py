@@ -1,10 +1,7 @@
-"""Answers that are put together as bytes, as the app's come out of the server."""
+"""Responses of the fast path and of load shedding, byte for byte as the app's."""
 
 from functools import cache
 from http import HTTPStatus
-
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.http.headers import DEFAULT_CSP, Headers
 from app.http.problems import overloaded_response
@@ -12,29 +9,41 @@ from app.http.problems import overloaded_response
 POLICY_LINE = b"%b: %b\r\n" % DEFAULT_CSP
 
 
-class FixedHeaders:
-    """The headers that the server itself gives every answer, as bytes after a status line."""
+class StatusHead:
+    """A status line and the server's own headers, as bytes.
 
-    __slots__ = ("closes", "headers", "of_answer", "of_busy")
+    The server replaces the list of its headers every second, because Date is among them.
+    """
 
-    def __init__(self, headers: Headers) -> None:
-        self.headers = headers
-        self.closes = CLOSE_HEADER in headers
-        self.of_answer = STATUS_LINE[HTTPStatus.OK] + _lines(headers)
-        self.of_busy = STATUS_LINE[HTTPStatus.SERVICE_UNAVAILABLE] + _lines(headers)
+    def __init__(self, status: HTTPStatus) -> None:
+        self._status_line = b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
+        self._headers: Headers = []
+        self._bytes = self._status_line
+
+    def to_bytes(self, headers: Headers) -> bytes:
+        """Return the status line followed by the server's headers."""
+        if headers is not self._headers:
+            self._headers = headers
+            self._bytes = self._status_line + header_block(headers)
+        return self._bytes
 
 
-def rest_of_answer(lines: bytes, content: bytes, request_id: bytes) -> bytes:
-    """What follows the fixed headers: lines of the answer's own, the request's id, the content."""
-    return b"%bx-request-id: %b\r\n%b\r\n%b" % (lines, request_id, POLICY_LINE, content)
+OK = StatusHead(HTTPStatus.OK)
+UNAVAILABLE = StatusHead(HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def header_block(headers: Headers) -> bytes:
+    """Return headers as lines."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def response_bytes(head: bytes, block: bytes, request_id: bytes, content: bytes) -> bytes:
+    """Return a response: its status head, its own header block, its request id, its content."""
+    return b"%b%bx-request-id: %b\r\n%b\r\n%b" % (head, block, request_id, POLICY_LINE, content)
 
 
 @cache
-def busy(*, v2: bool) -> tuple[bytes, bytes]:
-    """The lines and the content of an answer by which a request is turned away."""
-    answer = overloaded_response("/v2" if v2 else "/")
-    return _lines(answer.raw_headers), bytes(answer.body)
-
-
-def _lines(headers: Headers) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
+def overloaded(*, v2: bool) -> tuple[bytes, bytes]:
+    """Return the header block and the content of the response to a request that is shed."""
+    response = overloaded_response("/v2" if v2 else "/")
+    return header_block(response.raw_headers), bytes(response.body)

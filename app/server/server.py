@@ -1,4 +1,4 @@
-"""One process that answers HTTP: uvicorn, which on SIGTERM warns its clients, then finishes."""
+"""One process that serves HTTP: uvicorn with a graceful shutdown and many connections."""
 
 import asyncio
 import contextlib
@@ -14,23 +14,23 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.observability.stderr import log_to_stderr
+from app.server.closing import drop_new_connections
 from app.server.config import ServerConfig
-from app.server.drop_new_connections import drop_new_connections
-from app.server.fast_protocol import FastPathProtocol
+from app.server.protocol import HTTPProtocol
 from app.server.reload import reload_all
 from app.server.timeouts import start_sweeping
 from app.state import state_of
 
-DRAIN_SECONDS = 1.0  # /readyz says 503 and every answer closes its connection
-SETTLE_SECONDS = 1.0  # for the first requests of the connections that came last
-FINISH_SECONDS = 4.3  # for requests that are still being sent; orchestrators kill after 10
-TIME_TO_FINISH = f"{DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS:.0f} seconds after the signal"
+DRAIN_SECONDS = 1.0  # /readyz answers 503, and every response closes its connection
+SETTLE_SECONDS = 1.0  # for the first requests of the connections that were accepted last
+FINISH_SECONDS = 4.3  # for requests that are still arriving; orchestrators kill after 10
+FINISHED_AFTER = DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that is still there for those who have not yet heard that it is going.
+    """A server that shuts down gracefully: fail readiness, stop accepting, drain.
 
-    `last` says that no other process will take connections from its listener after it.
+    `last` says that no other process will accept from its listener after it.
     """
 
     def __init__(self, app: FastAPI, on_start: Callable[[], None], *, last: bool) -> None:
@@ -40,7 +40,7 @@ class DrainingServer(uvicorn.Server):
         self.last = last
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        _allow_many_connections()
+        _raise_file_limit()
         log = self.state.access_log
         with log.writing() if log else contextlib.nullcontext():
             super().run(sockets)
@@ -60,28 +60,30 @@ class DrainingServer(uvicorn.Server):
             for listener in sockets or []:
                 drop_new_connections(listener)
         await asyncio.sleep(SETTLE_SECONDS)
-        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._hang_up_on_who_still_sends)
+        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._close_incomplete)
         await super().shutdown(sockets)
 
     @property
-    def _connections(self) -> list[FastPathProtocol]:
-        return [*cast("set[FastPathProtocol]", self.server_state.connections)]
+    def _connections(self) -> list[HTTPProtocol]:
+        return [*cast("set[HTTPProtocol]", self.server_state.connections)]
 
     def _in_flight(self) -> int:
-        return sum(connection.begun - connection.answered for connection in self._connections)
+        return sum(connection.in_flight for connection in self._connections)
 
-    def _hang_up_on_who_still_sends(self) -> None:
-        slow = [connection for connection in self._connections if connection.awaits_client()]
-        if cut_off := sum(connection.begun > connection.answered for connection in slow):
+    def _close_incomplete(self) -> None:
+        """Close the connections whose requests have still not arrived."""
+        waiting = [connection for connection in self._connections if connection.awaits_client]
+        if incomplete := sum(connection.in_flight > 0 for connection in waiting):
             log_to_stderr(
-                f"Requests cut off that were still being sent {TIME_TO_FINISH}: {cut_off}"
+                f"Closed connections with incomplete requests {FINISHED_AFTER:.0f} seconds after "
+                f"the signal: {incomplete}"
             )
-        for connection in slow:
+        for connection in waiting:
             connection.transport.close()
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer requests until SIGTERM or SIGINT, finish those that came, raise the signal again.
+    """Serve until SIGTERM or SIGINT, finish accepted requests, then raise the signal again.
 
     SIGHUP reloads the API keys and the models.
     """
@@ -91,28 +93,31 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
         signal.SIGHUP, lambda *_: threading.Thread(target=reload_all, args=reloads).start()
     )
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-    DrainingServer(app, lambda: greet(app, listener), last=True).run(sockets=[listener])
+    DrainingServer(app, lambda: announce(app, listener), last=True).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address; raises OSError where that cannot be."""
+    """Return a socket that listens on an address; raises OSError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family)
 
 
-def greet(app: FastAPI, listener: socket.socket) -> None:
-    """Say on standard error what is served, and where."""
+def announce(app: FastAPI, listener: socket.socket) -> None:
+    """Log what is served and where; warn if anyone may use it."""
     host, port = listener.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     state = state_of(app)
     model = state.models.default.identity
     log_to_stderr(f"Serving {model} on http://{address}, documented at /docs")
     if state.access.api_keys is None and not ipaddress.ip_address(host).is_loopback:
-        log_to_stderr(f"Whoever reaches {address} gets in, because there is no --api-keys-file")
+        log_to_stderr(
+            f"Anyone who can reach {address} can use the service. "
+            "Require API keys with --api-keys-file"
+        )
 
 
-def _allow_many_connections() -> None:
-    """As many as the system lets a process have: a thousand silent ones would take all others'."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS has a limit that it does not tell
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system permits: each connection is one."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS rejects the limit that it reports
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))

@@ -1,76 +1,108 @@
-"""How long a client may keep a connection waiting.
+"""Limit how long a client may keep a connection waiting.
 
-Every connection is looked at twice a second, which is cheaper than a timer for each.
+One sweep checks all connections twice a second, which is cheaper than a timer for each.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Protocol, cast
 
 from uvicorn.server import ServerState
 
-from app.server.protocol_errors import TOO_LATE
-
-if TYPE_CHECKING:
-    from app.server.protocol import StrictProtocol
+from app.server.closing import LingeringTransport
+from app.server.request_head import TIMED_OUT, ProtocolError
 
 SWEEP_SECONDS = 0.5
-DEADLINE_SWEEPS = 16  # 8 seconds, or more where the process itself was held up
+DEADLINE_SWEEPS = 16  # 8 seconds, or longer if the process itself was suspended
 LINGER_SWEEPS = 4
-MIN_BODY_BYTES = 512  # in 8 seconds: two lines of CSV a second are enough, ten bytes are not
+MIN_BODY_BYTES = 512  # within 8 seconds: two lines of CSV per second pass, a byte per second fails
+
+
+class TimedConnection(Protocol):
+    """What the timeouts need to know of a connection."""
+
+    transport: LingeringTransport
+    timeout_keep_alive: int  # seconds
+    timeouts: "ConnectionTimeouts"
+    bytes_received: int
+    requests_started: int
+
+    @property
+    def idle(self) -> bool:
+        """Whether the last request is answered and nothing has arrived since."""
+
+    @property
+    def receiving_body(self) -> bool:
+        """Whether the client is to send more of a body."""
+
+    @property
+    def responding(self) -> bool:
+        """Whether a response is under way."""
+
+    def reject(self, error: ProtocolError) -> None:
+        """Answer with an error and close."""
+
+
+class Wait(Enum):
+    """What the client is to do next."""
+
+    READ = auto()  # the response
+    END = auto()  # close, after its request was answered early
+    BODY = auto()
+    HEAD = auto()
+    NEXT_REQUEST = auto()
 
 
 class ConnectionTimeouts:
-    """What the client of a connection kept it waiting for, and for how many looks."""
+    """What one connection waits for, and for how many sweeps already."""
 
-    def __init__(self, connection: "StrictProtocol") -> None:
+    def __init__(self, connection: TimedConnection) -> None:
         self._connection = connection
-        self._idle_looks = connection.timeout_keep_alive / SWEEP_SECONDS
-        self._received_well = 0  # when enough of a body had come
-        self._wait: object = None
-        self._looks = 0
+        keep_alive_sweeps = connection.timeout_keep_alive / SWEEP_SECONDS
+        self._limits = {Wait.NEXT_REQUEST: keep_alive_sweeps, Wait.END: LINGER_SWEEPS}
+        self._body_progress = 0  # bytes received when the body last made enough progress
+        self._wait: tuple[Wait, object] | None = None
+        self._sweeps = 0
 
-    def look(self) -> None:
-        """Close the connection where its client has kept it waiting for the same at many looks."""
-        wait = self._waits_for()
+    def check(self) -> None:
+        """Close or reset the connection if its client has made no progress for too long."""
+        wait = self._current_wait()
         if wait != self._wait:
-            self._wait, self._looks = wait, 0
+            self._wait, self._sweeps = wait, 0
             return
-        self._looks += 1
+        self._sweeps += 1
         if wait is None:
             return
-        kind, _ = wait
-        transport = self._connection.transport
-        if kind == "idle":
-            if self._looks >= self._idle_looks:
-                transport.close()
-        elif kind == "end":
-            if self._looks >= LINGER_SWEEPS:
-                transport.abort()
-        elif self._looks >= DEADLINE_SWEEPS:
-            if kind == "read":
-                transport.abort()  # closing would wait for what the client does not read
-            else:
-                self._connection.refuse(TOO_LATE)
+        kind, transport = wait[0], self._connection.transport
+        if self._sweeps < self._limits.get(kind, DEADLINE_SWEEPS):
+            return
+        if kind is Wait.NEXT_REQUEST:
+            transport.close()
+        elif kind in (Wait.READ, Wait.END):
+            transport.abort()  # closing would wait for the client to read
+        else:
+            self._connection.reject(TIMED_OUT)
 
-    def _waits_for(self) -> tuple[str, object] | None:
-        """What the client is to do next, and something that changes when it gets on with it."""
+    def _current_wait(self) -> tuple[Wait, object] | None:
+        """Return what the client is to do, with a value that changes when it makes progress."""
         connection = self._connection
-        if unsent := connection.transport.unsent():
-            return "read", unsent
-        if connection.transport.lingers:
-            return "end", None
-        if connection.takes_body():
-            if connection.received - self._received_well >= MIN_BODY_BYTES:
-                self._received_well = connection.received
-            return "body", (connection.begun, self._received_well)
-        if connection.answers():
+        if unsent := connection.transport.unsent_bytes():
+            return Wait.READ, unsent
+        if connection.transport.lingering:
+            return Wait.END, None
+        if connection.receiving_body:
+            if connection.bytes_received - self._body_progress >= MIN_BODY_BYTES:
+                self._body_progress = connection.bytes_received
+            return Wait.BODY, (connection.requests_started, self._body_progress)
+        if connection.responding:
             return None
-        is_idle = connection.is_quiet and connection.begun == connection.answered
-        return "idle" if is_idle else "head", connection.begun
+        is_between = connection.idle and connection.requests_started
+        return Wait.NEXT_REQUEST if is_between else Wait.HEAD, connection.requests_started
 
 
-def start_sweeping(state: ServerState) -> None:
-    """Look at every connection, from now on."""
-    asyncio.get_running_loop().call_later(SWEEP_SECONDS, start_sweeping, state)
-    for connection in list(state.connections):
-        cast("StrictProtocol", connection).patience.look()
+def start_sweeping(server: ServerState) -> None:
+    """Check every connection, now and twice a second from now on."""
+    asyncio.get_running_loop().call_later(SWEEP_SECONDS, start_sweeping, server)
+    for connection in list(cast("Iterable[TimedConnection]", server.connections)):
+        connection.timeouts.check()

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.contenders import PEERS, peers
-from benchmarks.ratios import conditions
+from benchmarks.ratios import conditions, table
 from benchmarks.running import Contender, this_service
-from benchmarks.serving import CONNECTIONS, SECONDS, compare, requests_per_second
+from benchmarks.serving import CONNECTIONS, SECONDS, measure, throughput
 from models import SAVED_MODELS
 from models.saved_model.storage import load_model
 
@@ -53,10 +53,10 @@ def check(expected: float, url: str, contender: Contender) -> None:
         raise RuntimeError(f"{contender.name} must predict {expected}, got {response:.200}")
 
 
-def checked_requests_per_second(expected: float, url: str, contender: Contender) -> float:
+def checked_requests_per_second(expected: float, url: str, pid: int, contender: Contender) -> float:
     """Measure requests/s after a check of the prediction."""
     check(expected, url, contender)
-    return requests_per_second(url, contender)
+    return throughput(url, pid, contender).requests_per_second
 
 
 def main() -> None:
@@ -68,8 +68,8 @@ def main() -> None:
     print(f"of {SECONDS} s, {CONNECTIONS} connections, the notebook model\n")
     with TemporaryDirectory() as scratch:
         contenders = (this_service("this service", "--default", "notebook"), *peers(Path(scratch)))
-        figure = partial(checked_requests_per_second, expected)
-        print(compare(contenders, figure, "requests/s", ROUNDS, times=True))
+        rates = measure(contenders, partial(checked_requests_per_second, expected), ROUNDS)
+        print(table(rates, contenders[0].name, "requests/s", times=True))
 
 
 if __name__ == "__main__":
