@@ -87,8 +87,8 @@ def _add_examples(document: dict[str, Any], models: LoadedModels) -> None:
         headers[MODEL_HEADER]["example"] = models.default.identity
     operation = document["paths"]["/predict"]["post"]
     response = operation["responses"]["200"]["content"][JSON]
-    answer = models.default.saved.model.predict_row(row.tolist())
-    response["example"] = prediction_json(answer, DEFAULT_LEVEL, models.default.identity)
+    prediction = models.default.saved.model.predict_row(row.tolist())
+    response["example"] = prediction_json(prediction, DEFAULT_LEVEL, models.default.identity)
     for path, method in (("/models/{name}", "get"), ("/models/{name}/reload", "post")):
         (name,) = document["paths"][path][method]["parameters"]
         name["example"] = models.default.name

@@ -46,8 +46,8 @@ async def predict(body: RowBodyDep, chosen: ChosenDep, response: Response) -> Pr
     """Predict the median house value of one census block group, in 100,000 USD of 1990."""
     row = parse_row(body)
     # On the event loop, because a forward pass takes less time than a switch to a thread.
-    (answer,) = predict_rows(chosen, [row])
+    (prediction,) = predict_rows(chosen, [row])
     buffer.flush()
     identity = chosen.model.identity
     response.headers[MODEL_HEADER] = identity
-    return Prediction(**prediction_json(answer, chosen.level, identity))
+    return Prediction(**prediction_json(prediction, chosen.level, identity))

@@ -89,7 +89,7 @@ class AccessLog:
         self._stop = Event()
 
     def add(self, line: Line) -> None:
-        """Buffer the line of a request that has just been answered."""
+        """Buffer the line of a request that has just ended."""
         self._lines.append(self._format(line.to_json()))
 
     @contextlib.contextmanager

@@ -79,7 +79,7 @@ class BulkHistogram(Histogram):
 
 _requests = Counter(
     "housing_http_requests_total",
-    "Answered HTTP requests; HEAD counts as GET.",
+    "HTTP responses; HEAD counts as GET.",
     ["method", "route", "code"],
     registry=registry,
 )
@@ -175,17 +175,20 @@ class CountBuffer:
         self._seconds: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
 
     def add_predictions(
-        self, model: NamedModel, rows: Sequence[Sequence[float]], answers: Sequence[RowPrediction]
+        self,
+        model: NamedModel,
+        rows: Sequence[Sequence[float]],
+        predictions: Sequence[RowPrediction],
     ) -> None:
         """Add a model's finite predictions for rows (each: eight numbers in FEATURES order)."""
-        predictions = self._predictions[model.name]
-        for row, answer in zip(rows, answers, strict=True):
-            predictions.append(answer.prediction)
-            if answer.warnings:  # there is one for each feature out of range
+        values = self._predictions[model.name]
+        for row, prediction in zip(rows, predictions, strict=True):
+            values.append(prediction.prediction)
+            if prediction.warnings:  # there is one for each feature out of range
                 _count_out_of_range(model, row)
 
     def add_request(self, method: str, route: str, code: int, seconds: float) -> None:
-        """Add an answered request; the method is one of METHODS."""
+        """Add a request with a response; the method is one of METHODS."""
         self._seconds[method, route, code].append(seconds)
 
     def flush(self) -> None:
@@ -213,24 +216,6 @@ def _count_out_of_range(model: NamedModel, row: Sequence[float]) -> None:
             below.inc()
         elif number > high:
             above.inc()
-
-
-class RowsAnswered:
-    """Replaced by `buffer`; stays until the fast path uses that."""
-
-    def __init__(self, method: str, route: str) -> None:
-        self._request = method, route, 200
-
-    def add(
-        self, model: NamedModel, row: Sequence[float], answer: RowPrediction, seconds: float
-    ) -> None:
-        """Add a predicted row and its request."""
-        buffer.add_predictions(model, [row], [answer])
-        buffer.add_request(*self._request, seconds)
-
-    def count(self) -> None:
-        """Add everything to its series."""
-        buffer.flush()
 
 
 def count_rejected(reason: str, rows: int = 1) -> None:

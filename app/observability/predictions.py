@@ -24,12 +24,12 @@ def predict_rows(chosen: Chosen, rows: Sequence[Sequence[float]]) -> list[RowPre
 
     Raises FloatingPointError, and counts nothing, when a prediction is not finite.
     """
-    answers = chosen.model.saved.model.predict_rows(rows, chosen.level)
-    for answer in answers:
-        if not isfinite(answer.prediction):
+    predictions = chosen.model.saved.model.predict_rows(rows, chosen.level)
+    for prediction in predictions:
+        if not isfinite(prediction.prediction):
             raise FloatingPointError(NOT_FINITE)
-    buffer.add_predictions(chosen.model, rows, answers)
-    return answers
+    buffer.add_predictions(chosen.model, rows, predictions)
+    return predictions
 
 
 class CountingScorer(Scorer):

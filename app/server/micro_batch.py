@@ -4,6 +4,7 @@ from typing import Protocol
 
 from uvicorn.server import ServerState
 
+from app.observability.metrics import buffer
 from app.server.fast_path import FastPath, PendingPrediction
 
 MAX_MICRO_BATCH = 32  # beyond it, a row costs no less, and the first ones wait longer
@@ -47,4 +48,4 @@ class MicroBatcher:
     def on_iteration_end(self) -> None:
         """Respond to all pending requests, and count the iteration's responses."""
         self.flush()
-        self._fast_path.count_responses()
+        buffer.flush()

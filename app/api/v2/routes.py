@@ -52,7 +52,6 @@ OUTPUT = TensorMetadata(
     name="prediction", datatype="FP64", shape=[-1, 1], parameters={"unit": TARGET_UNIT}
 )
 
-
 MAX_BYTES = 4 * 1024 * 1024  # 10,000 rows of JSON have about 1.6 MB
 TOO_LARGE = f"The body must have at most {MAX_BYTES:,} bytes, got more."
 
@@ -71,16 +70,16 @@ INFER_ERRORS: ErrorDocs = {
     ),
     **v2_error_docs(*OVERLOADED),
 }
-BYTES = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
+BINARY_CONTENT = {media_types.BYTES: {"schema": {"type": "string", "format": "binary"}}}
 INFER_SUCCESS: ErrorDocs = {
-    200: {"content": BYTES, "description": "The predictions.", **MODEL_HEADER_DOCS}
+    200: {"content": BINARY_CONTENT, "description": "The predictions.", **MODEL_HEADER_DOCS}
 }
 REQUEST = {
     "requestBody": {
         "required": True,
         "content": {
             media_types.JSON: {"schema": {"$ref": "#/components/schemas/InferenceRequest"}},
-            **BYTES,
+            **BINARY_CONTENT,
         },
     },
     "parameters": [
