@@ -46,12 +46,17 @@ class HousePriceModel:
     training_ranges: TrainingRanges
     background: Background
     _scalar_network: ScalarNetwork | None = field(init=False, repr=False)
+    _half_widths: dict[float, float] = field(init=False, repr=False)
+    """Of the intervals by level, for the scalar network."""
 
     def __post_init__(self) -> None:
-        scalar = scalar_network(self.encoder, self.network.layers)
-        object.__setattr__(
-            self, "_scalar_network", scalar if isinstance(self.interval, ResidualInterval) else None
-        )
+        scalar, half_widths = None, {}
+        if isinstance(self.interval, ResidualInterval):
+            scalar = scalar_network(self.encoder, self.network.layers)
+            levels = self.interval.levels.tolist()
+            half_widths = {level: self.interval.half_width(level) for level in levels}
+        object.__setattr__(self, "_scalar_network", scalar)
+        object.__setattr__(self, "_half_widths", half_widths)
 
     def predict(self, rows: FloatArray) -> FloatArray:
         """Predict values (n,) in 100,000 USD for rows (n, 8), in the order of FEATURES."""
@@ -89,8 +94,8 @@ class HousePriceModel:
 
         Raises ValueError at a level that is not calibrated.
         """
-        if self._scalar_network is not None and isinstance(self.interval, ResidualInterval):
-            half_width = self.interval.half_width(level)
+        if self._scalar_network is not None and level in self._half_widths:
+            half_width = self._half_widths[level]
             prediction, kilometres = self._scalar_network.output(row), 0.0
             lower, upper = prediction - half_width, prediction + half_width
         else:

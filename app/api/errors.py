@@ -24,7 +24,7 @@ from app.http.problems import (
 from app.inference.overload import OverloadedError
 from app.inference.registry import UnknownModelError
 from app.inference.row_errors import MAX_ERRORS, FieldError
-from app.inference.row_parser import InvalidRowError
+from app.inference.row_json import InvalidRowError
 from app.observability.metrics import count_rejected
 from app.observability.middleware import CLIENT_CLOSED_REQUEST
 from app.state import ShuttingDownError

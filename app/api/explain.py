@@ -9,7 +9,7 @@ from app.api.predict import ROW_RESPONSES
 from app.api.schemas import Explanation
 from app.http.headers import MODEL_HEADER
 from app.inference.overload import ConcurrencyLimit
-from app.inference.row_parser import parse_row
+from app.inference.row_json import parse_row
 from models.features import FEATURE_NAMES
 
 ONE_THREAD = CapacityLimiter(1)  # several would only compete for the interpreter's lock

@@ -20,9 +20,9 @@ from app.inference.formats.csv import CSVWriter
 from app.inference.formats.json import ColumnsWriter
 from app.inference.formats.ndjson import NDJSONWriter
 from app.inference.registry import LoadedModels
-from app.inference.row_parser import HouseFeatures
+from app.inference.row_json import HouseFeatures, prediction_json
 from app.inference.rows import Rows
-from app.inference.scored import Scored, Scorer, prediction_json
+from app.inference.scored import Scored, Scorer
 from models.features import FEATURE_NAMES
 from models.interval import DEFAULT_LEVEL
 

@@ -7,8 +7,7 @@ from app.api.schemas import Prediction
 from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
 from app.http.openapi_errors import OVERLOADED, UNKNOWN_MODEL, ErrorDocs, error_docs
 from app.http.problems import RefusedField
-from app.inference.row_parser import parse_row
-from app.inference.scored import prediction_json
+from app.inference.row_json import parse_row, prediction_json
 from app.observability.metrics import buffer
 from app.observability.predictions import predict_rows
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from app.inference.row_errors import RowError, not_an_object, to_row_error
-from app.inference.row_parser import HouseFeatures, to_numbers
+from app.inference.row_json import HouseFeatures, to_numbers
 from models.arrays import FloatArray, Indices
 from models.features import FEATURE_NAMES, within_bounds
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.inference.registry import NamedModel
+from app.inference.row_json import prediction_json
 from app.inference.rows import Rows
 from app.inference.scheduler import (
     AdaptiveBatchSize,
@@ -16,16 +17,6 @@ from app.inference.scheduler import (
 from models.arrays import FloatArray
 from models.house_price import RowPrediction
 from models.interval import DEFAULT_LEVEL
-
-
-def prediction_json(prediction: RowPrediction, level: float, model: str) -> dict[str, Any]:
-    """Return the JSON object for one row, as in the schema `Prediction`; `model` is an identity."""
-    return {
-        "prediction": prediction.prediction,
-        "interval": {"level": level, "lower": prediction.lower, "upper": prediction.upper},
-        "warnings": prediction.warnings,
-        "model": model,
-    }
 
 
 @dataclass(frozen=True, slots=True)

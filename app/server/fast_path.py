@@ -22,8 +22,7 @@ from app.http.bodies import MAX_CONTENT_TYPE_LENGTH, require_media_type
 from app.http.headers import MODEL_HEADER, Headers, request_id
 from app.http.media_types import JSON
 from app.inference.registry import Chosen, LoadedModels
-from app.inference.row_parser import InvalidRowError, parse_row
-from app.inference.scored import prediction_json
+from app.inference.row_json import InvalidRowError, parse_row, prediction_json
 from app.observability.access_log import Line
 from app.observability.metrics import buffer
 from app.observability.predictions import predict_rows

@@ -7,8 +7,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 
 from app.inference.registry import NamedModel
-from app.inference.row_parser import HouseFeatures, to_numbers
-from app.inference.scored import prediction_json
+from app.inference.row_json import HouseFeatures, prediction_json, to_numbers
 from models.interval import DEFAULT_LEVEL
 from models.saved_model.storage import load_model
 from tests.support.rows import ROW

@@ -1,4 +1,7 @@
-"""One row: its schema, and the one parser of the bodies of POST /predict and POST /explain."""
+"""One row as JSON: the eight features in, the prediction out.
+
+The routes and the fast path share the parser and the response.
+"""
 
 import json
 from typing import Any
@@ -8,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from app.http.strict_json import parse_strict_json
 from app.inference.row_errors import FieldError, describe_errors, invalid_json, not_an_object
 from models.features import FEATURES, Column
+from models.house_price import RowPrediction
 
 
 class InvalidRowError(Exception):
@@ -60,6 +64,16 @@ def parse_row(body: bytes) -> list[float]:
 def to_numbers(house: BaseModel) -> list[float]:
     """Return the eight numbers of HouseFeatures, in the order of FEATURES (and of its fields)."""
     return [*house.__dict__.values()]
+
+
+def prediction_json(prediction: RowPrediction, level: float, model: str) -> dict[str, Any]:
+    """Return the JSON object for one row, as in the schema `Prediction`; `model` is an identity."""
+    return {
+        "prediction": prediction.prediction,
+        "interval": {"level": level, "lower": prediction.lower, "upper": prediction.upper},
+        "warnings": prediction.warnings,
+        "model": model,
+    }
 
 
 def _parse_strictly(body: bytes) -> list[float]:
