@@ -10,7 +10,7 @@ import pytest
 from app.http.problems import error_response
 from app.inference.registry import LoadedModels, NamedModel
 from app.main import create_app
-from app.server.protocol import STATUS_LINE
+from app.server.uvicorn_protocol import STATUS_LINE
 from models import SAVED_MODELS
 from models.network import Network
 
