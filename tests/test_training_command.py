@@ -238,12 +238,14 @@ def test_an_unknown_recipe_is_rejected(capsys):
     assert "invalid choice: 'champignon'" in capsys.readouterr().err
 
 
-def test_the_default_output_is_the_recipes_own_directory(tmp_path, monkeypatch):
+def test_the_default_output_is_the_recipes_own_directory(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.__main__.SAVED_MODELS", tmp_path)
 
-    assert main(["notebook", "--quiet", "--no-report"]) == 0
+    assert main(["notebook", "--quiet"]) == 0
 
     assert load_model(tmp_path / "notebook").card.recipe == "notebook"
+    assert (tmp_path / "notebook" / "README.md").exists()
+    assert capsys.readouterr().err == ""  # --quiet is silent about the report too
 
 
 def test_retraining_trains_every_saved_model_as_its_card_says(tmp_path, monkeypatch):
@@ -271,7 +273,7 @@ def test_retraining_trains_every_saved_model_as_its_card_says(tmp_path, monkeypa
 def test_an_empty_output_and_a_full_standard_output_are_errors(tmp_path):
     empty = train("--output", "")
     full = run(
-        *["-m", "training", "notebook", "--quiet", "--no-report", "--output", str(tmp_path)],
+        *["-m", "training", "notebook", "--quiet", "--output", str(tmp_path)],
         stdout_path="/dev/full",
     )
 
