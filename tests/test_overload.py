@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.access.policy import PROBES
+from app.server.load_shedding import MAX_ITERATION_SECONDS, MIN_REQUESTS, LoadShedder
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
 from models.saved_model.storage import load_model
@@ -244,3 +245,41 @@ def test_small_batches_are_answered_also_after_large_ones(server):
     answers, _ = asyncio.run(ask_together(server.port, [small] * 150, rounds=1))
 
     assert {answer.status for several in answers for answer in several} == {200}
+
+
+async def overdue_after(requests, work):
+    """Whether an event-loop iteration with some requests is overdue after they did their work."""
+    shedder = LoadShedder()
+    for _ in range(requests):
+        shedder.admit()
+    work()
+    return shedder.is_overdue()
+
+
+def use_the_processor():
+    started = time.thread_time()
+    while time.thread_time() - started < 1.2 * MAX_ITERATION_SECONDS:
+        pass
+
+
+def be_suspended():
+    time.sleep(1.2 * MAX_ITERATION_SECONDS)
+
+
+def test_only_the_cpu_time_of_several_requests_makes_an_iteration_overdue():
+    assert asyncio.run(overdue_after(MIN_REQUESTS, use_the_processor))
+    assert not asyncio.run(overdue_after(MIN_REQUESTS - 1, use_the_processor))
+    assert not asyncio.run(overdue_after(MIN_REQUESTS, be_suspended))
+
+
+def test_the_next_iteration_is_measured_anew():
+    async def overdue_in_two_iterations():
+        shedder = LoadShedder()
+        for _ in range(MIN_REQUESTS):
+            shedder.admit()
+        use_the_processor()
+        first = shedder.is_overdue()
+        await asyncio.sleep(0)
+        return first, shedder.is_overdue()
+
+    assert asyncio.run(overdue_in_two_iterations()) == (True, False)

@@ -13,6 +13,8 @@ import time
 import httpx
 import pytest
 
+from app.server.closing import MAX_DISCARDED_BYTES
+from app.server.server import DRAIN_SECONDS, FINISH_SECONDS, SETTLE_SECONDS
 from tests.support.counterparts import counterpart
 from tests.support.processes import MEBIBYTE, forget_peak, resident_bytes
 from tests.support.raw_requests import chunk
@@ -181,6 +183,28 @@ def test_an_upgrade_is_ignored_and_its_body_is_read_as_one(server, framing, paus
         answers = split(read_all(connection))
 
     assert [answer[0] for answer in answers] == [422, 200, 200]
+
+
+def test_a_request_with_an_upgrade_counts_as_one():
+    """With an extra one, its idle connection would hold up the shutdown, and be reported."""
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with serving("--default", "notebook") as server, connect(server) as connection:
+        connection.sendall(GET + offer)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        started = time.monotonic()
+
+        assert server.stop() == 0
+        assert time.monotonic() - started < DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS
+        assert server.remaining_lines() == ""
+
+
+def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
+    """Its client may send all of it before it reads the response, but not without an end."""
+    size = MAX_DISCARDED_BYTES + 32 * MEBIBYTE  # more than the kernel's buffers hold
+    head = POST.replace(b"/json", b"/xml") + b"Content-Length: %d\r\n\r\n" % size
+    with connect(server) as connection, pytest.raises(OSError, match="reset|[Bb]roken pipe"):
+        connection.sendall(head)
+        connection.sendall(b" " * size)
 
 
 def test_curl_may_offer_http_2(server):
@@ -440,10 +464,11 @@ def send_without_end(connection, first, some, most):
         (POST + CHUNKED + b"\r\n0\r\nX: ", b"a" * 65536),
         (b"", b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 1000),
         (b"", b"GET /livez HTTP/1.1\r\nHost:a\r\n\r\n" * 2000),
+        (b"", whole * 500),
     ],
     ids=[
         *("a header", "headers", "a target", "large chunks", "small chunks", "a trailer"),
-        *("requests for pages", "requests"),
+        *("requests for pages", "requests", "rows"),
     ],
 )
 def test_what_never_ends_takes_little_memory(server, first, some):

@@ -164,21 +164,21 @@ def test_a_heartbeat_may_miss_some_beats_and_be_checked_late():
 
 ENDING_AT_ONCE = """
 import os, sys
+from multiprocessing.context import ForkProcess
 from app.__main__ import main
-from app.server import supervisor
-run_worker = supervisor.run_worker
-supervisor.run_worker = lambda *arguments: (
-    os._exit(1) if os.path.exists(os.environ["END_AT_ONCE"]) else run_worker(*arguments)
+run = ForkProcess.run
+ForkProcess.run = lambda self: (
+    os._exit(1) if os.path.exists(os.environ["END_AT_ONCE"]) else run(self)
 )
 sys.exit(main())
 """
 """The service, where new workers end at once as soon as a file exists."""
 
 
-def test_there_is_a_pause_before_a_worker_that_ends_at_once_is_replaced(tmp_path, monkeypatch):
+def test_there_is_a_pause_before_a_worker_that_ends_at_once_is_replaced(tmp_path):
     flag = tmp_path / "end at once"
-    monkeypatch.setenv("END_AT_ONCE", str(flag))
-    with serving("--workers", "2", program=("-c", ENDING_AT_ONCE)) as server:
+    environment, program = {"END_AT_ONCE": str(flag)}, ("-c", ENDING_AT_ONCE)
+    with serving("--workers", "2", program=program, environment=environment) as server:
         flag.touch()
         os.kill(server.workers[0], signal.SIGKILL)
         seconds = []
