@@ -13,7 +13,7 @@ import pytest
 
 from app.access.api_keys import key_line
 from app.main import create_app
-from app.observability.access_log import FLUSH_SECONDS
+from app.observability.access_log import FLUSH_SECONDS, Line, as_json
 from tests.support.headers import KEY, TRACE, bearer
 from tests.support.pipes import read_lines
 from tests.support.rows import ROW
@@ -281,3 +281,23 @@ def test_there_is_no_log_unless_one_is_asked_for(log):
         server.stop()
 
     assert log.text == ""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"route": "/predict", "model": "notebook@12345678", "key": "alice"},
+        {"route": "/predict", "seconds": 0.0123, "headers": [(b"traceparent", TRACE.encode())]},
+        {"path": b'/"\\ \xff' + b"x" * 200, "client": None, "method": ""},
+        {"path": b"", "seconds": 12345.6789, "status": 503},
+    ],
+)
+def test_a_json_line_has_the_fields_of_a_text_line(fields):
+    known = {"client": "::1", "method": "POST", "headers": [], "request_id": b"a:b"}
+    line = Line(**{**known, "status": 200, "seconds": 0.0, "size": 160, **fields})
+
+    written, expected = json.loads(as_json(line)), line.to_json()
+
+    assert [*written] == FIELDS
+    assert written.pop("time")[:10] == expected.pop("time")[:10]
+    assert written == expected

@@ -47,7 +47,7 @@ class Line(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return the fields in their order; None if unknown."""
         return {
-            "time": _time(),
+            "time": _time().decode(),
             "client": self.client,
             "method": self.method or None,
             "route": self.route,
@@ -62,22 +62,55 @@ class Line(NamedTuple):
         }
 
 
-def as_json(line: dict[str, Any]) -> bytes:
-    """Return a line for programs: one JSON object, null if unknown."""
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+JSON_LINE = (
+    b'{"time":"%b",%b,"status":%d,"duration_ms":%.3f,"bytes":%d,%b,"request_id":"%b",'
+    b'"traceparent":%b}\n'
+)
 
 
-def as_text(line: dict[str, Any]) -> bytes:
+def as_json(line: Line) -> bytes:
+    """Return a line for programs: one JSON object, null if unknown.
+
+    The same bytes as of `to_json` but for zeros at the end of the duration, in half the time. A
+    request ID and a traceparent have no character that JSON escapes.
+    """
+    trace = traceparent(line.headers)
+    return JSON_LINE % (
+        _time(),
+        _request_json(line.client, line.method, line.route, b"" if line.route else line.path),
+        line.status,
+        line.seconds * 1000,
+        line.size,
+        _model_json(line.model, line.key),
+        line.request_id,
+        b"null" if trace is None else b'"%b"' % trace.encode(),
+    )
+
+
+# Most lines repeat the fields of earlier ones.
+@lru_cache(maxsize=256)
+def _request_json(client: str | None, method: str, route: str | None, path: bytes) -> bytes:
+    fields = {"client": client, "method": method or None, "route": route}
+    return orjson.dumps({**fields, "path": _printable(path) or None})[1:-1]
+
+
+@lru_cache(maxsize=256)
+def _model_json(model: str | None, key: str | None) -> bytes:
+    return orjson.dumps({"model": model, "key": key})[1:-1]
+
+
+def as_text(line: Line) -> bytes:
     """Return a line for people: the same fields in the same order, - if unknown."""
-    route = line["route"] or line["path"]
-    shown = {**line, "route": route, "duration_ms": f"{line['duration_ms']}ms"}
+    fields = line.to_json()
+    route = fields["route"] or fields["path"]
+    shown = {**fields, "route": route, "duration_ms": f"{fields['duration_ms']}ms"}
     del shown["path"]
     return (
         " ".join("-" if value is None else str(value) for value in shown.values()).encode() + b"\n"
     )
 
 
-FORMATS: dict[str, Callable[[dict[str, Any]], bytes]] = {"json": as_json, "text": as_text}
+FORMATS: dict[str, Callable[[Line], bytes]] = {"json": as_json, "text": as_text}
 
 
 class AccessLog:
@@ -90,7 +123,7 @@ class AccessLog:
 
     def add(self, line: Line) -> None:
         """Buffer the line of a request that has just ended."""
-        self._lines.append(self._format(line.to_json()))
+        self._lines.append(self._format(line))
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -125,15 +158,15 @@ class AccessLog:
         return b"".join(lines)
 
 
-def _time() -> str:
+def _time() -> bytes:
     """Return the current time in UTC, in ISO 8601."""
-    now = time()
-    return f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
+    return _millisecond(int(time() * 1000))
 
 
 @lru_cache(maxsize=1)
-def _second(since_1970: int) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(since_1970))
+def _millisecond(since_1970: int) -> bytes:
+    seconds, milliseconds = divmod(since_1970, 1000)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{milliseconds:03d}Z".encode()
 
 
 def _printable(path: bytes) -> str:
