@@ -299,7 +299,7 @@ def test_without_the_extra_an_arrow_stream_is_refused_with_its_name(tmp_path, mo
         others = post(client, as_csv([ROW]), CSV)
 
     assert answer.status_code == 415
-    assert "must have its extra `arrow`" in answer.json()["detail"]
+    assert "requires the extra `arrow`" in answer.json()["detail"]
     assert others.status_code == 200
 
 

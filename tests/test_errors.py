@@ -70,6 +70,22 @@ def test_titles_and_status_lines_have_the_phrases_of_rfc_9110_on_every_python(st
     assert STATUS_LINE[status] == f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
+def test_media_type_and_size_are_checked_before_the_model_and_the_model_before_the_row(app, row):
+    json_type = {"content-type": "application/json"}
+    invalid = json.dumps({**row, "HouseAge": 500})
+    large = " " * 70_000
+
+    def status(query, content, headers):
+        response = ask(app, "POST", f"/predict{query}", content=content, headers=headers)
+        return response.status_code
+
+    assert status("?model=other", large, {}) == 415
+    assert status("?model=other", large, json_type) == 413
+    assert status("?model=other", invalid, json_type) == 404
+    assert status("?level=0.85", invalid, json_type) == 422
+    assert status("", invalid, json_type) == 422
+
+
 def test_a_reload_never_replaces_a_default_model_that_is_gone_by_another(tmp_path):
     """The champion is the default; without it, the notebook's model would become the default."""
     ignore = shutil.ignore_patterns("report")

@@ -31,10 +31,7 @@ MAY_IMPORT = {
 }
 """The packages and top-level modules that each of them may import, apart from itself."""
 
-EXCEPTIONS = {
-    ("app.commands.serve", "app.server"),
-    ("app.__main__", "app.server"),  # until the command `serve` is in app.commands
-}
+EXCEPTIONS = {("app.commands.serve", "app.server")}
 """A module, and a package that it may import in addition."""
 
 WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}

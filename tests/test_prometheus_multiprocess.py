@@ -104,7 +104,7 @@ def test_sharing_that_is_asked_for_too_late_is_an_error():
         "with share_counts(): pass",
     )
 
-    assert "share_counts must come before prometheus_client, however it did not" in result.stderr
+    assert "prometheus_client must be imported after share_counts is entered" in result.stderr
 
 
 @pytest.mark.parametrize("directory", ["", "/nonexistent", "/dev/null"])

@@ -49,13 +49,13 @@ async def _invalid_row(request: Request, error: Exception) -> Response:
 
 
 async def _invalid_query(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # of the query: routes read bodies themselves
-    errors = [describe_query_error(each) for each in error.errors()]
+    assert isinstance(error, RequestValidationError)  # of a query: routes parse bodies themselves
+    errors = [_describe_query_error(each) for each in error.errors()]
     more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
     return _unprocessable(request, errors[0].msg + more, errors[:MAX_ERRORS])
 
 
-def describe_query_error(error: Mapping[str, Any]) -> FieldError:
+def _describe_query_error(error: Mapping[str, Any]) -> FieldError:
     """Return a Pydantic error of a query parameter in words, without the received value."""
     _, parameter = error["loc"]
     if error["type"] == "extra_forbidden":

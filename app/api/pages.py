@@ -72,7 +72,7 @@ def file_response(
     Starlette's FileResponse never responds 304, and StaticFiles drops the CSP from its 304.
     """
     path = Path(name)
-    if path.name != name or path.suffix not in MEDIA_TYPES:  # not in another directory
+    if path.name != name or path.suffix not in MEDIA_TYPES:  # no path, and a known type
         raise HTTPException(404)
     try:
         content = (directory / name).read_bytes()

@@ -144,8 +144,8 @@ def _reader_and_writer(
     except ModuleNotFoundError as error:
         raise HTTPException(
             415,
-            f"{ARROW} requires the extra `arrow`, which this service lacks. Send another media "
-            "type.",
+            f"{ARROW} requires the extra `arrow`, which this service lacks. "
+            "Send another media type.",
         ) from error
     return ArrowReader(), ArrowWriter(scorer)
 

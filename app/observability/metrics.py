@@ -62,7 +62,8 @@ class BulkHistogram(Histogram):
         for number in numbers:
             bucket = bisect_left(self._upper_bounds, number)
             counts[bucket] = counts.get(bucket, 0) + 1
-            total += max(number, 0.0)
+            if number > 0.0:
+                total += number
         for bucket, count in counts.items():
             self._buckets[bucket].inc(count)
         self._sum.inc(total)
@@ -182,10 +183,10 @@ class CountBuffer:
     ) -> None:
         """Add a model's finite predictions for rows (each: eight numbers in FEATURES order)."""
         values = self._predictions[model.name]
-        for row, prediction in zip(rows, predictions, strict=True):
+        for index, prediction in enumerate(predictions):
             values.append(prediction.prediction)
             if prediction.warnings:  # there is one for each feature out of range
-                _count_out_of_range(model, row)
+                _count_out_of_range(model, rows[index])
 
     def add_request(self, method: str, route: str, code: int, seconds: float) -> None:
         """Add a request with a response; the method is one of METHODS."""

@@ -25,12 +25,12 @@ class InputParameters(_RequestPart):
 
     binary_data_size: Size | None = Field(
         None,
-        description="The bytes of the input after the JSON, little-endian, instead of `data`.",
+        description="The size in bytes of the input's buffer after the JSON; replaces `data`.",
     )
 
 
 class InputTensor(_RequestPart):
-    """An input."""
+    """An input tensor."""
 
     name: str = Field(description="`features`, or one feature's name.")
     shape: list[Size] = Field(
@@ -60,7 +60,8 @@ class RequestParameters(_RequestPart):
     """Triton's extension for all outputs."""
 
     binary_data_output: bool | None = Field(
-        None, description="Whether to send outputs as bytes that have no `binary_data`."
+        None,
+        description="Whether to send outputs as bytes; an output's `binary_data` overrides it.",
     )
 
 
