@@ -241,7 +241,7 @@ def test_a_header_without_rows_is_answered_with_a_header(client):
         (as_csv([ROW]).replace(",", ";"), CSV, "The body, line 1: the header must have commas between its columns, got semicolons."),
         (as_csv([ROW]).replace(",", "\t"), CSV, "The body, line 1: the header must have commas between its columns, got tabs."),
         (as_csv([ROW]).replace("AveOccup", "aveoccup"), CSV, "The body, line 1: the header must have the column AveOccup, got aveoccup."),
-        (as_csv([ROW] * 2).replace("\n", "\r"), CSV, "The body, line 1: the header must end in a line feed, got a carriage return in it."),
+        (as_csv([ROW] * 2).replace("\n", "\r"), CSV, "The body, line 1: the header must end in LF or CRLF, got a lone CR."),
         (as_csv([ROW]).replace("HouseAge", "MedInc"), CSV, "The body, line 1: the header must have the column HouseAge, but it is missing."),
         (b"\xff\n", CSV, "The body, line 1: the header must be in UTF-8, got other bytes."),
         ("3", "application/json", "The body must be an array of rows or an object of eight arrays, got a number."),

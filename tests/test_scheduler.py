@@ -23,7 +23,7 @@ from app.inference.scheduler import (
     whole_batches,
 )
 from app.inference.scored import Scorer
-from models.layers import Dense, SiLU
+from models.layers import Dense, Sigmoid
 from models.network import Network
 
 
@@ -82,7 +82,7 @@ def wide_model(saved, rng):
         Dense(rng.normal(size=(fan_in, fan_out)) / np.sqrt(fan_in), rng.normal(size=fan_out))
         for fan_in, fan_out in pairwise(widths)
     ]
-    network = Network([layers[0], SiLU(), layers[1], SiLU(), layers[2]])
+    network = Network([layers[0], Sigmoid(), layers[1], Sigmoid(), layers[2]])
     return NamedModel("wide", replace(saved, model=replace(saved.model, network=network)))
 
 

@@ -224,7 +224,7 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
     for arguments, says in [
         (
             ["--models", str(tmp_path / "absent")],
-            "must be a directory of saved models, got another path",
+            "must be a directory of saved models, but it is not one",
         ),
         (
             ["--models", str(SAVED_MODELS / "notebook")],

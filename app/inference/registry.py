@@ -69,7 +69,7 @@ def load_models(directory: Path, default: str | None) -> LoadedModels:
     SavedModelError if a model is damaged or the default is missing.
     """
     if not directory.is_dir():
-        raise SavedModelError(f"{directory} must be a directory of saved models, got another path")
+        raise SavedModelError(f"{directory} must be a directory of saved models, but it is not one")
     if (directory / MANIFEST).exists():
         raise SavedModelError(
             f"{directory} must be a directory of saved models, got a saved model. "
@@ -85,9 +85,10 @@ def load_models(directory: Path, default: str | None) -> LoadedModels:
 def reload_models(
     loaded: LoadedModels, directory: Path, default: str | None, name: str | None = None
 ) -> LoadedModels:
-    """Return the models that a directory holds now, or only the named one and the others as loaded.
+    """Read one model again (name None: all) and return the models to serve from now on.
 
-    Raises SavedModelError if a model that is read is damaged, or the default is gone.
+    The other models stay as loaded. Raises SavedModelError if a model that is read is damaged, or
+    the default is gone.
     """
     try:
         if name is None:

@@ -79,9 +79,9 @@ class BatchScheduler:
             self._active_batches -= 1
 
     def is_saturated(self, queued: int) -> bool:
-        """Return whether active and queued batches fill a round, counting a queued one as average.
+        """Return whether active and queued batches fill a round.
 
-        An average one adds as many slices as the mean of the active batches.
+        The size of a queued batch is unknown, so it counts as the mean of the active ones.
         """
         average = self._active_slices / max(self._active_batches, 1)
         return self._active_slices + queued * average >= MAX_ACTIVE_SLICES

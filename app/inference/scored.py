@@ -26,7 +26,7 @@ class Scorer:
     model: NamedModel
     level: float = DEFAULT_LEVEL
     batch_size: AdaptiveBatchSize | None = None
-    """A size for all predictions, instead of the model's own and the one for warnings."""
+    """If given, it replaces the model's size and the one for warnings."""
     _size_with_warnings: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, init=False)
     """Kept per batch: the time for warnings depends on the rows."""
 

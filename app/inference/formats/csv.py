@@ -135,7 +135,7 @@ def _split(line: bytes, encoding: str = "utf-8") -> list[str]:
         raise _NotCSVError("must be in UTF-8, got other bytes") from error
     except csv.Error as error:
         if b"\r" in line:
-            raise _NotCSVError("must end in a line feed, got a carriage return in it") from error
+            raise _NotCSVError("must end in LF or CRLF, got a lone CR") from error
         raise _NotCSVError("must be one CSV record, got an unmatched quote") from error
 
 
