@@ -19,7 +19,7 @@ from app.observability.metrics import (
     registry,
 )
 from models.features import FEATURE_NAMES
-from models.house_price import RowAnswer
+from models.house_price import RowPrediction
 from tests.support.counterparts import counterpart
 from tests.support.scraping import REQUESTS, scrape
 
@@ -221,7 +221,7 @@ def test_the_sum_of_a_histogram_never_decreases(saved):
     model, row = NamedModel("negative", saved), saved.golden_rows[0].tolist()
     series = ("housing_prediction_value_sum", {"model": "negative"})
 
-    buffer.add_predictions(model, [row, row], [RowAnswer(n, 0.0, 0.0, []) for n in (2.0, -0.5)])
+    buffer.add_predictions(model, [row, row], [RowPrediction(n, 0.0, 0.0, []) for n in (2.0, -0.5)])
     buffer.flush()
     assert registry.get_sample_value(*series) == 2.0
     count_predictions(model, np.array([row, row]), np.array([0.25, -3.0]))
