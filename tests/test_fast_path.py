@@ -5,6 +5,8 @@ A chunked body always goes to FastAPI, so each request is sent twice.
 
 import asyncio
 import json
+import socket
+import time
 from dataclasses import replace
 from itertools import product
 
@@ -382,3 +384,60 @@ def test_a_page_of_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys
 
     assert f"\r\naccess-control-allow-origin: {PAGE}\r\nvary: Origin\r\n".encode() in response
     assert b"\r\naccess-control-expose-headers: X-Model, X-Request-ID\r\n" in response
+
+
+MARKED = """
+import sys
+from app.__main__ import main
+from app.server.fast_path import FastPath
+response = b"HTTP/1.1 299 Fast\\r\\ncontent-length: 0\\r\\n\\r\\n"
+FastPath.respond = lambda self, batch, headers: [response] * len(batch)
+sys.exit(main())
+"""
+"""The service, where the fast path has a status of its own."""
+
+
+@pytest.fixture(scope="module")
+def marked():
+    with serving("--default", "notebook", program=("-c", MARKED)) as server:
+        yield server
+
+
+def request_bytes(line="POST /predict HTTP/1.1", *headers):
+    length = f"Content-Length: {len(TEXT)}"
+    lines = [line, "Host: a", "Content-Type: application/json", length, *headers, "", TEXT]
+    return "\r\n".join(lines).encode()
+
+
+def status_of(server, pieces):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        return int(connection.recv(65536).split()[1])
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?model=champion"])
+def test_the_fast_path_takes_a_body_that_arrives_after_its_head_as_http_clients_send_it(
+    marked, path
+):
+    whole = request_bytes(f"POST {path} HTTP/1.1")
+    head, separator, body = whole.partition(b"\r\n\r\n")
+
+    assert status_of(marked, [whole]) == 299
+    assert status_of(marked, [head + separator, body]) == 299
+    assert status_of(marked, [whole[:20], whole[20:-30], whole[-30:]]) == 299
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        request_bytes("POST /predict HTTP/1.0"),
+        request_bytes("POST /predict HTTP/1.1", "Connection: close"),
+        request_bytes("POST /predict?level=.9 HTTP/1.1"),
+        request_bytes("POST /explain HTTP/1.1"),
+    ],
+)
+def test_an_unusual_request_does_not_take_the_fast_path(marked, request_):
+    assert status_of(marked, [request_]) == 200
