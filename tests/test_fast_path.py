@@ -197,17 +197,16 @@ def test_a_micro_batch_is_answered_at_the_end_of_the_iteration_or_when_it_is_ful
     recipient, batcher = Recipient(), MicroBatcher(fast_path)
     case = named(TEXT, "/predict?model=champion")
 
-    def responses_after(submitted):
+    async def responses_after(submitted):
         for _ in range(submitted):
             batcher.submit(recipient, parsed(fast_path, case))
-        return len(recipient.responses)
+        before_end = len(recipient.responses)
+        await asyncio.sleep(0)
+        return before_end, len(recipient.responses)
 
-    assert responses_after(submitted=3) == 0
-    batcher.on_iteration_end()
-    assert len(recipient.responses) == 3
-    assert responses_after(submitted=MAX_MICRO_BATCH + 1) == 3 + MAX_MICRO_BATCH
-    batcher.on_iteration_end()
-    assert len(recipient.responses) == 3 + MAX_MICRO_BATCH + 1
+    assert asyncio.run(responses_after(submitted=3)) == (0, 3)
+    submitted = MAX_MICRO_BATCH + 1
+    assert asyncio.run(responses_after(submitted)) == (3 + MAX_MICRO_BATCH, 3 + submitted)
 
 
 def test_only_requests_to_a_batch_invariant_model_wait_for_others(fast_path):

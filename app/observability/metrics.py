@@ -4,6 +4,7 @@ Every label has few values (a route's template, a model's name, a feature, a rea
 text that a client sent.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
@@ -174,6 +175,7 @@ class CountBuffer:
     def __init__(self) -> None:
         self._predictions: defaultdict[str, list[float]] = defaultdict(list)
         self._seconds: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        self._is_scheduled = False
 
     def add_predictions(
         self,
@@ -192,8 +194,15 @@ class CountBuffer:
         """Add a request with a response; the method is one of METHODS."""
         self._seconds[method, route, code].append(seconds)
 
+    def flush_soon(self) -> None:
+        """Flush once, in the next event-loop iteration."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
     def flush(self) -> None:
         """Add everything to its series."""
+        self._is_scheduled = False
         while self._predictions:
             name, predictions = self._predictions.popitem()
             model = model_series(name)

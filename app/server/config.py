@@ -35,4 +35,4 @@ class ServerConfig(uvicorn.Config):
         self.state = state_of(app)
         self.fast_path = FastPath(self.state)
         self.micro_batcher = MicroBatcher(self.fast_path)
-        self.load_shedder = LoadShedder(self.micro_batcher.on_iteration_end)
+        self.load_shedder = LoadShedder()

@@ -7,7 +7,6 @@ as it can.
 """
 
 import asyncio
-from collections.abc import Callable
 from time import perf_counter, thread_time
 
 from app.http.headers import Headers, request_id
@@ -30,8 +29,7 @@ class LoadShedder:
     because the machine was suspended or busy with other processes.
     """
 
-    def __init__(self, on_iteration_end: Callable[[], None] = lambda: None) -> None:
-        self._on_iteration_end = on_iteration_end
+    def __init__(self) -> None:
         self._is_measuring = False
         self._started = 0.0  # by perf_counter
         self._cpu_started = 0.0  # by thread_time, which is slower to read
@@ -76,7 +74,6 @@ class LoadShedder:
             self._begin()
         else:
             self._is_measuring = False
-        self._on_iteration_end()
 
 
 def shed_response(

@@ -1,10 +1,10 @@
 """Micro-batching: requests of one event-loop iteration share one call of the model."""
 
+import asyncio
 from typing import Protocol
 
 from uvicorn.server import ServerState
 
-from app.observability.metrics import buffer
 from app.server.fast_path import FastPath, PendingPrediction
 
 MAX_MICRO_BATCH = 32  # beyond it, a row costs no less, and the first ones wait longer
@@ -29,6 +29,8 @@ class MicroBatcher:
 
     def submit(self, connection: FastConnection, pending: PendingPrediction) -> None:
         """Respond at the end of this iteration, or at once if the batch is full."""
+        if not self._batch:
+            asyncio.get_running_loop().call_soon(self.flush)
         self._connections.append(connection)
         self._batch.append(pending)
         if len(self._batch) == MAX_MICRO_BATCH:
@@ -44,8 +46,3 @@ class MicroBatcher:
         responses = self._fast_path.respond(batch, headers)
         for connection, response in zip(connections, responses, strict=True):
             connection.send_fast_response(response)
-
-    def on_iteration_end(self) -> None:
-        """Respond to all pending requests, and count the iteration's responses."""
-        self.flush()
-        buffer.flush()

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from app.access.policy import METRICS, PROBES
 from app.http.problems import error_response, overloaded_response
+from app.observability.metrics import buffer
 from app.observability.middleware import RecordRequests
 from app.server import fast_path
 from app.server.load_shedding import shed_response
@@ -120,7 +121,7 @@ class HTTPProtocol(RequestReader):
         """Whether the response may have to wait, or is not the usual one."""
         return (
             self.parser.get_method() != fast_path.METHOD
-            or self.app_is_responding
+            or self.in_flight > 1
             or framing.content_length > MAX_COLLECTED_BYTES
             or framing.is_chunked
             or framing.is_http_1_0
@@ -184,6 +185,7 @@ class HTTPProtocol(RequestReader):
             self.end_body()
         else:
             self._send(response)
+            buffer.flush_soon()
 
     def _shed(self) -> None:
         client = self.client and self.client[0]
