@@ -84,7 +84,9 @@ def test_a_damaged_model_is_refused_and_the_loaded_one_stays(workers, saved_mode
         "but it was changed or damaged. The loaded model stays in use."
     )
     assert str(saved_models) not in gone.text
-    assert "must hold the default model champion or notebook" in gone.json()["detail"]
+    assert (
+        "No default model: expected champion or notebook, found no model" in gone.json()["detail"]
+    )
     assert answers == [old] * 4
 
 
