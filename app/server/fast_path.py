@@ -108,10 +108,7 @@ class FastPath:
     def respond(
         self, batch: Sequence[PendingPrediction], server_headers: Headers
     ) -> list[bytes | None]:
-        """Return the response to each request; None leaves it to the app.
-
-        The server's own headers come first in each response.
-        """
+        """Return the response to each request, with the server's own headers; None: ask the app."""
         if len(batch) == 1:
             return self._respond_alike(batch, server_headers)
         responses: list[bytes | None] = [None] * len(batch)
@@ -184,7 +181,7 @@ def _is_json(content_type: bytes) -> bool:
 
 
 def _endpoints(models: LoadedModels) -> dict[bytes, Endpoint]:
-    """Return every valid target, as clients usually write it."""
+    """Return the endpoint of every valid target, written as clients usually write it."""
     endpoints = {}
     for name in (None, *models.by_name):
         model = models.default if name is None else models.by_name[name]

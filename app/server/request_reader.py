@@ -1,4 +1,4 @@
-"""Read requests: feed the parser no more than is being answered, and enforce the limits.
+"""Read requests: feed the parser only as much as can be answered, and enforce the limits.
 
 uvicorn has no limits on what a client may send or leave unread. A request that violates one is
 answered in its turn, after the requests before it; then the connection closes, because nobody knows
@@ -37,7 +37,7 @@ class State(Enum):
 
 
 class RequestReader(UvicornProtocol):
-    """A connection, as far as bytes from the client are concerned."""
+    """The receiving half of a connection."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -121,7 +121,7 @@ class RequestReader(UvicornProtocol):
         )
 
     def has_unread_request(self) -> bool:
-        """Return whether the client still sends what will not be answered."""
+        """Return whether the client may still be sending a request that will not be answered."""
         if self.running is not None and not self.running.response_complete:
             return False  # the response is cut off, which must show
         return self.state in (State.SHED_BODY, State.APP_BODY, State.REJECTED) or bool(

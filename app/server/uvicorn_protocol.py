@@ -55,7 +55,7 @@ class ReadFlowControl(FlowControl):
 
 
 class UvicornProtocol(HttpToolsProtocol):
-    """A connection, as far as the app is concerned."""
+    """The half of a connection that runs the app."""
 
     transport: LingeringTransport  # type: ignore[assignment]  # has all methods that uvicorn calls
     flow: ReadFlowControl
@@ -78,7 +78,7 @@ class UvicornProtocol(HttpToolsProtocol):
         self.running = self.flow = None  # type: ignore[assignment]
 
     def has_unread_request(self) -> bool:
-        """Return whether the client still sends what will not be answered."""
+        """Return whether the client may still be sending a request that will not be answered."""
         raise NotImplementedError
 
     def on_resume(self) -> None:
