@@ -113,7 +113,7 @@ def test_a_file_that_is_no_csv_is_refused_with_a_reason(server, tab):
     expect(status).to_contain_text("Scoring of rows.csv failed. The body, line 1: the header must")
     expect(tab.locator("#batch-result")).to_be_hidden()
     drop(tab, "")
-    expect(status).to_contain_text("The body must have a header")
+    expect(status).to_contain_text("The body is empty")
     drop(tab, HEADER + "\n")
     expect(status).to_have_text("rows.csv has no rows below its header.")
 
