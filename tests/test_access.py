@@ -47,7 +47,7 @@ def asking(guarded):
 @pytest.mark.parametrize(
     "headers", [bearer(KEY), {"authorization": f"bearer  {KEY}"}, {"x-api-key": KEY}]
 )
-def test_a_key_opens_every_address_in_either_header(asking, headers):
+def test_a_key_in_either_header_gives_access_to_every_address(asking, headers):
     assert asking.post("/predict", json=ROW, headers=headers).status_code == 200
     assert asking.get("/metrics", headers=headers).status_code == 200
     assert asking.get("/v2/models/notebook", headers=headers).status_code == 200
@@ -68,7 +68,7 @@ def test_a_key_opens_every_address_in_either_header(asking, headers):
         {"cookie": f"key={KEY}"},
     ],
 )
-def test_a_missing_or_wrong_key_is_refused_in_the_same_words(asking, headers):
+def test_a_missing_or_wrong_key_gets_401_with_the_same_message(asking, headers):
     headers = {name: value.encode("latin-1") for name, value in headers.items()}
     problem = asking.post("/predict", json=ROW, headers=headers)
     of_v2 = asking.get("/v2/models", headers=headers)
@@ -97,17 +97,17 @@ def test_a_missing_or_wrong_key_is_refused_in_the_same_words(asking, headers):
         "/v2/models/x/ready",
     ],
 )
-def test_every_other_address_needs_a_key(asking, address):
+def test_every_address_that_is_not_public_needs_a_key(asking, address):
     assert asking.get(address).status_code == 401
 
 
 @pytest.mark.parametrize("address", PROBES + PAGES)
-def test_probes_and_the_pages_need_no_key(asking, address):
+def test_probes_and_pages_need_no_key(asking, address):
     assert asking.get(address).status_code == 200
     assert asking.head(address).status_code == 200
 
 
-def test_an_admin_request_needs_the_token_only(asking):
+def test_a_reload_needs_the_admin_token_and_accepts_no_api_key(asking):
     reloads = [
         asking.post("/models/notebook/reload", headers=headers)
         for headers in (bearer(TOKEN), bearer(KEY), {"x-api-key": KEY}, {})
@@ -116,7 +116,7 @@ def test_an_admin_request_needs_the_token_only(asking):
     assert [response.status_code for response in reloads] == [200, 401, 401, 401]
 
 
-def test_the_document_marks_the_operations_that_need_a_key(asking, client):
+def test_the_openapi_document_marks_the_operations_that_need_a_key(asking, client):
     document = asking.get("/openapi.json").json()
     refused = document["paths"]["/predict"]["post"]["responses"]["401"]["content"]
     either = [{"APIKey": []}, {"APIKeyHeader": []}]
@@ -130,7 +130,7 @@ def test_the_document_marks_the_operations_that_need_a_key(asking, client):
     assert "APIKey" not in client.get("/openapi.json").text
 
 
-def test_the_documentation_page_sends_the_key_that_it_was_given(guarded, page):
+def test_the_documentation_page_sends_the_key_that_was_entered(guarded, page):
     page.goto(f"{guarded.url}/docs")
     page.locator(".btn.authorize").click()
     dialog = page.locator(".auth-container", has_text="APIKeyHeader")
@@ -148,7 +148,7 @@ def test_the_documentation_page_sends_the_key_that_it_was_given(guarded, page):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_keys_are_read_again_on_sighup_by_every_process(workers, keys_file):
+def test_sighup_reloads_the_keys_in_every_process(workers, keys_file):
     with (
         serving("--api-keys-file", str(keys_file), "--workers", workers) as server,
         new_connections(server) as client,
@@ -199,7 +199,7 @@ def test_keys_may_be_hashed_and_saved_by_other_tools(change, tmp_path):
     "content",
     [f"alice:{KEY}", KEY, "alice", "alice:" + "0" * 63, "al ice:" + "0" * 64, b"\xff", None],
 )
-def test_a_bad_file_of_keys_gets_a_sentence_that_does_not_show_it(content, tmp_path):
+def test_the_error_for_an_invalid_keys_file_does_not_show_its_content(content, tmp_path):
     file = tmp_path / "keys"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -212,7 +212,7 @@ def test_a_bad_file_of_keys_gets_a_sentence_that_does_not_show_it(content, tmp_p
     assert KEY not in str(refusal.value)
 
 
-def test_a_created_key_opens_the_service_with_the_line_that_was_printed(tmp_path):
+def test_a_created_key_works_once_its_printed_line_is_in_the_keys_file(tmp_path):
     created = [run("-m", "app", "create-key", name) for name in ("alice", "bob")]
     keys = [result.stderr.strip() for result in created]
     file = tmp_path / "keys"
@@ -248,7 +248,7 @@ def test_a_created_key_opens_the_service_with_the_line_that_was_printed(tmp_path
         (["serve", "--access-log", "xml"], "must be off, text or json, got 'xml'"),
     ],
 )
-def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+def test_invalid_arguments_give_a_one_line_error_and_exit_status_2(arguments, says):
     result = run("-m", "app", *arguments)
 
     assert result.returncode == 2
@@ -256,7 +256,7 @@ def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_switch_in_the_environment_is_1_or_0(monkeypatch):
+def test_a_boolean_environment_variable_must_be_1_or_0(monkeypatch):
     monkeypatch.setenv("HOUSING_METRICS_OPEN", "true")
 
     result = run("-m", "app", "serve", "--port", "0")
@@ -278,7 +278,7 @@ def test_a_switch_in_the_environment_is_1_or_0(monkeypatch):
         ("127.0.0.1.example", False),
     ],
 )
-def test_only_the_allowed_hosts_are_answered_on_any_port(asking, host, allowed):
+def test_only_allowed_hosts_are_accepted_on_any_port(asking, host, allowed):
     headers = {"host": host, **bearer(KEY)}
     response = asking.get("/models", headers=headers)
     of_v2 = asking.get("/v2", headers=headers)
@@ -290,7 +290,7 @@ def test_only_the_allowed_hosts_are_answered_on_any_port(asking, host, allowed):
 
 
 @pytest.mark.parametrize("host", ["evil.example:80@a.example.org", ""])
-def test_an_invalid_host_is_refused_in_the_error_format_of_its_address(asking, host):
+def test_an_invalid_host_gets_the_error_format_of_the_requested_address(asking, host):
     response = asking.get("/models", headers={"host": host, **bearer(KEY)})
     of_v2 = asking.get("/v2", headers={"host": host, **bearer(KEY)})
 
@@ -300,7 +300,7 @@ def test_an_invalid_host_is_refused_in_the_error_format_of_its_address(asking, h
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_probes_are_answered_under_any_host(asking, probe):
+def test_probes_accept_any_host(asking, probe):
     assert asking.get(probe, headers={"host": "10.1.2.3:8000"}).status_code == 200
 
 
@@ -310,7 +310,7 @@ PREFLIGHT = {
 }
 
 
-def test_a_page_of_an_allowed_origin_may_ask_and_read_refusals(asking):
+def test_an_allowed_origin_gets_cors_headers_on_success_and_on_errors(asking):
     page = {"origin": "https://page.example"}
     preflight = asking.options("/predict", headers={**page, **PREFLIGHT})
     answer = asking.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
@@ -323,7 +323,7 @@ def test_a_page_of_an_allowed_origin_may_ask_and_read_refusals(asking):
     assert answer.headers["access-control-expose-headers"] == "X-Model, X-Request-ID"
 
 
-def test_a_page_of_another_origin_may_not_and_no_page_unless_it_is_asked_for(asking, client):
+def test_other_origins_get_no_cors_headers_and_by_default_no_origin_does(asking, client):
     page = {"origin": "https://other.example"}
     for service in (asking, client):
         preflight = service.options("/predict", headers={**page, **PREFLIGHT})
@@ -334,7 +334,7 @@ def test_a_page_of_another_origin_may_not_and_no_page_unless_it_is_asked_for(ask
             assert "access-control-allow-origin" not in response.headers
 
 
-def test_every_answer_tells_browsers_what_not_to_do_with_it(asking):
+def test_every_response_has_the_security_headers(asking):
     answers = [
         asking.post("/predict", json=ROW, headers=bearer(KEY)),
         asking.post("/predict", json={}, headers=bearer(KEY)),
@@ -355,7 +355,7 @@ def test_every_answer_tells_browsers_what_not_to_do_with_it(asking):
     assert policy.endswith("frame-ancestors 'none'")
 
 
-def test_what_is_not_http_is_refused_with_the_same_headers(guarded):
+def test_the_rejection_of_bytes_that_are_not_http_has_the_security_headers(guarded):
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=15) as connection:
         connection.sendall(b"not HTTP\r\n\r\n")
         answer = connection.recv(4096).decode()
@@ -378,7 +378,7 @@ def test_a_server_on_all_interfaces_without_keys_warns_once(workers):
     )
 
 
-def test_with_keys_there_is_no_warning_and_the_metrics_can_be_opened(keys_file, monkeypatch):
+def test_a_server_with_keys_does_not_warn_and_can_make_the_metrics_public(keys_file, monkeypatch):
     monkeypatch.setenv("HOUSING_METRICS_OPEN", "1")
     with serving("--host", "0.0.0.0", "--api-keys-file", str(keys_file)) as server:
         url = f"http://127.0.0.1:{server.port}"

@@ -28,12 +28,12 @@ NEW_ID = "[0-9a-f]{32}"
 
 
 @pytest.mark.parametrize("sent", ["a", "4f2c:9/x+y=@._-", "x" * 128])
-def test_a_safe_request_id_comes_back(client, sent):
+def test_a_safe_request_id_is_returned(client, sent):
     assert client.get("/livez", headers={"x-request-id": sent}).headers["x-request-id"] == sent
 
 
 @pytest.mark.parametrize("sent", [None, "", "x" * 129, "a b", "a\tb", '"', "<script>", "é"])
-def test_every_other_request_gets_an_id_of_its_own(client, sent):
+def test_a_missing_or_unsafe_request_id_is_replaced_by_a_new_one(client, sent):
     headers = {} if sent is None else {"x-request-id": sent.encode()}
     ids = {client.get("/livez", headers=headers).headers["x-request-id"] for _ in range(20)}
 
@@ -41,7 +41,7 @@ def test_every_other_request_gets_an_id_of_its_own(client, sent):
     assert all(re.fullmatch(NEW_ID, new) for new in ids)
 
 
-def test_refusals_carry_an_id_too(client):
+def test_error_responses_have_a_request_id(client):
     for response in (
         client.post("/predict", json={}),
         client.get("/unknown"),
@@ -52,7 +52,7 @@ def test_refusals_carry_an_id_too(client):
         assert re.fullmatch(NEW_ID, response.headers["x-request-id"])
 
 
-def test_an_internal_error_carries_the_request_id_and_the_security_headers():
+def test_an_internal_error_has_the_request_id_and_the_security_headers():
     app = create_app(default="notebook")
 
     async def fail():
@@ -138,7 +138,7 @@ def test_a_log_line_has_every_field_of_a_request(log, keys_file):
     assert re.fullmatch(NEW_ID, batch["request_id"])
 
 
-def test_a_request_that_is_refused_or_abandoned_early_is_logged_once(log):
+def test_a_request_rejected_or_abandoned_before_its_end_is_logged_once(log):
     """A slow body, a client that leaves, a method that is none, and bytes that are no request."""
     head = b"POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: 160\r\n"
@@ -181,7 +181,7 @@ def test_a_request_that_is_refused_or_abandoned_early_is_logged_once(log):
     ]
 
 
-def test_no_secret_is_logged_or_answered(log, keys_file, monkeypatch):
+def test_no_secret_appears_in_logs_or_responses(log, keys_file, monkeypatch):
     """Neither keys nor tokens nor features nor the query, in the log, on standard error, in answers."""
     row = {**ROW, "Population": 31415.9265}
     token, wrong = "the-token-of-the-admin", "housing_wrong-key-of-somebody"
@@ -219,7 +219,7 @@ def test_no_secret_is_logged_or_answered(log, keys_file, monkeypatch):
         assert secret not in everything
 
 
-def test_text_is_for_people_and_comes_while_the_server_runs(log, monkeypatch):
+def test_the_text_log_is_readable_and_written_while_the_server_runs(log, monkeypatch):
     monkeypatch.setenv("HOUSING_ACCESS_LOG", "text")
     with log as stdout, serving(stdout=stdout) as server:
         httpx.get(f"{server.url}/livez", headers={"x-request-id": "mine"})
@@ -232,7 +232,7 @@ def test_text_is_for_people_and_comes_while_the_server_runs(log, monkeypatch):
     assert re.fullmatch(rf"{time} 127\.0\.0\.1 PROPFIND /no 404 \d+\.\d+ms \d+ - - mine -", second)
 
 
-def test_no_line_is_lost_or_mixed_with_another_and_no_id_comes_twice():
+def test_two_workers_write_every_log_line_whole_and_every_request_id_once():
     """From two workers, through a pipe, which takes 4 KiB of one process at once."""
     read, write = os.pipe()
     with serving("--workers", "2", "--access-log", "json", stdout=write) as server:
@@ -247,7 +247,7 @@ def test_no_line_is_lost_or_mixed_with_another_and_no_id_comes_twice():
     assert sorted(logged) == sorted(ids)
 
 
-def test_a_log_that_nobody_reads_delays_no_request():
+def test_a_full_or_closed_log_pipe_does_not_block_requests():
     """A pipe that is full, and then one that nobody reads; the server ends all the same."""
     read, write = os.pipe()
     with (
@@ -262,7 +262,7 @@ def test_a_log_that_nobody_reads_delays_no_request():
     os.close(write)
 
 
-def test_an_unwritable_log_is_reported_once_and_every_request_is_answered():
+def test_an_unwritable_log_is_reported_once_and_does_not_fail_requests():
     full = os.open("/dev/full", os.O_WRONLY)
     with serving("--access-log", "json", stdout=full) as server:
         os.close(full)
@@ -275,7 +275,7 @@ def test_an_unwritable_log_is_reported_once_and_every_request_is_answered():
         )
 
 
-def test_there_is_no_log_unless_one_is_asked_for(log):
+def test_there_is_no_access_log_by_default(log):
     with log as stdout, serving(stdout=stdout) as server:
         httpx.get(f"{server.url}/livez")
         server.stop()
@@ -292,7 +292,7 @@ def test_there_is_no_log_unless_one_is_asked_for(log):
         {"path": b"", "seconds": 12345.6789, "status": 503},
     ],
 )
-def test_a_json_line_has_the_fields_of_a_text_line(fields):
+def test_the_fast_json_encoder_of_log_lines_equals_the_plain_one(fields):
     known = {"client": "::1", "method": "POST", "headers": [], "request_id": b"a:b"}
     line = Line(**{**known, "status": 200, "seconds": 0.0, "size": 160, **fields})
 

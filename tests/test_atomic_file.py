@@ -94,7 +94,7 @@ def test_of_two_overlapping_writers_the_last_to_finish_wins(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127])
-def test_a_name_of_the_greatest_length_can_be_written(tmp_path, name):
+def test_a_file_name_of_the_maximum_length_can_be_written(tmp_path, name):
     write_atomically(tmp_path / name, b"content")
 
     assert (tmp_path / name).read_bytes() == b"content"
@@ -124,7 +124,7 @@ def test_a_new_file_has_the_mode_that_the_umask_allows(tmp_path):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
-def test_an_existing_files_mode_is_kept_also_while_it_is_written(tmp_path):
+def test_the_temporary_file_and_the_result_have_the_mode_of_the_existing_file(tmp_path):
     path = tmp_path / "file"
     path.touch(mode=0o600)
 
@@ -161,7 +161,7 @@ def test_a_pipe_and_a_device_are_written_directly(tmp_path):
     assert names(tmp_path) == ["pipe"]
 
 
-def test_a_directory_and_a_missing_directory_are_errors_that_leave_nothing_behind(tmp_path):
+def test_writing_to_a_directory_or_into_a_missing_one_fails_and_leaves_no_file(tmp_path):
     (tmp_path / "directory").mkdir()
 
     with pytest.raises(IsADirectoryError):

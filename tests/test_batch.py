@@ -89,7 +89,7 @@ def as_alone(client, row):
 
 
 @pytest.mark.parametrize("query", ["", "?model=champion", "?level=0.5"])
-def test_each_row_of_a_batch_is_answered_as_alone(client, rows, query):
+def test_each_row_of_a_batch_gets_the_prediction_of_a_single_request(client, rows, query):
     expected = alone(client, rows, query)
     numbers = [[a["prediction"], a["interval"]["lower"], a["interval"]["upper"]] for a in expected]
 
@@ -124,7 +124,7 @@ def test_each_row_of_a_batch_is_answered_as_alone(client, rows, query):
     assert table.schema.metadata[b"model"].decode() == expected[0]["model"]
 
 
-def test_answers_have_the_media_type_of_the_rows(client, rows):
+def test_the_response_has_the_media_type_of_the_request(client, rows):
     for content, media_type in [
         (as_csv(rows), CSV),
         (as_ndjson(rows), NDJSON),
@@ -137,7 +137,9 @@ def test_answers_have_the_media_type_of_the_rows(client, rows):
 
 
 @pytest.mark.parametrize(("bad", "sentence"), BAD_ROWS)
-def test_a_bad_row_gets_an_error_in_its_place_and_the_others_are_predicted(client, bad, sentence):
+def test_an_invalid_row_gets_an_error_in_its_place_and_the_others_are_predicted(
+    client, bad, sentence
+):
     rows = [ROW, bad, ROW]
 
     in_json = client.post("/predict/batch", json=rows).json()
@@ -149,7 +151,7 @@ def test_a_bad_row_gets_an_error_in_its_place_and_the_others_are_predicted(clien
 
 
 @pytest.mark.parametrize("value", [[], [[]], {}])
-def test_a_batch_of_nothing_but_empty_values_is_refused_row_by_row(client, value):
+def test_rows_of_empty_arrays_or_objects_are_each_rejected(client, value):
     rows = [dict.fromkeys(ROW, value)] * 2
 
     in_json = client.post("/predict/batch", json=rows)
@@ -159,7 +161,7 @@ def test_a_batch_of_nothing_but_empty_values_is_refused_row_by_row(client, value
     assert in_ndjson.text.count("error") == 2
 
 
-def test_a_bad_row_of_columns_is_null_and_named_by_its_number(client):
+def test_an_invalid_row_of_a_columnar_batch_is_null_and_its_error_has_the_row_number(client):
     columns = {name: [number, number, number] for name, number in ROW.items()}
     columns["HouseAge"][1] = 500
     columns["AveOccup"][2] = "2.5"
@@ -196,7 +198,7 @@ def test_a_bad_row_of_columns_is_null_and_named_by_its_number(client):
         ("1,1,1,1,1,1,50,-120", "Latitude must be a number from 32 to 43 (degrees), got a number that is too large."),
     ],
 )  # fmt: skip
-def test_a_bad_csv_line_leaves_an_empty_row_and_the_errors_parameter_adds_the_reason(
+def test_an_invalid_csv_line_gives_an_empty_row_and_the_errors_parameter_adds_the_reason(
     client, line, sentence
 ):
     good = as_csv([ROW]).splitlines()[1]
@@ -215,7 +217,7 @@ def test_a_bad_csv_line_leaves_an_empty_row_and_the_errors_parameter_adds_the_re
     ]
 
 
-def test_csv_columns_may_come_in_any_order_among_others_quoted_and_with_any_line_ends(client):
+def test_csv_may_have_other_columns_any_column_order_quoted_cells_and_crlf(client):
     names = ["Comment", *reversed(FEATURE_NAMES)]
     rows = [{"Comment": '"a, ""quoted"" comment"', **ROW}] * 2
     text = "\ufeff" + as_csv(rows, names).replace("\n", "\r\n") + "\r\n"
@@ -225,7 +227,7 @@ def test_csv_columns_may_come_in_any_order_among_others_quoted_and_with_any_line
     assert answer.text == post(client, as_csv([ROW] * 2), CSV).text
 
 
-def test_a_header_without_rows_is_answered_with_a_header(client):
+def test_a_batch_without_rows_gets_a_response_without_rows(client):
     assert post(client, as_csv([]), CSV).text == "prediction,lower,upper\n"
     assert post(client, "", NDJSON).text == ""
     assert client.post("/predict/batch", json=[]).json() == []
@@ -260,14 +262,14 @@ def test_a_header_without_rows_is_answered_with_a_header(client):
         (as_big_endian(as_arrow(pa.table(columns_of([ROW])))), ARROW, "The Arrow stream must be little-endian, got big-endian data."),
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_table_is_refused_as_a_whole(client, content, media_type, sentence):
+def test_a_malformed_batch_is_rejected_as_a_whole_with_422(client, content, media_type, sentence):
     answer = post(client, content, media_type)
 
     assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_more_rows_than_are_taken_as_a_whole_are_refused_with_the_types_that_have_no_limit(client):
+def test_a_json_batch_over_the_limit_gets_413_that_names_the_unlimited_media_types(client):
     sentence = (
         "A JSON batch must have at most 10,000 rows and 4,194,304 bytes, got more. Send "
         "text/csv, application/x-ndjson or application/vnd.apache.arrow.stream, which have no limit."
@@ -282,14 +284,14 @@ def test_more_rows_than_are_taken_as_a_whole_are_refused_with_the_types_that_hav
     )
 
 
-def test_other_media_types_are_refused_with_those_that_are_taken(client):
+def test_an_unsupported_media_type_gets_415_that_names_the_supported_ones(client):
     answer = post(client, "x", "text/plain")
 
     assert answer.status_code == 415
     assert "application/json or text/csv or application/x-ndjson" in answer.json()["detail"]
 
 
-def test_without_the_extra_an_arrow_stream_is_refused_with_its_name(tmp_path, monkeypatch):
+def test_without_pyarrow_an_arrow_stream_gets_415_that_names_the_extra(tmp_path, monkeypatch):
     """A package of that name that is not there, as far as Python can see."""
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -303,7 +305,9 @@ def test_without_the_extra_an_arrow_stream_is_refused_with_its_name(tmp_path, mo
     assert others.status_code == 200
 
 
-def test_numbers_of_any_type_and_batches_of_any_size_come_in_an_arrow_stream(client, rows, saved):
+def test_an_arrow_stream_may_have_any_number_type_and_record_batches_of_any_size(
+    client, rows, saved
+):
     table = pa.table(columns_of(rows * 100))
     kinds = [pa.float32(), pa.float64(), pa.int64(), pa.uint8(), pa.float16()]
     for kind in kinds:
@@ -321,7 +325,7 @@ def test_numbers_of_any_type_and_batches_of_any_size_come_in_an_arrow_stream(cli
         assert np.abs(got.reshape(100, 8) - saved.model.predict(values)).max() < 1e-9
 
 
-def test_a_null_of_an_arrow_stream_is_refused_in_its_place(client):
+def test_a_null_in_an_arrow_stream_gets_an_error_in_its_place(client):
     table = pa.table({name: pa.array([number, None]) for name, number in ROW.items()})
 
     answers = pa.ipc.open_stream(post(client, as_arrow(table), ARROW).content).read_all()
@@ -333,7 +337,7 @@ def test_a_null_of_an_arrow_stream_is_refused_in_its_place(client):
     ]
 
 
-def test_a_stream_of_before_arrow_0_15_is_answered_alike(client):
+def test_an_arrow_stream_in_the_format_before_0_15_gets_the_same_predictions(client):
     """Nothing stands before the lengths of its messages."""
     table = pa.table(columns_of([ROW] * 3))
     stream = as_arrow(table, options=pa.ipc.IpcWriteOptions(use_legacy_format=True))
@@ -347,7 +351,7 @@ def test_a_stream_of_before_arrow_0_15_is_answered_alike(client):
         assert len(rows) == 3
 
 
-def test_an_arrow_stream_that_is_damaged_further_on_says_so_after_the_answers(client):
+def test_damage_late_in_an_arrow_stream_is_reported_after_the_predictions(client):
     batch = as_arrow(pa.table(columns_of([ROW] * 1000)))
 
     answer = post(client, batch[:-8] + b"x" * 100, ARROW)
@@ -369,7 +373,7 @@ def test_an_arrow_message_has_a_body_of_at_most_16_mib():
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_bytes_after_the_end_of_an_arrow_stream_are_refused_however_they_come(legacy):
+def test_bytes_after_the_end_of_an_arrow_stream_are_rejected_in_any_chunking(legacy):
     options = pa.ipc.IpcWriteOptions(use_legacy_format=legacy)
     stream = as_arrow(pa.table(columns_of([ROW])), options=options)
 
@@ -384,7 +388,7 @@ def test_bytes_after_the_end_of_an_arrow_stream_are_refused_however_they_come(le
         [*ArrowReader().feed(stream + stream)]
 
 
-def test_a_second_arrow_stream_behind_the_first_is_told_after_the_answers(client):
+def test_a_second_arrow_stream_after_the_first_is_reported_after_the_predictions(client):
     stream = as_arrow(pa.table(columns_of([ROW] * 3)))
 
     table = pa.ipc.open_stream(post(client, stream + stream, ARROW).content).read_all()
@@ -395,7 +399,7 @@ def test_a_second_arrow_stream_behind_the_first_is_told_after_the_answers(client
     ]
 
 
-def test_arrays_of_one_number_are_no_numbers(client):
+def test_one_element_arrays_are_not_accepted_as_numbers(client):
     rows = [{name: [number] for name, number in ROW.items()}] * 2
 
     answers = client.post("/predict/batch", json=rows).json()
@@ -405,7 +409,7 @@ def test_arrays_of_one_number_are_no_numbers(client):
 
 @pytest.mark.parametrize("length", [65_000, 66_000, 140_000])
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
-def test_a_line_that_is_too_long_gets_no_answer(client, kind, length):
+def test_a_padded_line_over_the_maximum_length_is_rejected(client, kind, length):
     """However it is padded: with digits, or with blanks between the members."""
     if kind == "csv":
         line = as_csv([ROW]).splitlines()[1]
@@ -421,7 +425,7 @@ def test_a_line_that_is_too_long_gets_no_answer(client, kind, length):
     assert "65,536" not in second
 
 
-def test_a_header_that_is_too_long_is_refused(client):
+def test_a_csv_header_over_the_maximum_length_is_rejected(client):
     header = ",".join([*FEATURE_NAMES, *(f"x{i}" for i in range(20_000))])
 
     answer = post(client, header + "\n", CSV)
@@ -432,7 +436,7 @@ def test_a_header_that_is_too_long_is_refused(client):
     )
 
 
-def test_an_input_that_is_slow_to_refuse_is_refused_early(client):
+def test_inputs_that_are_expensive_to_validate_are_rejected_fast(client):
     """Each of these once held the service for seconds."""
     keys = {f"k{i}": 1 for i in range(100_000)}
     slips = [{f"MedIncc{i}_{j}": 1 for j in range(16)} for i in range(200)]
@@ -452,7 +456,7 @@ def test_an_input_that_is_slow_to_refuse_is_refused_early(client):
     assert long_type.status_code == 415
 
 
-def test_an_arrow_stream_is_a_schema_and_batches(client):
+def test_an_arrow_stream_must_be_one_schema_and_then_record_batches(client):
     """Batches first, a second schema, and a schema whose names are no text."""
     table = pa.table(columns_of([ROW]))
     schema, batch = (
@@ -472,7 +476,7 @@ def test_an_arrow_stream_is_a_schema_and_batches(client):
     assert post(client, schema + batch + end, ARROW).status_code == 200
 
 
-def test_a_buffer_of_an_arrow_batch_that_is_too_short_is_refused(client):
+def test_an_arrow_batch_with_a_buffer_that_is_too_short_is_rejected(client):
     stream = as_arrow(pa.table(columns_of([ROW] * 10)))
     place = stream.index(b"\x50\0\0\0\0\0\0\0", 600)  # the length of a buffer, 80
 
@@ -528,7 +532,7 @@ def test_rows_are_the_same_for_any_chunking_of_the_body(kind, data):
         [json.dumps(ROW).replace("8.3252", "1e999")],
     ],
 )
-def test_what_is_not_one_row_to_a_line_is_never_taken_for_rows(client, lines):
+def test_an_ndjson_line_that_is_not_exactly_one_row_is_rejected(client, lines):
     text = "\n".join([json.dumps(ROW), *lines, json.dumps(ROW)])
 
     first, *others, last = (
@@ -542,7 +546,7 @@ def test_what_is_not_one_row_to_a_line_is_never_taken_for_rows(client, lines):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5))
-def test_a_line_of_another_length_is_refused_however_the_lengths_add_up(widths):
+def test_each_csv_line_with_a_wrong_number_of_cells_is_rejected(widths):
     lines = [
         ",".join(["30"] * 6 + ["35", "-120"] * (width // 2) + ["1"] * (width % 2))
         for width in widths
@@ -557,7 +561,7 @@ def test_a_line_of_another_length_is_refused_however_the_lengths_add_up(widths):
     ]
 
 
-def test_two_broken_lines_do_not_make_a_whole_one():
+def test_two_short_csv_lines_are_not_joined_into_one_row():
     header = ",".join([*FEATURE_NAMES[:2], "ignored", *FEATURE_NAMES[2:]])
     reader = CSVReader("The body")
 
@@ -573,7 +577,7 @@ numbers = st.floats(0.5, 30).map(repr) | st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[numbers] * 6), min_size=1, max_size=5))
-def test_the_fast_and_the_slow_csv_parser_read_the_same_numbers(lines):
+def test_the_fast_and_the_slow_csv_parser_return_equal_numbers(lines):
     """A letter in another line sends all of them the slow way."""
     header = ",".join(FEATURE_NAMES).encode() + b"\n"
     plain = [",".join([*cells, "35", "-120"]).encode() + b"\n" for cells in lines]
@@ -601,7 +605,7 @@ def test_arrays_in_place_of_numbers_are_not_parsed_as_rows(client, values):
     assert of_line == in_array
 
 
-def test_a_line_that_is_too_long_is_refused_even_where_it_is_nothing_but_numbers(client):
+def test_a_number_longer_than_a_line_may_be_is_rejected(client):
     zeros = "0" * 70_000
     line = as_csv([ROW]).replace("8.3252", f"8.3252{zeros}")
     numbers = as_ndjson([ROW]).replace("8.3252", f"8.3252{zeros}")
@@ -614,7 +618,7 @@ def test_a_line_that_is_too_long_is_refused_even_where_it_is_nothing_but_numbers
 
 
 @pytest.mark.parametrize("digit", ["\u0668", "\uff18"])
-def test_digits_of_other_scripts_are_text(client, digit):
+def test_digits_of_other_scripts_are_not_numbers(client, digit):
     response = post(client, as_csv([{**ROW, "MedInc": digit}]), CSV, "?errors=true")
 
     assert response.text.splitlines()[1].endswith('got text."')
@@ -629,7 +633,7 @@ def test_digits_of_other_scripts_are_text(client, digit):
         (struct.pack("<qq", 1, 0), struct.pack("<qq", 1, 1)),  # nulls that are none
     ],
 )
-def test_an_arrow_stream_with_damaged_metadata_is_refused(client, whole, damaged):
+def test_an_arrow_stream_with_damaged_metadata_is_rejected(client, whole, damaged):
     body = as_arrow(pa.table(columns_of([ROW])))
     assert whole in body
 
@@ -640,7 +644,7 @@ def test_an_arrow_stream_with_damaged_metadata_is_refused(client, whole, damaged
 
 
 @pytest.mark.parametrize("media_type", [CSV, NDJSON])
-def test_a_line_that_begins_with_too_many_blanks_is_not_passed_over(client, media_type):
+def test_a_line_with_too_many_leading_blanks_is_rejected_not_skipped(client, media_type):
     text = as_csv([ROW]) if media_type == CSV else "\n" + as_ndjson([ROW])
     body = text.rstrip("\n").replace("\n", "\n" + " " * 70_000)
 

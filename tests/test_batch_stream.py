@@ -45,7 +45,7 @@ def connect(server):
     ("media_type", "header", "line"),
     [("text/csv", csv_header, csv_line), ("application/x-ndjson", b"", ndjson_line)],
 )
-def test_two_million_rows_go_through_in_bounded_memory_and_others_are_answered_meanwhile(
+def test_two_million_rows_need_bounded_memory_and_do_not_block_other_requests(
     server, media_type, header, line
 ):
     curl = counterpart("curl", package="curl")
@@ -99,7 +99,7 @@ def count_lines(file):
         yield piece.count(b"\n")
 
 
-def test_answers_come_while_rows_are_still_to_come(server):
+def test_predictions_are_sent_before_all_rows_have_arrived(server):
     with connect(server) as client:
         client.sendall(request_head("text/csv") + chunk(csv_header + csv_line * 3))
         received = b""
@@ -113,7 +113,7 @@ def test_answers_come_while_rows_are_still_to_come(server):
     assert received.count(b"\n4.3") == 4
 
 
-def test_a_client_that_hangs_up_stops_the_work(server):
+def test_scoring_stops_when_the_client_disconnects(server):
     with connect(server) as client:
         client.sendall(request_head("text/csv", "/predict/batch?model=champion"))
         client.settimeout(1)
@@ -131,7 +131,7 @@ def send_until_nothing_is_taken(client, some):
     return sent
 
 
-def test_a_client_that_reads_nothing_stops_the_work_and_takes_little_memory(server):
+def test_scoring_pauses_in_bounded_memory_while_the_client_does_not_read(server):
     idle = resident_bytes(server.process)
     with connect(server) as client:
         client.settimeout(1)
@@ -143,7 +143,7 @@ def test_a_client_that_reads_nothing_stops_the_work_and_takes_little_memory(serv
         assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
 
 
-def test_what_follows_the_end_of_an_arrow_stream_is_refused_and_not_kept(server):
+def test_bytes_after_the_end_of_an_arrow_stream_get_422_and_are_not_buffered(server):
     idle = resident_bytes(server.process)
     forget_peak(server.process)
     with connect(server) as client:
@@ -166,7 +166,7 @@ def test_what_follows_the_end_of_an_arrow_stream_is_refused_and_not_kept(server)
     )
 
 
-def test_a_client_that_reads_only_when_all_is_sent_is_answered(server):
+def test_a_client_that_reads_only_after_sending_everything_gets_its_response(server):
     """As requests and httpx do; 50,000 rows, which are well within what may wait."""
     answer = httpx.post(
         f"{server.url}/predict/batch",

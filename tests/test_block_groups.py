@@ -39,14 +39,14 @@ def unpack(content):
     return header, np.repeat(hundredths, counts, axis=0) / 100, columns
 
 
-def test_the_committed_file_is_the_one_that_training_writes(dataset):
+def test_the_committed_file_is_what_the_command_writes(dataset):
     content = gzip.decompress(FILE.read_bytes())
 
     assert content == pack(dataset)
     assert len(FILE.read_bytes()) < 200_000
 
 
-def test_every_block_group_has_its_place_and_its_values(dataset):
+def test_every_block_group_keeps_its_place_and_its_values(dataset):
     header, places, columns = unpack(pack(dataset))
     order = np.lexsort(dataset.rows[:, PLACE].T[::-1])
 

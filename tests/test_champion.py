@@ -89,7 +89,9 @@ def alone(champion, unseen):
 
 @settings(deadline=None, max_examples=30)
 @given(chosen=st.lists(st.integers(0, 299), min_size=1, max_size=400))
-def test_a_single_row_is_predicted_as_in_a_batch_of_any_size_and_order(champion, alone, chosen):
+def test_a_row_has_the_same_estimate_alone_and_in_batches_of_any_size_and_order(
+    champion, alone, chosen
+):
     rows, estimates = alone
 
     together = np.array(champion.model.estimate(rows[chosen]))
@@ -140,7 +142,7 @@ def test_training_rows_are_covered_like_unseen_rows(champion):
     assert np.sqrt(np.mean((predictions - targets) ** 2)) > 0.3
 
 
-def test_the_gradient_of_the_recipes_loss_matches_the_complex_step(rng):
+def test_the_gradient_of_the_champions_loss_matches_the_complex_step(rng):
     outputs, targets = rng.normal(size=(5, 1 + len(QUANTILES))), rng.normal(size=(5, 1))
 
     _, gradient = loss(outputs, targets)
@@ -205,7 +207,7 @@ def test_a_run_prints_its_loss_and_validation_error_line_by_line(unbroken):
     assert len(lines) == 6 * CONFIG.epochs
 
 
-def test_ctrl_c_saves_nothing_and_says_so(small, tmp_path):
+def test_ctrl_c_during_training_saves_no_model_and_says_how_to_resume(small, tmp_path):
     with started(*train(small, tmp_path / "model")) as process:
         next(line for line in read_lines(process.stderr) if line.startswith("fold 1"))
         process.send_signal(signal.SIGINT)
@@ -218,7 +220,7 @@ def test_ctrl_c_saves_nothing_and_says_so(small, tmp_path):
     assert not (tmp_path / "model" / "model.json").exists()
 
 
-def test_too_few_rows_are_refused_in_one_sentence(small, tmp_path):
+def test_too_few_rows_give_a_one_line_error(small, tmp_path):
     few = tmp_path / "few.csv"
     few.write_text("".join(small.read_text().splitlines(keepends=True)[:60]))
 
@@ -229,7 +231,7 @@ def test_too_few_rows_are_refused_in_one_sentence(small, tmp_path):
     assert "few.csv must have at least 100 training rows for this recipe" in result.stderr
 
 
-def test_a_file_of_a_single_block_of_the_map_can_be_trained_on(small, tmp_path):
+def test_training_works_on_rows_from_a_single_block_of_the_map(small, tmp_path):
     """Every masked view then equals the unmasked one."""
     lines = small.read_text().splitlines()[:160]
     cells = [line.split(",") for line in lines[1:]]
@@ -244,7 +246,7 @@ def test_a_file_of_a_single_block_of_the_map_can_be_trained_on(small, tmp_path):
     assert json.loads(result.stdout)["test_rows"] == 40
 
 
-def test_checkpoints_leave_other_files_alone_and_must_be_writable(small, tmp_path):
+def test_checkpoints_keep_other_files_and_must_be_writable(small, tmp_path):
     mine = tmp_path / "model" / "checkpoints" / "mine.txt"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")

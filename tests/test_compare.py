@@ -38,7 +38,7 @@ def csv(dataset, tmp_path_factory):
     return str(path)
 
 
-def test_each_competitor_and_each_recipe_has_a_line_the_best_rmse_last(csv, capsys):
+def test_the_table_lists_competitors_and_recipes_with_the_best_rmse_last(csv, capsys):
     main(["--quiet", "--data", csv], SCIKIT_LEARN)
 
     heading, empty, header, rule, *lines = capsys.readouterr().out.splitlines()
@@ -66,7 +66,7 @@ def test_the_errors_are_those_of_scikit_learns_own_functions(dataset):
     )
 
 
-def test_a_recipe_is_scored_as_its_own_command_scores_it(saved):
+def test_compare_gives_a_recipe_the_errors_of_its_training_command(saved):
     train, test = split_dataset(load_dataset("embedded"), "random", 10)
 
     (score,) = compare(train, test, {}, {"notebook": RECIPES["notebook"]}, quiet=True)
@@ -106,7 +106,7 @@ def test_json_is_one_object_with_the_table_and_its_conditions(dataset, csv, caps
         assert score["fit_seconds"] > 0
 
 
-def test_the_table_goes_to_standard_output_and_progress_to_standard_error(csv, capsys):
+def test_the_table_goes_to_stdout_and_the_progress_to_stderr(csv, capsys):
     main(["--data", csv], LINEAR)
 
     printed = capsys.readouterr()
@@ -139,7 +139,7 @@ def test_a_missing_extra_is_named_before_anything_is_fitted(monkeypatch, capsys)
         (["--data", "absent.csv"], "absent.csv must be a readable file: No such file"),
     ],
 )
-def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+def test_invalid_arguments_give_a_one_line_error_and_exit_status_2(arguments, says):
     result = run("-m", "training", "compare", *arguments)
 
     assert result.returncode == 2
@@ -149,7 +149,7 @@ def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
     assert result.stdout == ""
 
 
-def test_an_interruption_is_one_sentence(csv, capsys):
+def test_ctrl_c_gives_a_one_line_message(csv, capsys):
     class Interrupted(LinearRegression):
         def fit(self, *_):
             raise KeyboardInterrupt

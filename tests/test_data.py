@@ -47,7 +47,7 @@ def test_the_embedded_data_are_bit_identical_to_scikit_learns(embedded, tmp_path
     assert embedded.targets.tobytes() == sklearn.targets.tobytes()
 
 
-def test_scikit_learns_data_without_a_network_are_an_error_in_one_sentence(tmp_path):
+def test_loading_the_sklearn_data_without_a_network_gives_a_one_line_error(tmp_path):
     """Proxies without a listener simulate a machine without a network."""
     offline = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **offline, "SCIKIT_LEARN_DATA": str(tmp_path / "cache")}
@@ -144,7 +144,7 @@ def test_a_file_of_features_may_have_other_columns_blank_lines_and_any_order(wri
         ([CENSUS_HEADER, '"' + "x" * 200_000], "must be CSV in UTF-8"),
     ],
 )  # fmt: skip
-def test_a_wrong_file_is_rejected_with_its_name_the_column_and_the_line(write, lines, says):
+def test_the_error_for_an_invalid_file_names_file_column_and_line(write, lines, says):
     path = write(*lines)
 
     with pytest.raises(DataError, match=re.escape(says)) as error:
@@ -154,7 +154,7 @@ def test_a_wrong_file_is_rejected_with_its_name_the_column_and_the_line(write, l
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_a_directory_or_not_text_is_rejected(tmp_path):
+def test_a_missing_file_a_directory_and_a_binary_file_are_rejected(tmp_path):
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"\xff\xfe\x00")
 

@@ -112,7 +112,7 @@ class Prometheus:
         return self.client.get("/api/v1/targets").text
 
 
-def test_prometheus_scrapes_the_service_and_counts_as_it_does(prometheus):
+def test_prometheus_scrapes_the_services_counts(prometheus):
     prometheus.wait_for("up == 1")
 
     answer = prometheus.wait_for("housing_predictions_total")
@@ -130,7 +130,7 @@ def test_prometheus_scrapes_the_service_and_counts_as_it_does(prometheus):
     assert [(labels["reason"], value) for labels, value in refused] == [("out_of_bounds", 1)]
 
 
-def test_every_panel_of_the_dashboard_shows_something(prometheus):
+def test_every_panel_of_the_dashboard_has_data(prometheus):
     prometheus.wait_for("rate(housing_http_requests_total[1m])")
 
     for expression in EXPRESSIONS:
@@ -160,7 +160,7 @@ def labels_by_name(busy_server):
 
 
 @pytest.mark.parametrize("expression", [*EXPRESSIONS, *(rule["expr"] for rule in RULES)])
-def test_every_series_and_label_that_is_asked_for_is_exposed(labels_by_name, expression):
+def test_every_series_and_label_in_dashboard_and_alerts_is_exposed(labels_by_name, expression):
     names = re.findall(r"\bhousing_\w+|\bup\b", expression)
     matched = re.findall(r"(\w+)(?:=|=~|!~)\"", expression)
     grouped = [
@@ -222,7 +222,7 @@ WRONG = {
 }
 
 
-def test_each_alert_fires_for_what_it_is_named_after_and_for_nothing_else(tmp_path):
+def test_each_alert_fires_for_its_own_fault_only(tmp_path):
     """Two hours are played to the rules: healthy ones, and for each alert such as it is about."""
     tests = []
     for wrong in (None, *WRONG):
@@ -252,7 +252,7 @@ def test_each_alert_fires_for_what_it_is_named_after_and_for_nothing_else(tmp_pa
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_compose_mounts_what_is_there_and_names_every_version():
+def test_compose_mounts_existing_files_and_pins_every_image():
     services = read_yaml("compose.yaml")["services"]
 
     assert services["housing"]["read_only"] is True
@@ -268,7 +268,7 @@ def test_compose_mounts_what_is_there_and_names_every_version():
             assert (DEPLOY / source).exists() or source in read_yaml("compose.yaml")["volumes"]
 
 
-def test_grafana_is_provisioned_with_what_the_dashboard_names():
+def test_grafana_is_provisioned_with_the_dashboards_data_source():
     grafana = read_yaml("compose.yaml")["services"]["grafana"]
     (source,) = read_yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"]
     (provider,) = read_yaml("grafana/provisioning/dashboards/housing.yml")["providers"]

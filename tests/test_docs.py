@@ -14,7 +14,7 @@ def document(client):
     return client.get("/openapi.json").json()
 
 
-def test_the_documentation_page_is_complete_without_another_host(server, page, document):
+def test_the_documentation_page_needs_no_other_host(server, page, document):
     """A real browser that can resolve no name shows every address."""
     page.goto(f"{server.url}/docs")
     page.wait_for_selector(".opblock")
@@ -28,7 +28,7 @@ def test_the_documentation_page_is_complete_without_another_host(server, page, d
 
 
 @pytest.mark.parametrize("address", ["/predict", "/predict/batch", "/v2/models/{name}/infer"])
-def test_one_click_gets_the_answer_that_stands_beside_the_example(server, page, document, address):
+def test_executing_an_example_gets_its_documented_response(server, page, document, address):
     operation = document["paths"][address]["post"]
     content = operation["responses"]["200"]["content"]["application/json"]
     expected = content["example"] if "example" in content else content["examples"]["rows"]["value"]
@@ -56,7 +56,7 @@ def test_the_documentation_page_allows_scripts_of_its_own_host_only(client):
         assert client.get(f"/{link.removeprefix('./')}").status_code == 200
 
 
-def test_the_documentation_and_the_page_lead_to_each_other(server, page):
+def test_the_documentation_and_the_start_page_link_to_each_other(server, page):
     page.goto(f"{server.url}/docs")
     page.get_by_role("link", name="try the models").click()
     page.wait_for_url(f"{server.url}/")
@@ -83,7 +83,7 @@ def test_the_schema_has_units_bounds_and_training_ranges(document, saved):
         ]
 
 
-def test_the_example_row_stands_with_its_true_answer(document, client):
+def test_the_documented_example_is_the_actual_prediction(document, client):
     operation = document["paths"]["/predict"]["post"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
     answer = operation["responses"]["200"]["content"]["application/json"]["example"]
@@ -91,7 +91,7 @@ def test_the_example_row_stands_with_its_true_answer(document, client):
     assert client.post("/predict", json=example).json() == answer
 
 
-def test_every_error_has_the_shape_of_its_address(document):
+def test_every_documented_error_has_the_media_type_of_its_address_and_an_example(document):
     responses = document["paths"]["/predict"]["post"]["responses"]
 
     assert set(responses) == {"200", "404", "413", "415", "422", "500", "503"}
@@ -142,7 +142,9 @@ REQUESTS = {
     ("method", "address", "status"),
     [(*operation, status) for operation, by_status in REQUESTS.items() for status in by_status],
 )
-def test_the_example_of_an_error_is_a_true_answer(client, document, method, address, status):
+def test_the_documented_example_of_an_error_is_the_actual_response(
+    client, document, method, address, status
+):
     response = document["paths"][address][method]["responses"][str(status)]
     ((media_type, content),) = response["content"].items()
     name = "unknown" if status == 404 else "notebook"
@@ -155,7 +157,7 @@ def test_the_example_of_an_error_is_a_true_answer(client, document, method, addr
     assert answer.json() == content["example"]
 
 
-def test_the_committed_document_is_the_one_that_is_served():
+def test_the_committed_openapi_json_is_the_served_one():
     """`make openapi` writes it; numbers that were computed are compared to rounding error."""
     with serving() as server:
         served = httpx.get(f"{server.url}/openapi.json").text
@@ -171,6 +173,6 @@ def test_the_committed_document_is_the_one_that_is_served():
     assert rounded(json.dumps(committed)) == served
 
 
-def test_every_reference_in_the_document_leads_somewhere(document):
+def test_every_reference_in_the_openapi_document_resolves(document):
     for reference in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
         assert reference in document["components"]["schemas"]

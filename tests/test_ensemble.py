@@ -52,7 +52,7 @@ def test_backward_and_gradients_match_the_complex_step(rng, name):
         assert_allclose(gradients[parameter], complex_step(loss, values), rtol=1e-12)
 
 
-def test_standardise_centres_scales_and_clips_at_its_limit():
+def test_standardise_centres_scales_and_clips():
     layer = Standardise(np.array([1.0, 0.0]), np.array([2.0, 1.0]), limit=5.0)
 
     outputs = layer.forward(np.array([[3.0, -9.0]]))
@@ -61,7 +61,7 @@ def test_standardise_centres_scales_and_clips_at_its_limit():
     assert_array_equal(layer.backward(outputs, outputs, np.ones((1, 2))), [[0.5, 0.0]])
 
 
-def test_the_mean_over_members_is_that_of_separate_networks(rng):
+def test_an_ensemble_gives_the_mean_of_separate_networks(rng):
     inputs = rng.normal(size=(BATCH, 4))
     scales, shared = rng.normal(size=(MEMBERS, 4)), Dense.initial(4, 6, rng=rng)
     weights, biases = rng.normal(size=(MEMBERS, 6, 2)), rng.normal(size=(MEMBERS, 2))
@@ -77,7 +77,7 @@ def test_the_mean_over_members_is_that_of_separate_networks(rng):
     assert_allclose(together.predict(inputs), np.mean(alone, axis=0), rtol=1e-12)
 
 
-def test_each_batch_of_a_stack_is_computed_as_it_is_alone(rng):
+def test_each_batch_of_a_stack_has_the_output_that_it_has_alone(rng):
     network = Network(
         [
             Standardise(rng.normal(size=4), rng.uniform(0.5, 2, size=4), 2.0),
@@ -95,7 +95,7 @@ def test_each_batch_of_a_stack_is_computed_as_it_is_alone(rng):
     assert_array_equal(together, [network.forward(batch)[-1] for batch in stack])
 
 
-def test_a_mask_keeps_the_mean_of_what_it_masks(rng):
+def test_dropout_keeps_the_mean_of_its_inputs(rng):
     mask = Mask.draw((1000, 100), 0.25, rng=rng)
 
     assert set(np.unique(mask.factors)) == {np.float32(0), np.float32(1 / 0.75)}

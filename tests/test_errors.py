@@ -40,13 +40,13 @@ def test_an_internal_error_is_a_problem_that_reveals_nothing(app):
 
 
 @pytest.mark.parametrize("length", ["abc", "", "-1", "9" * 5000])
-def test_a_wrong_content_length_is_no_internal_error(app, row, length):
+def test_a_wrong_content_length_does_not_cause_an_internal_error(app, row, length):
     response = ask(app, "POST", "/predict", json=row, headers={"content-length": length})
 
     assert response.status_code in (200, 413)
 
 
-def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
+def test_a_prediction_that_is_not_finite_gives_500(app, row, saved):
     hidden, sigmoid, output = saved.model.network.layers
     network = Network([hidden, sigmoid, replace(output, biases=np.array([np.nan]))])
     broken = NamedModel("broken", replace(saved, model=replace(saved.model, network=network)))
@@ -65,12 +65,12 @@ def test_a_prediction_that_is_not_finite_is_never_answered(app, row, saved):
         (503, "Service Unavailable"),
     ],
 )
-def test_titles_and_status_lines_have_the_phrases_of_rfc_9110_on_every_python(status, phrase):
+def test_titles_and_status_lines_use_the_phrases_of_rfc_9110_on_every_python(status, phrase):
     assert json.loads(error_response("/", status, "x").body)["title"] == phrase
     assert STATUS_LINE[status] == f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-def test_media_type_and_size_are_checked_before_the_model_and_the_model_before_the_row(app, row):
+def test_errors_are_checked_in_the_order_media_type_size_model_row(app, row):
     json_type = {"content-type": "application/json"}
     invalid = json.dumps({**row, "HouseAge": 500})
     large = " " * 70_000
@@ -86,7 +86,7 @@ def test_media_type_and_size_are_checked_before_the_model_and_the_model_before_t
     assert status("", invalid, json_type) == 422
 
 
-def test_a_reload_never_replaces_a_default_model_that_is_gone_by_another(tmp_path):
+def test_a_reload_fails_when_the_default_model_was_removed(tmp_path):
     """The champion is the default; without it, the notebook's model would become the default."""
     ignore = shutil.ignore_patterns("report")
     for name in ("champion", "notebook"):

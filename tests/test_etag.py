@@ -8,7 +8,7 @@ ADDRESSES = ["/openapi.json", "/models", "/models/notebook"]
     "known",
     ["{tag}", "W/{tag}", '"other", {tag}', '"other",W/{tag} , "third"', "*", '"a,b",{tag}'],
 )
-def test_what_is_known_by_its_etag_is_answered_304_without_a_body(client, address, known):
+def test_a_matching_etag_gets_304_without_a_body(client, address, known):
     full = client.get(address)
     tag = full.headers["etag"]
 
@@ -24,7 +24,7 @@ def test_what_is_known_by_its_etag_is_answered_304_without_a_body(client, addres
 @pytest.mark.parametrize(
     "known", ['"other"', "", "no-tag", "{bare}", '"{bare}', 'w/"{bare}x"', "**"]
 )
-def test_what_is_not_known_is_answered_whole(client, known):
+def test_an_etag_that_does_not_match_gets_the_whole_response(client, known):
     full = client.get("/models")
     bare = full.headers["etag"].strip('"')
 
@@ -34,7 +34,7 @@ def test_what_is_not_known_is_answered_whole(client, known):
     assert response.content == full.content
 
 
-def test_several_if_none_match_lines_are_one_list(client):
+def test_several_if_none_match_headers_are_one_list(client):
     tag = client.get("/models").headers["etag"]
 
     response = client.get("/models", headers=[("if-none-match", '"a"'), ("if-none-match", tag)])
@@ -42,12 +42,12 @@ def test_several_if_none_match_lines_are_one_list(client):
     assert response.status_code == 304
 
 
-def test_equal_content_has_an_equal_etag_and_other_content_another(client):
+def test_equal_contents_have_equal_etags_and_different_contents_different_ones(client):
     once, again = (client.get("/models/notebook").headers["etag"] for _ in range(2))
 
     assert once == again != client.get("/models/champion").headers["etag"]
     assert client.head("/models/notebook").headers["etag"] == once
 
 
-def test_a_refusal_has_no_etag(client):
+def test_an_error_response_has_no_etag(client):
     assert "etag" not in client.get("/models/absent", headers={"if-none-match": "*"}).headers

@@ -19,14 +19,14 @@ def test_the_contributions_add_up_to_the_prediction(client, row, model):
     assert explanation["model"] == prediction["model"]
 
 
-def test_an_explanation_has_no_interval_and_takes_no_level(client, row):
+def test_an_explanation_has_no_interval_and_rejects_a_level(client, row):
     response = client.post("/explain?level=0.8", json=row)
 
     assert response.status_code == 422
     assert len(response.json()["errors"]) == 1
 
 
-def test_a_refused_row_is_refused_here_as_well(client, row):
+def test_explain_rejects_the_rows_that_predict_rejects(client, row):
     response = client.post("/explain", json={**row, "MedInc": -1})
 
     assert response.status_code == 422
@@ -34,7 +34,7 @@ def test_a_refused_row_is_refused_here_as_well(client, row):
 
 
 @pytest.mark.filterwarnings("ignore")  # of the package's own dependencies
-def test_the_notebook_model_is_explained_as_by_the_shap_package(saved):
+def test_the_explanation_equals_that_of_the_shap_package(saved):
     """Its exact explainer, on the same background."""
     shap = pytest.importorskip("shap", reason="shap is in locks/test.txt, however it is missing")
     model, rows = saved.model, saved.golden_rows
@@ -49,7 +49,7 @@ def test_the_notebook_model_is_explained_as_by_the_shap_package(saved):
         assert_allclose(contributions, reference.values[index], atol=1e-9)
 
 
-def test_a_feature_that_a_row_shares_with_the_whole_background_contributes_nothing(saved):
+def test_a_feature_equal_in_the_row_and_the_whole_background_contributes_nothing(saved):
     model = saved.model
     row = saved.golden_rows[0]
     background = model.background.rows.copy()

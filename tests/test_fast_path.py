@@ -130,7 +130,7 @@ async def both_ways_once(port, case):
 
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
-def test_pipelined_requests_are_answered_in_order_by_either_path(server, model):
+def test_pipelined_requests_get_responses_in_order_from_both_paths(server, model):
     """Short, long, short, a refusal: as many as a client likes that then sends no more."""
     right = named(TEXT, f"/predict?model={model}")
     cases = [right, replace(right, framing="chunked"), right, named("{}")] * 40
@@ -156,7 +156,7 @@ def some_rows(rng, count):
     return [dict(zip(ROW, values, strict=True)) for values in (factors * [*ROW.values()]).tolist()]
 
 
-def test_concurrent_requests_get_byte_for_byte_the_answers_that_they_get_alone(server, rng):
+def test_concurrent_requests_get_the_same_bytes_as_single_ones(server, rng):
     paths = ["/predict?model=champion", "/predict?model=champion&level=0.5", "/predict"]
     cases = [
         replace(named(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
@@ -193,7 +193,7 @@ class Recipient:
         self.responses.append(response)
 
 
-def test_a_micro_batch_is_answered_at_the_end_of_the_iteration_or_when_it_is_full(fast_path):
+def test_a_micro_batch_is_predicted_at_the_end_of_the_iteration_or_when_it_is_full(fast_path):
     recipient, batcher = Recipient(), MicroBatcher(fast_path)
     case = named(TEXT, "/predict?model=champion")
 
@@ -232,7 +232,9 @@ def test_requests_of_several_levels_get_the_same_bytes_alone_and_in_a_batch(fast
 
 
 @pytest.mark.parametrize("count", [1, 5, MAX_MICRO_BATCH + 8])
-def test_a_client_that_closes_its_sending_side_gets_every_answer_and_then_the_end(server, count):
+def test_a_client_that_half_closes_gets_every_response_and_then_the_end_of_the_stream(
+    server, count
+):
     cases = [
         named(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
         for index in range(count)
@@ -244,7 +246,7 @@ def test_a_client_that_closes_its_sending_side_gets_every_answer_and_then_the_en
     assert [answer.headers["x-request-id"] for answer in answers] == [*map(str, range(count))]
 
 
-def test_a_request_before_malformed_bytes_is_answered_first(server):
+def test_a_request_before_malformed_bytes_gets_its_response_first(server):
     sent = named(TEXT, "/predict?model=champion").to_bytes() + b"\0 / HTTP/1.1\r\n\r\n"
 
     answers = asyncio.run(Connection(server.port).exchange_all(sent))
@@ -352,7 +354,7 @@ def test_the_fast_path_responds_to_allowed_requests_under_every_access_policy(
     ("host", "statuses"),
     [("fuzz", {True: 200, False: 401}), ("a.example", {True: 400, False: 400})],
 )
-def test_under_an_access_policy_both_ways_respond_alike_and_log_alike(
+def test_under_an_access_policy_both_paths_give_equal_responses_and_log_lines(
     host, statuses, cors, keys_file, tmp_path
 ):
     sent = [*product((*ADMITTED, *NOT_ADMITTED), ORIGINS)]
@@ -376,7 +378,7 @@ def test_under_an_access_policy_both_ways_respond_alike_and_log_alike(
     assert {line["traceparent"] for line in lines} == {None, TRACE}
 
 
-def test_a_page_of_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys_file):
+def test_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys_file):
     app = create_app(SAVED_MODELS, "notebook", access=AccessPolicy(cors_origins=(PAGE,)))
 
     response = response_to(FastPath(app.state), named(TEXT, headers=(JSON, ("Origin", PAGE))))
@@ -418,9 +420,7 @@ def status_of(server, pieces):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict?model=champion"])
-def test_the_fast_path_takes_a_body_that_arrives_after_its_head_as_http_clients_send_it(
-    marked, path
-):
+def test_the_fast_path_accepts_a_body_that_arrives_after_its_head(marked, path):
     whole = request_bytes(f"POST {path} HTTP/1.1")
     head, separator, body = whole.partition(b"\r\n\r\n")
 

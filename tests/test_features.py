@@ -21,7 +21,7 @@ def test_the_features_are_in_the_order_of_the_data_set():
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_bounds_include_their_ends_unless_they_say_above(feature):
+def test_bounds_include_their_ends_except_an_excluded_minimum(feature):
     assert feature.allows(feature.maximum)
     assert not feature.allows(math.nextafter(feature.maximum, math.inf))
     assert feature.allows(feature.minimum) != feature.above_minimum
@@ -30,11 +30,11 @@ def test_bounds_include_their_ends_unless_they_say_above(feature):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_no_bounds_allow_numbers_that_are_not_finite(number):
+def test_bounds_allow_only_finite_numbers(number):
     assert not any(feature.allows(number) for feature in FEATURES)
 
 
-def test_the_bounds_of_many_rows_are_those_of_each_number():
+def test_within_bounds_agrees_with_allows_for_each_number():
     ends = [end for feature in FEATURES for end in (feature.minimum, feature.maximum)]
     around = [math.nextafter(end, side) for end in ends for side in (-math.inf, end, math.inf)]
     rows = np.array([*around, math.nan, math.inf, -math.inf])[:, np.newaxis].repeat(8, axis=1)
@@ -47,7 +47,7 @@ def test_the_bounds_of_many_rows_are_those_of_each_number():
     assert within_bounds(rows).tolist() == expected
 
 
-def test_training_ranges_are_the_extremes_of_each_column():
+def test_training_ranges_are_the_minimum_and_maximum_of_each_column():
     rows = np.array([[1.0, 5.0] * 4, [3.0, 4.0] * 4])
 
     ranges = TrainingRanges.from_rows(rows, np.array([7.0, 6.0]))

@@ -52,7 +52,7 @@ def predict(*arguments):
     return run("-m", "app", "predict", "--default", "notebook", *map(str, arguments))
 
 
-def test_a_csv_file_is_scored_in_csv_row_for_row(tmp_path, rows, saved):
+def test_a_csv_file_gets_a_csv_line_for_each_row(tmp_path, rows, saved):
     result = predict(write_csv(tmp_path / "rows.csv", rows))
 
     answers = list(csv.DictReader(result.stdout.splitlines()))
@@ -64,7 +64,7 @@ def test_a_csv_file_is_scored_in_csv_row_for_row(tmp_path, rows, saved):
 
 
 @pytest.mark.parametrize("name", ["champion", "notebook"])
-def test_a_prediction_does_not_depend_on_the_other_rows_to_the_last_bit(tmp_path, rng, name):
+def test_a_rows_prediction_has_the_same_bits_whatever_the_other_rows(tmp_path, rng, name):
     rows = load_model(SAVED_MODELS / "champion").model.encoder.reference_rows[:777]
     rows = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     cuts = [0, *sorted(rng.integers(len(rows), size=5).tolist()), len(rows)]
@@ -80,7 +80,7 @@ def test_a_prediction_does_not_depend_on_the_other_rows_to_the_last_bit(tmp_path
     assert [line for lines in apart for line in lines] == answers(rows)
 
 
-def test_an_ndjson_file_is_scored_as_the_service_scores_it(tmp_path, rows, client):
+def test_an_ndjson_file_gets_the_predictions_of_the_service(tmp_path, rows, client):
     result = predict(write_ndjson(tmp_path / "rows.ndjson", rows))
 
     assert result.returncode == 0, result.stderr
@@ -92,7 +92,7 @@ def test_an_ndjson_file_is_scored_as_the_service_scores_it(tmp_path, rows, clien
         assert answer.keys() == alone.keys()
 
 
-def test_the_predictions_can_go_to_a_file(tmp_path, rows):
+def test_the_predictions_can_be_written_to_a_file(tmp_path, rows):
     source, output = write_csv(tmp_path / "rows.csv", rows), tmp_path / "answers.csv"
 
     result = predict(source, "--output", output)
@@ -188,7 +188,7 @@ def test_only_the_first_rejected_rows_are_reported(tmp_path):
     assert result.stderr.endswith("30 of 30 rows were rejected\n")
 
 
-def test_a_parquet_file_is_scored_in_parquet(tmp_path, rows, saved):
+def test_a_parquet_file_gets_a_parquet_output(tmp_path, rows, saved):
     output = tmp_path / "answers.parquet"
 
     result = predict(write_parquet(tmp_path / "rows.parquet", rows), "--output", output)

@@ -15,11 +15,11 @@ def test_numbers_are_converted_to_the_last_bit_as_numpy_does(numbers):
     assert to_floats(numbers).tobytes() == expected.tobytes()
 
 
-def test_true_is_one():
+def test_true_is_converted_to_one():
     assert to_floats([True, False]).tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("value", [None, "1", [], {}, 10**400])
-def test_what_is_not_a_float_is_refused(value):
+def test_a_value_that_is_not_within_the_range_of_floats_is_rejected(value):
     with pytest.raises(ValueError, match=r"must be a number within the range of floats$"):
         to_floats([1.0, value])

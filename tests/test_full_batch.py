@@ -22,14 +22,14 @@ def two_layers(seed=0, fan_in=2, hidden=12):
     )
 
 
-def test_mean_squared_error_is_neither_half_nor_a_sum():
+def test_the_mean_squared_error_is_a_mean_without_the_factor_of_a_half():
     predictions, targets = np.array([[1.0], [2.0]]), np.array([[0.0], [5.0]])
 
     assert mean_squared_error(predictions, targets) == (1 + 9) / 2
     assert_array_equal(mean_squared_error_gradient(predictions, targets), [[1.0], [-3.0]])
 
 
-def test_one_step_of_gradient_descent_matches_the_one_worked_by_hand():
+def test_one_step_of_gradient_descent_matches_a_calculation_by_hand():
     # P = 2 x + 1 at x = 3 is 7; y = 5, so dL/dP = 2 (7 - 5) = 4, dL/dw = 12, dL/db = 4.
     layer = Dense(np.array([[2.0]]), np.array([1.0]))
 
@@ -70,7 +70,7 @@ def test_equal_seeds_give_equal_parameters(rng):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_fit_that_diverges_says_so():
+def test_a_fit_that_diverges_raises_an_error():
     network = Network([Dense(np.array([[1.0]]), np.array([0.0]))])
     losses = fit(
         network,

@@ -60,7 +60,7 @@ def test_a_generated_client_makes_a_prediction(housing_client, server, client):
     assert answer.to_dict() == client.post("/predict?level=0.8", json=ROW).json()
 
 
-def test_a_generated_client_reads_a_refusal(housing_client, server):
+def test_a_generated_client_parses_an_error_response(housing_client, server):
     predict = importlib.import_module("housing_client.api.predictions.predict")
     models = importlib.import_module("housing_client.models")
     house = models.HouseFeatures.from_dict({**ROW, "HouseAge": 500})
@@ -73,7 +73,7 @@ def test_a_generated_client_reads_a_refusal(housing_client, server):
     assert [entry.loc for entry in answer.errors] == [["body", "HouseAge"]]
 
 
-def test_a_generated_client_asks_for_metrics_and_models(housing_client, server, client):
+def test_a_generated_client_gets_metrics_and_models(housing_client, server, client):
     metrics = importlib.import_module("housing_client.api.models.metrics")
     list_models = importlib.import_module("housing_client.api.models.list_models")
 

@@ -24,7 +24,7 @@ def model():
     )
 
 
-def test_a_row_is_scaled_predicted_and_put_in_its_interval(model):
+def test_a_row_is_scaled_and_predicted_with_an_interval(model):
     rows = np.array([[1.0] * 8, [5.0] * 8])
 
     predictions, lower, upper = model.estimate(rows)
@@ -34,7 +34,7 @@ def test_a_row_is_scaled_predicted_and_put_in_its_interval(model):
     assert upper.tolist() == [3.5, 5.5]
 
 
-def test_a_single_row_is_predicted_as_in_a_batch(saved, rng):
+def test_one_row_has_the_same_prediction_alone_and_in_a_batch(saved, rng):
     rows = saved.golden_rows[rng.integers(0, 8, size=1000)] * rng.uniform(0.5, 1.5, size=(1000, 8))
 
     alone = np.concatenate([saved.model.predict(row[np.newaxis]) for row in rows])
@@ -79,7 +79,7 @@ def test_a_prediction_below_all_training_values_has_a_warning(model):
     )
 
 
-def test_each_row_of_a_batch_has_the_warnings_of_the_single_row(saved, rng):
+def test_each_row_has_the_same_warnings_alone_and_in_a_batch(saved, rng):
     rows = saved.golden_rows[rng.integers(0, 8, size=200)]
     rows[:, :6] *= rng.uniform(0.5, 3.0, size=(200, 6))
 

@@ -121,7 +121,7 @@ def test_no_modules_import_each_other_in_a_cycle():
         pytest.fail(" <- ".join(error.args[1]))
 
 
-def test_inference_reaches_no_web_framework():
+def test_inference_does_not_import_a_web_framework():
     """Neither by its own imports nor by those of the modules that it imports."""
     paths = {name: [name] for name in modules() if package(name) == "app.inference"}
     waiting = [*paths]
@@ -135,7 +135,7 @@ def test_inference_reaches_no_web_framework():
                     waiting.append(each.imported)
 
 
-def test_only_used_modules_are_kept():
+def test_every_module_is_imported_or_run():
     """Each module is imported by another one, or it is run by its name."""
     used = {each.imported for each in own_imports()}
     used |= {name.rpartition(".")[0] for name in used}

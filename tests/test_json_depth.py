@@ -41,7 +41,7 @@ def answers(client, bodies):
         yield client.post(address, content=body, headers={"content-type": media_type}).text
 
 
-def test_every_address_allows_the_deepest_json_and_refuses_one_level_more(client):
+def test_every_address_accepts_json_of_the_maximum_depth_and_rejects_one_level_more(client):
     deepest = [*answers(client, with_value(nested, MAX_DEPTH))]
     deeper = [*answers(client, with_value(nested, MAX_DEPTH + 1))]
 
@@ -63,7 +63,7 @@ def test_brackets_in_strings_do_not_count_at_any_address(client, string):
 @pytest.mark.parametrize(
     ("before", "after"), [('"]]]]"', ""), (r'"\"]]]"', ""), (r'"\\"', '"]"'), ("{}", "[]")]
 )
-def test_strings_do_not_hide_the_brackets_beside_them(before, after):
+def test_brackets_next_to_strings_count(before, after):
     def text(levels):
         inner = ",".join(filter(None, [before, nested(levels), after]))
         return f"[{inner}]".encode()
@@ -77,7 +77,7 @@ def test_many_shallow_arrays_are_not_deep():
     require_depth(b"[" + b'[{"a": []}],' * 1000 + b"[]]")
 
 
-def test_the_limit_is_the_same_under_any_recursion_limit():
+def test_the_depth_limit_does_not_depend_on_the_recursion_limit():
     limit = sys.getrecursionlimit()
     try:
         for other in (400, 100_000):
@@ -93,7 +93,7 @@ def test_the_limit_is_the_same_under_any_recursion_limit():
     ("text", "position"),
     [("[1,]", 2), ("[1 , ]", 3), ('{"a": 1,}', 7), ('{"a": 1,\n}', 7), ("[[1,], 2]", 3)],
 )
-def test_a_trailing_comma_is_named_at_its_place_on_every_python(text, position):
+def test_the_error_for_a_trailing_comma_has_its_position_on_every_python(text, position):
     with pytest.raises(json.JSONDecodeError) as refused:
         parse_strict_json(text.encode())
 

@@ -67,11 +67,11 @@ each_pod = pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
         if kind not in WITHOUT_SCHEMA
     ],
 )
-def test_each_manifest_is_what_kubernetes_schema_asks_for_and_nothing_more(manifest, version):
+def test_each_manifest_is_valid_by_the_strict_kubernetes_schema(manifest, version):
     kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_the_pod_of_kserve_is_one_of_kubernetes():
+def test_the_kserve_pod_is_a_valid_kubernetes_pod():
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -90,7 +90,7 @@ def test_the_pod_of_kserve_is_one_of_kubernetes():
         (("resources", "requests", "cpu"), ["1"]),
     ],
 )
-def test_a_mistake_in_a_manifest_would_be_noticed(path, value):
+def test_the_schema_check_rejects_a_mistake_in_a_manifest(path, value):
     manifest = deepcopy(BASE["Deployment", "housing"])
     place = manifest["spec"]["template"]["spec"]["containers"][0]
     for key in path[:-1]:
@@ -117,7 +117,7 @@ def kustomize():
 
 
 @pytest.mark.parametrize("name", DIRECTORIES)
-def test_kustomize_renders_what_is_checked_here(name, tmp_path):
+def test_kustomize_renders_the_manifests_that_these_tests_check(name, tmp_path):
     told = subprocess.run(
         [*kustomize(), DIRECTORIES[name]], capture_output=True, text=True, timeout=60, check=True
     )
@@ -128,7 +128,7 @@ def test_kustomize_renders_what_is_checked_here(name, tmp_path):
 
 
 @each_pod
-def test_each_pod_is_restricted_as_the_pod_security_standard_has_it(pod):
+def test_each_pod_meets_the_restricted_pod_security_standard(pod):
     security = pod["securityContext"]
     user, group = map(int, re.search(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE).groups())
 
@@ -148,7 +148,7 @@ def test_each_pod_is_restricted_as_the_pod_security_standard_has_it(pod):
         assert not any("hostPort" in port for port in container["ports"])
 
 
-def test_the_namespace_takes_no_pod_that_is_not_restricted():
+def test_the_namespace_enforces_the_restricted_pod_security_standard():
     namespace = PRODUCTION["Namespace", "housing"]
 
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -158,7 +158,7 @@ def test_the_namespace_takes_no_pod_that_is_not_restricted():
 
 
 @each_pod
-def test_the_grace_period_has_room_for_prestop_and_for_all_that_the_service_takes(pod):
+def test_the_grace_period_is_longer_than_prestop_and_shutdown_together(pod):
     (container,) = pod["containers"]
     pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     longest = max(DRAIN_SECONDS + SETTLE_SECONDS + ABORT_SECONDS, STOP_SECONDS)
@@ -167,7 +167,7 @@ def test_the_grace_period_has_room_for_prestop_and_for_all_that_the_service_take
 
 
 @each_pod
-def test_each_probe_asks_an_address_that_the_service_answers(pod, client):
+def test_each_probes_address_exists(pod, client):
     (container,) = pod["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
 
@@ -183,7 +183,7 @@ def test_each_probe_asks_an_address_that_the_service_answers(pod, client):
         assert container[name]["timeoutSeconds"] >= 2
 
 
-def test_what_kubernetes_sets_by_itself_does_not_reach_the_services_own_variables():
+def test_service_links_are_off_because_their_variables_break_the_service():
     """For a Service named housing it sets HOUSING_PORT, unless it is told not to."""
     name = BASE["Service", "housing"]["metadata"]["name"]
     links = {**os.environ, f"{name.upper()}_PORT": "tcp://10.96.0.10:80"}
@@ -192,7 +192,7 @@ def test_what_kubernetes_sets_by_itself_does_not_reach_the_services_own_variable
     assert [pod["enableServiceLinks"] for pod in PODS.values()] == [False] * len(PODS)
 
 
-def test_the_overlays_variables_are_those_of_the_service():
+def test_the_overlay_sets_only_variables_that_the_service_reads():
     (container,) = PODS["production"]["containers"]
     told = run("-m", "app", "serve", "--help").stdout
     (mount,) = container["volumeMounts"]
@@ -205,7 +205,7 @@ def test_the_overlays_variables_are_those_of_the_service():
 
 
 @pytest.mark.parametrize("manifests", RENDERED.values(), ids=RENDERED)
-def test_ports_and_selectors_meet_those_that_they_are_meant_for(manifests):
+def test_ports_and_selectors_match_across_manifests(manifests):
     deployment, service = spec(manifests, "Deployment"), spec(manifests, "Service")
     labels = deployment["template"]["metadata"]["labels"]
     pod = deployment["template"]["spec"]
@@ -238,7 +238,7 @@ def test_ports_and_selectors_meet_those_that_they_are_meant_for(manifests):
     assert "replicas" not in deployment
 
 
-def test_the_network_lets_in_the_service_and_nothing_out():
+def test_the_network_policy_allows_the_services_port_in_and_nothing_out():
     policy = spec(BASE, "NetworkPolicy")
 
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
@@ -246,7 +246,7 @@ def test_the_network_lets_in_the_service_and_nothing_out():
     assert policy["egress"] == []
 
 
-def test_a_rollout_and_a_drain_take_away_no_more_than_they_may():
+def test_a_rollout_removes_no_replica_and_a_drain_one_at_a_time():
     rolling = spec(BASE, "Deployment")["strategy"]["rollingUpdate"]
     autoscaler = spec(BASE, "HorizontalPodAutoscaler")
 
@@ -255,7 +255,7 @@ def test_a_rollout_and_a_drain_take_away_no_more_than_they_may():
     assert 1 < autoscaler["minReplicas"] < autoscaler["maxReplicas"]
 
 
-def test_the_overlay_differs_in_image_spread_keys_and_scale_alone():
+def test_the_overlay_changes_only_image_spread_keys_and_scale():
     deployment = deepcopy(PRODUCTION["Deployment", "housing"])
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -278,7 +278,7 @@ def test_the_overlay_differs_in_image_spread_keys_and_scale_alone():
     )
 
 
-def test_kserve_runs_the_image_by_the_second_protocol(client):
+def test_kserve_runs_the_image_with_the_v2_protocol(client):
     predictor, runtime = INFERENCE_SERVICE["spec"]["predictor"], RUNTIME["spec"]
     model = predictor["model"]
     (model_format,) = runtime["supportedModelFormats"]
@@ -312,7 +312,7 @@ def exposed(server):
     return {family.name for family in text_string_to_metric_families(text)}
 
 
-def test_prometheus_gets_its_text_where_it_is_sent_and_calls_it_what_the_alerts_do(exposed):
+def test_the_service_monitor_scrapes_the_metrics_under_the_job_name_of_the_alerts(exposed):
     assert "housing_ready" in exposed
     job = BASE["Service", "housing"]["metadata"]["name"]
     assert f'up{{job="{job}"}}' in (PROJECT / "deploy/alerts.yml").read_text()
@@ -325,7 +325,7 @@ def autoscaled(kind):
     return metric
 
 
-def test_the_autoscaler_looks_at_cpu_that_was_asked_for():
+def test_the_autoscaler_uses_the_share_of_the_requested_cpu():
     (container,) = PODS["base"]["containers"]
 
     assert autoscaled("Resource")["resource"]["name"] == "cpu"
@@ -333,11 +333,11 @@ def test_the_autoscaler_looks_at_cpu_that_was_asked_for():
     assert "cpu" not in container["resources"]["limits"]
 
 
-def test_the_autoscaler_looks_at_requests_in_flight_that_the_service_exposes(exposed):
+def test_the_autoscaler_uses_requests_in_flight_which_the_service_exposes(exposed):
     assert autoscaled("Pods")["pods"]["metric"]["name"] in exposed
 
 
-def test_a_real_process_fits_the_memory_of_each_pod():
+def test_a_real_process_stays_within_each_pods_memory_request_and_limit():
     """At rest what is asked for; after two of the largest JSON batches at once, the limit."""
     with serving() as server, httpx.Client(base_url=server.url, timeout=60) as client:
         assert client.post("/predict", json=ROW).status_code == 200

@@ -69,7 +69,7 @@ def test_relu_propagates_nan():
     assert np.isnan(ReLU().forward(np.array([[np.nan]]))).all()
 
 
-def test_an_initial_layer_has_a_bias_for_each_unit_and_weights_scaled_to_its_inputs(rng):
+def test_an_initial_layer_has_one_bias_a_unit_and_weights_scaled_by_its_fan_in(rng):
     layer = Dense.initial(400, 300, rng=rng)
 
     assert_array_equal(layer.biases, np.zeros(300))
@@ -86,7 +86,7 @@ def test_activations_give_their_textbook_values():
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda x: type(x).__name__)
-def test_activations_neither_overflow_nor_change_their_inputs(activation):
+def test_activations_do_not_overflow_or_change_their_inputs(activation):
     inputs = np.array([[-1e308, -1e4, 0.0, 1e4, 1e300]])
     before = inputs.copy()
 

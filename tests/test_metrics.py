@@ -67,7 +67,7 @@ def test_each_request_is_counted_by_method_template_and_status(client, counted, 
     assert counted("housing_http_request_duration_seconds_sum", route="/predict") > 0
 
 
-def test_unknown_addresses_and_methods_get_no_label_of_their_own(client, counted):
+def test_unknown_addresses_and_methods_add_no_label_values(client, counted):
     for n in range(50):
         client.get(f"/made-up/{n}")
     client.request("PROPFIND", "/made-up")
@@ -97,7 +97,7 @@ def test_an_internal_error_is_counted_as_500(row):
     assert registry.get_sample_value(REQUESTS, labels) == 1
 
 
-def test_predicted_rows_are_counted_with_their_values_by_model(client, counted, row):
+def test_predictions_and_their_values_are_counted_by_model(client, counted, row):
     values = [client.post("/predict?model=notebook", json=row).json()["prediction"]] * 2
     client.post("/predict?model=notebook", json=row)
     client.post("/predict?model=champion", json=row)
@@ -134,7 +134,9 @@ def test_features_outside_their_training_range_are_counted_by_side(client, count
         ("{", "malformed"),
     ],
 )
-def test_a_refused_row_is_counted_once_for_its_first_reason(client, counted, row, instead, reason):
+def test_a_rejected_row_is_counted_once_under_its_first_reason(
+    client, counted, row, instead, reason
+):
     body = json.dumps(row).replace('"MedInc": 8.3252, ', instead)
 
     response = client.post("/predict", content=body, headers={"content-type": "application/json"})
@@ -143,7 +145,7 @@ def test_a_refused_row_is_counted_once_for_its_first_reason(client, counted, row
     assert refusals(counted) == {reason: 1}
 
 
-def test_what_is_no_row_at_all_is_malformed(client, counted):
+def test_a_body_that_is_not_a_row_is_counted_as_malformed(client, counted):
     client.post("/predict", json=[])
 
     assert refusals(counted) == {"malformed": 1}
@@ -155,7 +157,7 @@ def refusals(counted):
     return {reason: count for reason, count in counts.items() if count}
 
 
-def test_a_batch_is_counted_row_for_row(client, counted, row):
+def test_each_row_of_a_batch_is_counted(client, counted, row):
     rows = [row, {**row, "MedInc": -1}, {**row, "Population": 100_000}, row]
 
     client.post("/predict/batch?model=notebook", json=rows)
@@ -167,7 +169,7 @@ def test_a_batch_is_counted_row_for_row(client, counted, row):
     assert refusals(counted) == {"out_of_bounds": 1}
 
 
-def test_a_refused_query_is_no_refused_row(client, counted, row):
+def test_a_rejected_query_is_not_counted_as_a_rejected_row(client, counted, row):
     client.post("/predict?level=high", json=row)
 
     assert refusals(counted) == {}
@@ -183,7 +185,7 @@ def test_an_unknown_reason_is_counted_as_other():
     assert registry.get_sample_value(series[0], {"reason": "made-up"}) is None
 
 
-def test_many_rows_are_counted_as_each_of_them_would_be(saved, rng):
+def test_rows_counted_together_give_the_counts_of_rows_counted_singly(saved, rng):
     rows = np.repeat(saved.golden_rows[:1], 1000, axis=0)
     rows[:7, FEATURE_NAMES.index("AveRooms")] = 999.0
     values = rng.uniform(-0.5, 5.5, 1000)
@@ -229,7 +231,7 @@ def test_the_sum_of_a_histogram_never_decreases(saved):
     assert registry.get_sample_value(*series) == 2.25
 
 
-def test_prometheus_reads_the_same_test_errors_as_people(client, saved):
+def test_prometheus_and_json_have_the_same_test_metrics(client, saved):
     samples = scrape(client)
     people = client.get("/metrics").json()["models"]
 
@@ -244,7 +246,7 @@ def test_prometheus_reads_the_same_test_errors_as_people(client, saved):
     assert samples["housing_ready",] == 1
 
 
-def test_the_metrics_have_the_models_that_are_loaded_at_the_time(saved):
+def test_the_metrics_have_the_currently_loaded_models(saved):
     app = create_app(default="notebook")
     models = app.state.models
 
@@ -269,7 +271,7 @@ def test_text_and_openmetrics_have_the_same_samples(client):
     assert len(text) > 100
 
 
-def test_promtool_has_nothing_to_complain_of(client):
+def test_promtool_finds_no_problem(client):
     promtool = counterpart("promtool", package="prometheus")
     text = client.get("/metrics", headers=TEXT).text
 

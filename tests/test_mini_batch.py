@@ -80,13 +80,13 @@ def arrays(net):
     return [values for layer in net.layers for values in layer.parameters.values()]
 
 
-def test_a_fit_learns(data, tmp_path):
+def test_a_fit_reduces_the_loss(data, tmp_path):
     records = list(run(data, Checkpoint(tmp_path / "a", ""), config=replace(CONFIG, epochs=60)))
 
     assert records[-1].training_loss < records[0].training_loss / 4
 
 
-def test_by_default_the_network_itself_is_trained(tmp_path, rng):
+def test_the_default_training_network_is_the_network_itself(tmp_path, rng):
     """A single layer finds the linear map that made the targets."""
     inputs, net = rng.normal(size=(1, 256, 2)), Network([Dense(np.zeros((2, 1)), np.zeros(1))])
     config = replace(CONFIG, epochs=50, learning_rate=0.05, weight_decay=0.0, input_noise=0.0)
@@ -107,7 +107,7 @@ def test_by_default_the_network_itself_is_trained(tmp_path, rng):
     assert_allclose(net.layers[0].biases, [0.5], atol=0.01)
 
 
-def test_equal_seeds_give_equal_networks_and_others_do_not(data, tmp_path):
+def test_equal_seeds_give_equal_networks_and_other_seeds_different_ones(data, tmp_path):
     nets = [network() for _ in range(3)]
     for index, seed in enumerate((1, 1, 2)):
         list(run(data, Checkpoint(tmp_path / str(index), ""), net=nets[index], seed=seed))
@@ -161,7 +161,7 @@ def test_a_checkpoint_that_is_damaged_or_of_another_run_is_ignored(data, tmp_pat
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_fit_that_diverges_says_so(data, tmp_path):
+def test_a_fit_that_diverges_raises_an_error(data, tmp_path):
     config = replace(CONFIG, learning_rate=1e30)
 
     with pytest.raises(DivergedError, match="must stay finite"):
@@ -174,7 +174,7 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert CONFIG.learning_rate_at(1.0) == 0.0
 
 
-def test_the_first_step_of_adamw_matches_the_one_worked_by_hand():
+def test_the_first_step_of_adamw_matches_a_calculation_by_hand():
     """M / (1 - b1) = g and v / (1 - b2) = g^2, so each number moves by the rate against g's sign."""
     layer = Dense(np.array([[2.0]]), np.array([1.0]))
 
@@ -215,7 +215,7 @@ def test_the_pinball_gradient_matches_the_complex_step(rng):
     )
 
 
-def test_the_pinball_loss_is_least_at_the_quantile(rng):
+def test_the_pinball_loss_has_its_minimum_at_the_quantile(rng):
     targets = rng.normal(size=(10_001, 1))
     losses = [
         pinball_loss(np.full_like(targets, guess), targets, np.array([0.9]))

@@ -67,7 +67,7 @@ def test_the_card_has_the_metrics_that_the_service_serves(directory, client):
     assert metrics["r_squared"] == served["r2"]
 
 
-def test_the_front_matter_is_that_of_a_model_card(directory):
+def test_the_front_matter_has_the_fields_of_a_hugging_face_model_card(directory):
     matter = front_matter(card(directory))
 
     keys = re.findall(r"^([a-z_-]+):", matter, re.MULTILINE)
@@ -90,7 +90,7 @@ def test_a_tiny_metric_is_a_number_in_yaml(directory, saved):
     assert "value: 1.5e-07\n" in matter
 
 
-def test_the_committed_card_is_that_of_the_committed_model(directory):
+def test_the_committed_card_is_generated_from_the_committed_model(directory):
     committed = (NOTEBOOK / "README.md").read_text()
     shutil.copytree(NOTEBOOK / "report", directory / "report")
 
@@ -113,7 +113,7 @@ def test_the_tables_have_metrics_hyperparameters_and_ranges(directory):
     assert "above 500,001 USD" in text
 
 
-def test_the_command_trains_the_same_again(directory, saved):
+def test_the_cards_command_has_the_arguments_of_the_training_run(directory, saved):
     (command,) = re.findall(r"^    python -m training (.*)$", card(directory), re.MULTILINE)
 
     options = _parse(command.split())
@@ -164,7 +164,7 @@ def test_a_card_can_be_removed_twice(directory):
     assert not (directory / "README.md").exists()
 
 
-def test_there_is_no_card_of_a_damaged_model(directory):
+def test_a_damaged_model_gets_no_card(directory):
     (directory / "model.json").write_text("{}")
 
     with pytest.raises(SavedModelError):
@@ -173,7 +173,7 @@ def test_there_is_no_card_of_a_damaged_model(directory):
     assert not (directory / "README.md").exists()
 
 
-def test_saving_leaves_the_report_and_other_files_alone(directory, saved):
+def test_saving_keeps_the_report_and_other_files(directory, saved):
     card(directory)
     (directory / "report").mkdir()
     (directory / "report" / "loss.svg").write_text("a picture")

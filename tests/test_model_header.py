@@ -2,7 +2,7 @@ import pytest
 
 
 @pytest.mark.parametrize("address", ["/predict", "/explain"])
-def test_the_model_that_answered_is_named_in_a_header(client, row, address):
+def test_the_model_of_a_prediction_is_named_in_a_header(client, row, address):
     for name in ("champion", "notebook"):
         response = client.post(address, params={"model": name}, json=row)
 
@@ -10,7 +10,7 @@ def test_the_model_that_answered_is_named_in_a_header(client, row, address):
         assert response.headers["x-model"].startswith(f"{name}@")
 
 
-def test_the_model_that_answers_a_batch_is_named_in_a_header(client, row):
+def test_the_model_of_a_batch_is_named_in_a_header(client, row):
     for content, media_type in (([row], None), (",".join(row), "text/csv")):
         body = {"json": content} if media_type is None else {"content": content}
         headers = {} if media_type is None else {"content-type": media_type}

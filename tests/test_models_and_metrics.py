@@ -9,7 +9,7 @@ from models.features import FEATURE_NAMES
 MANIFEST = json.loads((SAVED_MODELS / "notebook" / "model.json").read_text())
 
 
-def test_metrics_are_those_of_the_saved_model(client, saved):
+def test_get_metrics_returns_the_metrics_of_the_saved_model(client, saved):
     metrics = client.get("/metrics").json()
 
     for name in ("mae", "rmse", "mse", "r2", "coverage", "mean_width", "test_rows"):
@@ -27,7 +27,7 @@ def test_metrics_list_each_model_by_name(client):
     assert each["champion"]["rmse"] < 0.4
 
 
-def test_a_model_describes_itself(client, saved):
+def test_a_models_description_has_the_fields_of_its_card(client, saved):
     description = client.get("/models/notebook").json()
 
     assert description["name"] == "notebook"
@@ -57,7 +57,7 @@ def test_an_unknown_model_is_a_problem_that_lists_the_known_ones(client):
 
 
 @pytest.mark.parametrize("address", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json"])
-def test_head_is_answered_as_get_without_the_body(client, address):
+def test_head_gets_the_headers_of_get_without_the_body(client, address):
     got, head = client.get(address), client.head(address)
 
     assert head.status_code == 200
@@ -65,7 +65,7 @@ def test_head_is_answered_as_get_without_the_body(client, address):
     assert head.headers["content-length"] == got.headers["content-length"]
 
 
-def test_many_models_do_not_make_an_error_long(saved):
+def test_the_error_for_an_unknown_model_stays_short_with_many_models(saved):
     models = {f"{'m' * 60}{n}": NamedModel(f"m{n}", saved) for n in range(1000)}
 
     with pytest.raises(UnknownModelError, match="and 990 more, got another name") as error:
@@ -77,7 +77,7 @@ def test_many_models_do_not_make_an_error_long(saved):
 @pytest.mark.parametrize(
     ("address", "status"), [("/livez", "alive"), ("/readyz", "ready"), ("/healthz", "ready")]
 )
-def test_probes_answer_200(client, address, status):
+def test_probes_return_200(client, address, status):
     response = client.get(address)
 
     assert response.status_code == 200

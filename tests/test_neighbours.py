@@ -159,7 +159,7 @@ def test_every_row_within_the_physical_bounds_is_encoded_finitely(
     assert np.isfinite(encoder.transform(row)).all()
 
 
-def test_an_encoded_reference_row_is_not_its_own_neighbour(encoder):
+def test_a_reference_row_is_not_its_own_neighbour(encoder):
     """Nor when its numbers come rounded, as over the wire."""
     rows = encoder.reference_rows[:200]
     itself = np.arange(200)
@@ -174,7 +174,7 @@ def test_an_empty_batch_is_encoded_as_empty(encoder):
     assert len(encoder.transform(np.empty((0, 8)))) == 0
 
 
-def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
+def test_the_distance_to_the_nearest_row_is_the_distance_on_the_map(encoder):
     row = encoder.reference_rows[0].copy()
     row[6:] = 34.0, -124.9
 
@@ -184,7 +184,7 @@ def test_the_distance_to_the_nearest_row_is_that_on_the_map(encoder):
     assert distance.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_map_is_in_kilometres_to_within_a_tenth(dataset):
+def test_projected_distances_are_within_a_tenth_of_great_circle_distances(dataset):
     """Against the great circle, for pairs of block groups all over the state and east of others."""
     rng = np.random.default_rng(0)
     one, other = dataset.rows[rng.integers(20640, size=(2, 2000))]

@@ -29,7 +29,7 @@ def trained(parts):
     return RECIPES["notebook"].train(parts[0], 10, Progress(quiet=True), NO_CHECKPOINTS)
 
 
-def test_the_losses_are_those_that_the_notebook_printed(parts):
+def test_the_losses_are_the_ones_printed_in_the_notebook(parts):
     train, _ = parts
 
     losses = fit(
@@ -46,7 +46,7 @@ def test_the_losses_are_those_that_the_notebook_printed(parts):
     assert {step: printed[step] for step in REFERENCE["losses"]} == REFERENCE["losses"]
 
 
-def test_the_test_metrics_are_those_that_the_notebook_printed(parts, trained):
+def test_the_test_metrics_are_the_ones_printed_in_the_notebook(parts, trained):
     metrics = evaluate(trained.model, parts[1].rows, parts[1].targets)
 
     for name, expected in REFERENCE["test"].items():
@@ -61,7 +61,7 @@ def test_the_first_bias_is_one_number_shared_by_all_hidden_units(trained):
     assert output.weights.shape == (4, 1)
 
 
-def test_the_draws_are_the_notebooks_and_leave_numpys_global_generator_alone():
+def test_the_initial_weights_are_the_notebooks_and_numpys_global_generator_is_unchanged():
     np.random.seed(123)  # noqa: NPY002  # the global generator, to check that it is not used
     expected_next = np.random.RandomState(123).random_sample()
     weights = initial_network(10).layers[0].weights
@@ -78,7 +78,7 @@ def test_ninety_percent_intervals_cover_about_ninety_percent_of_the_test_part(pa
     assert metrics.mean_width == pytest.approx(2 * trained.model.interval.half_widths[2])
 
 
-def test_no_test_row_reaches_the_model(parts):
+def test_test_rows_do_not_affect_the_model(parts):
     """Nonsense in the test part changes no number of the model."""
     dataset = load_dataset("embedded")
     train, test = split_dataset(dataset, "random", 3)

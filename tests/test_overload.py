@@ -45,7 +45,7 @@ def champion():
     return load_model(SAVED_MODELS / "champion").model
 
 
-def test_an_overloaded_server_answers_503_with_retry_after(too_late):
+def test_an_overloaded_server_sends_503_with_retry_after(too_late):
     with httpx.Client(base_url=too_late.url) as client:
         for path in ("/predict", "/explain", "/predict/batch"):
             response = client.post(path, json=ROW)
@@ -59,7 +59,7 @@ def test_an_overloaded_server_answers_503_with_retry_after(too_late):
     assert float(count) >= 3
 
 
-def test_below_v2_a_503_has_the_error_format_of_that_protocol(too_late):
+def test_a_503_under_v2_has_the_error_format_of_the_v2_protocol(too_late):
     response = httpx.post(f"{too_late.url}/v2/models/notebook/infer", json={"inputs": []})
 
     assert response.status_code == 503
@@ -91,7 +91,7 @@ def test_a_large_body_gets_503_before_it_has_arrived(too_late):
             assert connection.recv(65536).startswith(b"HTTP/1.1 503")
 
 
-def test_an_overloaded_server_waits_for_a_slow_body_before_it_answers_503(too_late):
+def test_an_overloaded_server_waits_for_a_slow_body_before_it_sends_503(too_late):
     """For more than the eight seconds in which a head must come, at twice the least pace."""
     head, body = post("/predict/batch", [ROW] * 10).split(b"\r\n\r\n")
 
@@ -149,7 +149,7 @@ def test_both_paths_send_and_log_the_same_503(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(PROBES))
-def test_probes_are_answered_under_overload(too_late, path):
+def test_probes_get_200_under_overload(too_late, path):
     assert httpx.get(too_late.url + path).status_code == 200
 
 
@@ -194,7 +194,9 @@ def check_statuses(answers):
     return counts
 
 
-def test_too_many_requests_get_503_or_the_right_answer_and_probes_get_200(server, champion, rng):
+def test_too_many_requests_get_503_or_the_right_prediction_and_probes_get_200(
+    server, champion, rng
+):
     """Each of a few milliseconds, over 400 connections, so that a turn of all takes too long."""
     rows = np.array([[*ROW.values()]]).repeat(16, axis=0)
     rows[:, 0] = rng.uniform(1.0, 10.0, size=16)
@@ -214,7 +216,7 @@ def test_too_many_requests_get_503_or_the_right_answer_and_probes_get_200(server
     assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
 
 
-def test_too_many_explanations_at_once_get_503_for_those_that_would_wait_long(server):
+def test_of_too_many_concurrent_explanations_some_get_503_and_probes_get_200(server):
     request = post("/explain?model=champion", ROW)
 
     answers, probes = asyncio.run(ask_together(server.port, [request] * 20, rounds=1))
@@ -224,7 +226,7 @@ def test_too_many_explanations_at_once_get_503_for_those_that_would_wait_long(se
     assert set(probes) == {200}
 
 
-def test_too_many_batches_at_once_get_503_for_those_beyond_the_limit(server):
+def test_of_too_many_concurrent_batches_those_beyond_the_limit_get_503(server):
     """Each of several slices, however fast the machine is."""
     columns = {name: [ROW[name]] * 500 for name in FEATURE_NAMES}
     request = post("/predict/batch?model=champion", columns)
@@ -236,7 +238,7 @@ def test_too_many_batches_at_once_get_503_for_those_beyond_the_limit(server):
     assert set(probes) == {200}
 
 
-def test_small_batches_are_answered_also_after_large_ones(server):
+def test_small_batches_after_large_ones_are_not_rejected(server):
     large = post("/predict/batch?model=champion", {name: [ROW[name]] * 300 for name in ROW})
     tensor = {"name": "features", "shape": [1, 8], "datatype": "FP64", "data": [*ROW.values()]}
     small = post("/v2/models/notebook/infer", {"inputs": [tensor]})
@@ -272,7 +274,7 @@ def test_only_the_cpu_time_of_several_requests_makes_an_iteration_overdue():
     assert not asyncio.run(overdue_after(MIN_REQUESTS, be_suspended))
 
 
-def test_the_next_iteration_is_measured_anew():
+def test_each_event_loop_iteration_has_its_own_cpu_time():
     async def overdue_in_two_iterations():
         shedder = LoadShedder()
         for _ in range(MIN_REQUESTS):

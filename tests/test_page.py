@@ -77,7 +77,7 @@ def around(dataset, latitude, longitude):
     return np.median(dataset.rows[nearest, :6], axis=0), np.median(dataset.targets[nearest])
 
 
-def test_the_page_begins_with_the_answers_to_what_it_shows(opened, client):
+def test_the_page_opens_with_the_predictions_for_its_row(opened, client):
     row = row_of(opened)
 
     assert [*row] == [*FEATURE_NAMES]
@@ -85,7 +85,7 @@ def test_the_page_begins_with_the_answers_to_what_it_shows(opened, client):
     expect_the_answers_of(opened, client, row)
 
 
-def test_a_click_on_the_map_chooses_the_place_and_what_is_typical_there(opened, client, dataset):
+def test_a_click_on_the_map_sets_the_place_and_its_typical_values(opened, client, dataset):
     opened.locator("#city").fill("los ang")
     opened.locator("#city").press("Enter")
     assert (number(opened, "Latitude"), number(opened, "Longitude")) == LOS_ANGELES
@@ -106,7 +106,7 @@ def test_a_click_on_the_map_chooses_the_place_and_what_is_typical_there(opened, 
     expect_the_answers_of(opened, client, row)
 
 
-def test_the_place_follows_a_drag(opened, client):
+def test_dragging_the_marker_moves_the_place(opened, client):
     marker = opened.locator(".marker").bounding_box()
     x, y = marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2
     before = row_of(opened)
@@ -179,7 +179,7 @@ def test_a_slider_moves_the_price(opened, client):
     expect_the_answers_of(opened, client, row)
 
 
-def test_a_slider_goes_from_end_to_end_of_the_training_range(opened, client, dataset):
+def test_a_slider_spans_the_training_range(opened, client, dataset):
     for entry in client.get("/models/notebook").json()["features"][:6]:
         slider = opened.locator(f"[data-feature={entry['name']}]")
         marks = slider.locator("xpath=..").locator(".tick").all_inner_texts()
@@ -212,7 +212,7 @@ def test_a_number_outside_the_training_range_gets_a_warning(opened, client):
     )
 
 
-def test_an_impossible_number_is_refused_with_a_reason(server, tab, client):
+def test_an_impossible_number_shows_the_reason_for_its_rejection(server, tab, client):
     open_page(tab, server.url)
     tab.locator("#HouseAge").fill("500")
 
@@ -240,7 +240,7 @@ def test_the_champion_warns_of_a_place_far_from_all_training_rows(opened, client
     )
 
 
-def test_numbers_stay_with_the_place_only_when_they_are_held(opened):
+def test_only_pinned_numbers_stay_when_the_place_changes(opened):
     opened.locator("#MedInc").fill("9")
     opened.locator("#keep-features").check()
     opened.locator("#city").fill("Fresno")
@@ -253,7 +253,7 @@ def test_numbers_stay_with_the_place_only_when_they_are_held(opened):
     assert number(opened, "MedInc") < 6
 
 
-def test_the_reasons_of_the_model_at_hand_add_up_as_shown(opened, client):
+def test_the_shown_contributions_of_the_selected_model_add_up(opened, client):
     opened.locator("#city").fill("Palo Alto")
     opened.locator("#city").press("Enter")
     table = opened.locator("#contributions table")
@@ -277,7 +277,7 @@ def test_the_reasons_of_the_model_at_hand_add_up_as_shown(opened, client):
         assert widths == pytest.approx([scale * abs(step) for step in steps], abs=0.01)
 
 
-def test_the_curve_is_what_the_service_answers_along_the_feature_at_hand(opened, client):
+def test_the_curve_shows_the_services_predictions_along_the_selected_feature(opened, client):
     with opened.expect_request(
         lambda request: (
             "predict/batch?model=champion" in request.url
@@ -303,7 +303,7 @@ def test_the_curve_is_what_the_service_answers_along_the_feature_at_hand(opened,
     expect_the_answers_of(opened, client, row_of(opened))
 
 
-def test_the_curl_gets_what_is_shown(opened, client):
+def test_the_curl_command_gets_the_shown_prediction(opened, client):
     counterpart("curl", package="curl")
     opened.get_by_role("radio", name="champion").check()
     opened.locator("#AveRooms").fill("7.25")
@@ -322,7 +322,7 @@ def test_the_curl_gets_what_is_shown(opened, client):
     assert opened.evaluate("navigator.clipboard.readText()") == command
 
 
-def test_a_screen_reader_hears_the_prices_once_they_settle(opened, client):
+def test_a_screen_reader_announces_the_prices_once_they_settle(opened, client):
     opened.locator("#Population").fill("900")
     answers = expect_the_answers_of(opened, client, row_of(opened))
 
@@ -344,7 +344,7 @@ COUNT_REQUESTS = """
 """
 
 
-def test_a_model_is_asked_one_thing_at_a_time(server, page, client):
+def test_the_page_sends_each_model_one_request_at_a_time(server, page, client):
     page.add_init_script(COUNT_REQUESTS)
     open_page(page, server.url)
     box = page.locator("#map").bounding_box()
@@ -358,7 +358,7 @@ def test_a_model_is_asked_one_thing_at_a_time(server, page, client):
     assert page.evaluate("window.most") == 1
 
 
-def test_a_stale_request_is_given_up_for_the_newest(server, tab, client):
+def test_a_newer_request_aborts_a_stale_one(server, tab, client):
     open_page(tab, server.url)
     held = []
     tab.route("**/predict?model=champion", keep(held), times=1)
@@ -376,7 +376,7 @@ def test_a_stale_request_is_given_up_for_the_newest(server, tab, client):
     assert sorted(tab.errors) == sorted(tab.given_up)
 
 
-def test_the_page_says_when_the_service_is_gone_and_recovers(tab):
+def test_the_page_says_when_the_service_is_unreachable_and_recovers(tab):
     with serving("--default", "notebook") as server:
         open_page(tab, server.url)
         trouble = tab.locator("#alert")

@@ -67,7 +67,7 @@ def numbers(cells):
     return np.array([[float(one or "nan") for one in row[:3]] for row in cells])
 
 
-def test_a_dropped_file_comes_back_with_the_services_own_answers(server, tab, client):
+def test_a_dropped_file_is_returned_with_the_services_predictions(server, tab, client):
     lines = [line(1 + row % 50) for row in range(ROWS)]
     lines[4] = line("old")
     lines[20_500] = line(500)
@@ -90,7 +90,7 @@ def test_a_dropped_file_comes_back_with_the_services_own_answers(server, tab, cl
     assert tab.errors == []
 
 
-def test_the_model_at_hand_scores_a_chosen_file(server, tab, tmp_path):
+def test_the_selected_model_scores_a_chosen_file(server, tab, tmp_path):
     (tmp_path / "one.csv").write_text(f"{HEADER}\r\n{line(41)}\r\n\r\n")
     open_page(tab, server.url)
     tab.get_by_role("radio", name="champion").check()
@@ -105,7 +105,7 @@ def test_the_model_at_hand_scores_a_chosen_file(server, tab, tmp_path):
     assert row["error"] == ""
 
 
-def test_a_file_that_is_no_csv_is_refused_with_a_reason(server, tab):
+def test_a_file_that_is_not_csv_is_rejected_with_a_reason(server, tab):
     open_page(tab, server.url)
     status = tab.locator("#batch-status")
 
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_csv_is_refused_with_a_reason(server, tab):
     expect(status).to_have_text("rows.csv has no rows below its header.")
 
 
-def test_a_line_that_is_no_csv_swallows_no_other(server, tab, client):
+def test_a_malformed_csv_line_does_not_affect_the_others(server, tab, client):
     text = f'{HEADER}\n{line(41)}\n1,"2\n{line(40)}\n'
     open_page(tab, server.url)
 
@@ -163,7 +163,7 @@ def test_a_file_resumes_where_it_stopped_once_the_service_is_back(server, tab, c
     assert len(sent) == 3
 
 
-def test_a_file_is_stopped_and_what_was_answered_is_kept(server, tab):
+def test_a_stopped_file_keeps_the_predictions_received_so_far(server, tab):
     text = "\n".join([HEADER, *(line(1 + row % 50) for row in range(ROWS))])
     open_page(tab, server.url)
     held = []
@@ -210,7 +210,7 @@ def test_slices_are_of_whole_lines_with_their_numbers(server, tab, end):
     assert 0 < slices[0][-1] <= slices[1][-1] <= slices[2][-1] == whole
 
 
-def test_a_slice_of_long_lines_has_fewer(server, tab):
+def test_a_slice_of_long_lines_has_fewer_lines(server, tab):
     tab.goto(server.url)
 
     slices = tab.evaluate(SLICES, "a,b\n" + ("x" * 60_000 + ",1\n") * 100)

@@ -30,7 +30,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_file_comes_with_its_type_and_is_not_sent_twice(client, address):
+def test_a_file_has_its_media_type_and_gets_304_for_its_etag(client, address):
     response = client.get(address)
     head = client.head(address)
     again = client.get(address, headers={"if-none-match": response.headers["etag"]})
@@ -48,7 +48,7 @@ def test_a_file_comes_with_its_type_and_is_not_sent_twice(client, address):
     assert int(head.headers["content-length"]) == len(response.content)
 
 
-def test_the_files_are_those_of_the_directory(client):
+def test_exactly_the_files_of_the_directory_are_served(client):
     assert client.get("/").content == (STATIC / "index.html").read_bytes()
     assert client.get("/page/main.js").content == (STATIC / "main.js").read_bytes()
     saved = SAVED_MODELS / "champion"
@@ -86,7 +86,7 @@ def test_nothing_else_is_served(client, address):
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_the_page_allows_nothing_inline_and_no_other_host(client):
+def test_the_pages_policy_forbids_inline_code_and_other_hosts(client):
     response = client.get("/")
     policy = dict(
         directive.split(" ", 1)
@@ -100,7 +100,7 @@ def test_the_page_allows_nothing_inline_and_no_other_host(client):
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', response.text)
 
 
-def test_an_svg_that_is_opened_by_itself_runs_nothing(client):
+def test_an_svg_opened_directly_runs_no_script(client):
     policy = client.get("/models/notebook/report/loss.svg").headers["content-security-policy"]
 
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -118,7 +118,7 @@ def test_the_page_needs_no_key_but_the_report_does(tmp_path):
             assert client.get(address, headers={"x-api-key": KEY}).status_code == 200, address
 
 
-def test_a_model_without_a_report_answers_all_the_same(tmp_path):
+def test_a_model_without_a_report_still_predicts(tmp_path):
     ignored = shutil.ignore_patterns("report", "README.md")
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook", ignore=ignored)
     with (

@@ -28,7 +28,7 @@ def violations(page, *rules):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_mend(server, tab, theme):
+def test_axe_finds_no_violation(server, tab, theme):
     rules = ["color-contrast"] if theme == "dark" else []  # nothing else depends on it
     tab.emulate_media(color_scheme=theme)
     open_page(tab, server.url)
@@ -48,7 +48,7 @@ def test_axe_finds_nothing_to_mend(server, tab, theme):
     assert violations(tab, *rules) == []
 
 
-def test_axe_finds_nothing_to_mend_in_trouble(server, tab):
+def test_axe_finds_no_violation_in_error_states(server, tab):
     open_page(tab, server.url)
     tab.locator("#HouseAge").fill("500")
     expect(tab.locator(".failed")).to_have_count(2)
@@ -80,7 +80,7 @@ def test_nothing_scrolls_sideways_from_320_pixels_to_4k(server, tab, view):
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
 
 
-def test_the_page_comes_whole_in_300_kilobytes_from_its_own_host(server, page):
+def test_the_page_loads_in_300_kilobytes_from_its_own_host(server, page):
     requests = []
     page.on("requestfinished", keep(requests))
     open_page(page, server.url)
@@ -96,7 +96,7 @@ def test_the_page_comes_whole_in_300_kilobytes_from_its_own_host(server, page):
     assert 150_000 < total < MAX_BYTES
 
 
-def test_pictures_come_only_when_they_are_looked_at(server, page):
+def test_pictures_load_only_when_they_are_shown(server, page):
     pictures = []
     page.on("request", lambda one: pictures.append(one.url) if "/report/" in one.url else None)
     open_page(page, server.url)
@@ -141,7 +141,7 @@ def test_the_report_is_shown_beside_the_description_of_each_model(server, tab, c
     expect(tab.get_by_role("tab", name="The models")).to_have_attribute("aria-selected", "true")
 
 
-def test_the_page_is_read_before_its_map_has_come(server, page):
+def test_the_page_is_readable_before_its_map_has_loaded(server, page):
     held = []
     page.route("**/*.bin", keep(held))
     page.goto(server.url, wait_until="commit")
@@ -224,7 +224,7 @@ def to_lab(light):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_equal_steps_of_price_are_equal_steps_of_colour_for_any_eye(server, tab, theme):
+def test_equal_price_steps_are_equal_colour_steps_in_any_colour_vision(server, tab, theme):
     tab.goto(server.url)
     shades = tab.evaluate(
         "theme => import(new URL('page/colors.js', document.baseURI)).then((m) => m.shades(theme))",

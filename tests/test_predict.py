@@ -34,7 +34,7 @@ def reference(saved, row):
     return (activations @ output.weights + output.biases).item()
 
 
-def test_predict_answers_with_the_contracts_fields(client, saved, row):
+def test_a_prediction_has_the_documented_fields(client, saved, row):
     answer = client.post("/predict", json=row).json()
 
     assert list(answer) == ["prediction", "interval", "warnings", "model"]
@@ -46,7 +46,7 @@ def test_predict_answers_with_the_contracts_fields(client, saved, row):
 
 @settings(deadline=None)  # a busy machine may take its time over a request
 @given(row=numbers_within_bounds())
-def test_every_row_within_the_bounds_gets_the_numpy_references_answer(client, saved, row):
+def test_every_row_within_the_bounds_gets_the_prediction_of_a_numpy_reference(client, saved, row):
     response = client.post("/predict", json=row)
 
     assert response.status_code == 200
@@ -64,7 +64,7 @@ def test_the_order_of_the_features_in_the_object_does_not_matter(client, row):
     assert client.post("/predict", json=turned).json() == client.post("/predict", json=row).json()
 
 
-def test_whole_numbers_are_numbers(client, row):
+def test_whole_numbers_are_accepted(client, row):
     whole = {**row, "HouseAge": 41, "Population": 322}
 
     assert client.post("/predict", json=whole).json() == client.post("/predict", json=row).json()
@@ -77,7 +77,7 @@ def test_the_model_can_be_chosen_by_name(client, row):
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
-def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row, level):
+def test_the_interval_has_the_requested_level(client, saved, row, level):
     answer = client.post(f"/predict?level={level}", json=row).json()
 
     index = saved.model.interval.levels.tolist().index(level)
@@ -95,11 +95,11 @@ def test_the_interval_is_given_at_the_level_that_is_asked_for(client, saved, row
         ("level=0.5&level=0.8", "The query must have `level` at most once, got it 2 times."),
     ],
 )
-def test_an_unknown_level_is_refused(client, row, query, says):
+def test_an_unknown_level_is_rejected(client, row, query, says):
     assert refused(client.post(f"/predict?{query}", json=row), 422)["detail"] == says
 
 
-def test_a_feature_outside_its_training_range_is_answered_with_a_warning(client, row):
+def test_a_feature_outside_its_training_range_gives_a_warning(client, row):
     answer = client.post("/predict", json={**row, "Population": 100_000}).json()
 
     assert answer["warnings"] == ["Population is outside its training range, 3 to 35682 (people)."]
@@ -112,7 +112,7 @@ def post(client, body, **headers):
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_both_bounds_of_each_feature_are_held(client, row, feature):
+def test_both_bounds_of_each_feature_are_enforced(client, row, feature):
     too_large = math.nextafter(feature.maximum, math.inf)
     too_small = feature.minimum if feature.above_minimum else math.nextafter(feature.minimum, -999)
     smallest = math.nextafter(feature.minimum, math.inf)
@@ -144,7 +144,7 @@ def test_both_bounds_of_each_feature_are_held(client, row, feature):
         ('8.3, "Med\\u0049nc": 8.3', "but it appears more than once", "repeated"),
     ],
 )  # fmt: skip
-def test_only_a_single_finite_number_is_taken(client, row, value, received, kind):
+def test_only_a_single_finite_number_is_accepted(client, row, value, received, kind):
     body = json.dumps(row).replace("8.3252", value)
 
     problem = refused(post(client, body), 422)
@@ -177,7 +177,7 @@ def test_each_missing_feature_is_named(client, row, feature):
         ("LONGITUDE", "Longitude"),
     ],
 )
-def test_a_misspelt_feature_is_refused_with_its_likely_name(client, row, misspelt, meant):
+def test_the_error_for_a_misspelt_feature_suggests_the_right_name(client, row, misspelt, meant):
     body = {misspelt if name == meant else name: value for name, value in row.items()}
 
     problem = refused(client.post("/predict", json=body), 422)
@@ -189,7 +189,7 @@ def test_a_misspelt_feature_is_refused_with_its_likely_name(client, row, misspel
     assert unknown["msg"].endswith(f" Did you mean {meant}?")
 
 
-def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
+def test_the_error_for_an_unknown_feature_makes_no_far_fetched_suggestion(client, row):
     problem = refused(client.post("/predict", json={**row, "xyzzy": 1}), 422)
 
     assert problem["detail"].endswith("; got an unknown one.")
@@ -213,11 +213,11 @@ def test_an_unknown_feature_is_refused_without_a_guess_at_nothing(client, row):
         (b'{"\\ud800": 1}', "got an unknown one"),
     ],
 )
-def test_a_body_that_is_no_row_is_refused(client, body, says):
+def test_a_body_that_is_not_a_row_is_rejected(client, body, says):
     assert says in refused(post(client, body), 422)["detail"]
 
 
-def test_thousands_of_mistakes_give_one_short_answer(client):
+def test_thousands_of_mistakes_give_one_short_error(client):
     body = json.dumps({f"MedInc{n}": n for n in range(3000)})
 
     problem = refused(post(client, body), 422)
@@ -226,7 +226,7 @@ def test_thousands_of_mistakes_give_one_short_answer(client):
     assert len(problem["errors"]) == 16
 
 
-def test_no_refusal_echoes_its_input(client, row):
+def test_no_error_message_echoes_its_input(client, row):
     secret = "S3cr3tMarker"
     bodies = [
         json.dumps({**row, "MedInc": secret}),
@@ -262,7 +262,7 @@ def test_no_refusal_echoes_its_input(client, row):
         ({"content-type": "application/json", "content-encoding": "gzip"}, "not be compressed"),
     ],
 )  # fmt: skip
-def test_what_is_not_plain_json_is_refused_with_415(client, row, headers, says):
+def test_a_body_that_is_not_uncompressed_utf_8_json_gets_415(client, row, headers, says):
     response = client.post("/predict", content=json.dumps(row), headers=headers)
 
     assert says in refused(response, 415)["detail"]
@@ -272,11 +272,11 @@ def test_what_is_not_plain_json_is_refused_with_415(client, row, headers, says):
     "content_type",
     ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"'],
 )
-def test_json_may_name_its_charset(client, row, content_type):
+def test_the_content_type_may_name_utf_8(client, row, content_type):
     assert post(client, json.dumps(row), **{"content-type": content_type}).status_code == 200
 
 
-def test_a_body_that_is_too_large_is_refused_with_413(client):
+def test_a_body_that_is_too_large_gets_413(client):
     announced = post(client, b" " * 70_000)
     streamed = post(client, (b" " * 10_000 for _ in range(7)))
 
@@ -286,7 +286,7 @@ def test_a_body_that_is_too_large_is_refused_with_413(client):
         assert response.headers["connection"] == "close"
 
 
-def test_an_unknown_model_or_parameter_is_refused(client, row):
+def test_an_unknown_model_or_parameter_is_rejected(client, row):
     no_model = refused(client.post("/predict?model=other", json=row), 404)
     no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
     twice = refused(client.post("/predict?model=other&model=notebook", json=row), 422)
@@ -297,7 +297,7 @@ def test_an_unknown_model_or_parameter_is_refused(client, row):
     assert twice["detail"] == "The query must have `model` at most once, got it 2 times."
 
 
-def test_unknown_addresses_and_methods_are_problems(client):
+def test_unknown_addresses_and_methods_get_a_problem(client):
     assert "must be one of those in /openapi.json" in refused(client.get("/nope"), 404)["detail"]
     response = client.get("/predict")
     assert refused(response, 405)["detail"] == "The method must be POST, got another one."

@@ -84,7 +84,7 @@ def families(response):
 
 
 @pytest.mark.parametrize("accept", PEOPLE.values(), ids=PEOPLE)
-def test_people_get_json(client, accept):
+def test_an_accept_header_without_a_prometheus_type_gets_json(client, accept):
     response = ask(client, accept)
 
     assert response.headers["content-type"] == JSON
@@ -122,7 +122,7 @@ def test_no_header_makes_the_service_fail(client, accept):
     assert ask(client, accept).status_code == 200
 
 
-def test_several_accept_headers_are_one(client):
+def test_several_accept_headers_are_one_list(client):
     headers = [("accept", "text/html"), ("accept", "text/plain")]
 
     assert client.get("/metrics", headers=headers).headers["content-type"] == TEXT

@@ -37,7 +37,7 @@ def two_servers(tmp_path, monkeypatch):
         yield one, other
 
 
-def test_each_of_two_processes_exposes_the_sum_of_both(two_servers, row):
+def test_both_processes_expose_the_sum_of_their_counts(two_servers, row):
     for server, count in zip(two_servers, (2, 3), strict=True):
         for _ in range(count):
             httpx.post(f"{server.url}/predict", json={**row, "Population": 100_000})
@@ -67,7 +67,7 @@ def exposed(server):
     return text, lambda name, **labels: samples[name, *sorted(labels.items())]
 
 
-def test_the_directory_is_made_in_memory_and_removed_by_the_parent_alone():
+def test_the_directory_is_created_in_memory_and_removed_by_the_parent_only():
     result = run("-c", TWO_WORKERS_THAT_END)
 
     assert result.returncode == 0, result.stderr
@@ -77,7 +77,7 @@ def test_the_directory_is_made_in_memory_and_removed_by_the_parent_alone():
     assert 'housing_rejected_rows_total{reason="repeated"} 5.0' in text
 
 
-def test_a_directory_that_is_named_is_emptied_of_counts_at_both_ends(tmp_path, monkeypatch):
+def test_a_configured_directory_is_emptied_of_counts_at_start_and_exit(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     run(
         "-c",
@@ -96,7 +96,7 @@ def test_a_directory_that_is_named_is_emptied_of_counts_at_both_ends(tmp_path, m
     assert 'housing_rejected_rows_total{reason="repeated"} 5.0' in text
 
 
-def test_sharing_that_is_asked_for_too_late_is_an_error():
+def test_sharing_counts_after_prometheus_client_is_imported_is_an_error():
     result = run(
         "-c",
         "import prometheus_client\n"
@@ -108,7 +108,7 @@ def test_sharing_that_is_asked_for_too_late_is_an_error():
 
 
 @pytest.mark.parametrize("directory", ["", "/nonexistent", "/dev/null"])
-def test_a_directory_that_cannot_be_used_gets_one_sentence_and_status_2(monkeypatch, directory):
+def test_an_unusable_directory_gives_a_one_line_error_and_exit_status_2(monkeypatch, directory):
     monkeypatch.setenv(VARIABLE, directory)
 
     result = run("-m", "app", "serve", "--port", "0")

@@ -131,7 +131,9 @@ def headers(count, size=0):
     ],
     ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else str(value),
 )
-def test_what_is_not_http_or_too_large_is_refused_as_a_problem_and_closed(server, status, sent):
+def test_malformed_or_too_large_requests_get_a_problem_and_the_connection_closes(
+    server, status, sent
+):
     (answer,) = answers_to(server, sent)
 
     assert_refused(answer, status)
@@ -152,13 +154,13 @@ def test_what_is_not_http_or_too_large_is_refused_as_a_problem_and_closed(server
     ],
     ids=lambda value: repr(value[:60]) if isinstance(value, bytes) else str(value),
 )
-def test_what_is_unusual_and_well_formed_is_answered(server, status, sent):
+def test_unusual_but_valid_requests_are_accepted(server, status, sent):
     answers = answers_to(server, sent + b"Connection: close\r\n\r\n")
 
     assert [answer[0] for answer in answers] == [status]
 
 
-def test_trailers_and_chunk_extensions_change_nothing(server):
+def test_trailers_and_chunk_extensions_are_ignored(server):
     body = b"%x;name=value\r\n%b\r\n0\r\n" % (len(row), row)
     sent = POST + CHUNKED + b"\r\n" + body + b"Host: other\r\nContent-Type: text/csv\r\n\r\n"
 
@@ -169,7 +171,7 @@ def test_trailers_and_chunk_extensions_change_nothing(server):
 
 @pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
 @pytest.mark.parametrize("pause", [0, 0.1])
-def test_an_upgrade_is_ignored_and_its_body_is_read_as_one(server, framing, pause):
+def test_an_upgrade_is_ignored_and_its_body_is_not_parsed_as_a_request(server, framing, pause):
     """Java's HttpClient asks for h2c so; a body taken for a request would be smuggled in."""
     body = b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n"
     length = b"Content-Length: %d\r\n" % len(body) if framing == "Content-Length" else CHUNKED
@@ -185,7 +187,7 @@ def test_an_upgrade_is_ignored_and_its_body_is_read_as_one(server, framing, paus
     assert [answer[0] for answer in answers] == [422, 200, 200]
 
 
-def test_a_request_with_an_upgrade_counts_as_one():
+def test_a_request_with_an_upgrade_is_counted_once():
     """With an extra one, its idle connection would hold up the shutdown, and be reported."""
     offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with serving("--default", "notebook") as server, connect(server) as connection:
@@ -206,7 +208,7 @@ def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
         connection.sendall(head + b" " * size)
 
 
-def test_curl_may_offer_http_2(server):
+def test_curl_with_an_http_2_upgrade_gets_a_prediction(server):
     curl = counterpart("curl", package="curl")
     command = [curl, "-sS", "--http2", "-H", "content-type: application/json", "-d", row.decode()]
     answer = subprocess.run(
@@ -216,7 +218,7 @@ def test_curl_may_offer_http_2(server):
     assert "prediction" in json.loads(answer.stdout)
 
 
-def test_a_short_answer_comes_in_one_piece(server):
+def test_a_short_response_is_sent_in_one_piece(server):
     """So a server that is killed has sent none of it, or all: never a head without its body."""
     with connect(server) as connection:
         pieces = []
@@ -227,7 +229,7 @@ def test_a_short_answer_comes_in_one_piece(server):
     assert {piece.endswith(b"}") for piece in pieces} == {True}
 
 
-def test_a_body_is_asked_for_when_the_client_waits_to_be_asked(server):
+def test_expect_100_continue_gets_100_before_the_body(server):
     with connect(server) as connection:
         head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n" % len(row)
         connection.sendall(head + b"Connection: close\r\n\r\n")
@@ -239,7 +241,7 @@ def test_a_body_is_asked_for_when_the_client_waits_to_be_asked(server):
     assert [answer[0] for answer in answers] == [200]
 
 
-def test_a_body_that_is_not_wanted_is_not_asked_for_and_the_connection_closes(server):
+def test_expect_100_continue_gets_the_error_at_once_if_the_request_is_rejected(server):
     head = POST.replace(b"/json", b"/xml") + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
     with connect(server) as connection:
         connection.sendall(head)
@@ -248,7 +250,7 @@ def test_a_body_that_is_not_wanted_is_not_asked_for_and_the_connection_closes(se
     assert_refused(*answers, 415)
 
 
-def test_pipelined_requests_are_answered_in_full_and_in_order(server):
+def test_pipelined_requests_all_get_responses_in_order(server):
     """Far more than the service takes at a time, of different kinds, sent before any is read."""
     requests, expected = [], []
     for index in range(500):
@@ -262,21 +264,21 @@ def test_pipelined_requests_are_answered_in_full_and_in_order(server):
     assert all(b"prediction" in answer[2] for answer in answers[:-1:2])
 
 
-def test_requests_before_a_malformed_one_are_answered_before_it_is_refused(server):
+def test_requests_before_a_malformed_one_get_their_responses_first(server):
     answers = answers_to(server, (whole + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n")
 
     assert [answer[0] for answer in answers] == [200] * 40 + [400]
     assert_refused(answers[-1], 400)
 
 
-def test_a_malformed_body_is_refused_after_the_requests_before_it(server):
+def test_requests_before_a_malformed_body_get_their_responses_first(server):
     answers = answers_to(server, whole * 3 + POST + CHUNKED + b"\r\nno number\r\n" + whole)
 
     assert [answer[0] for answer in answers] == [200] * 3 + [400]
 
 
 @pytest.mark.parametrize("size", [1, 1024, 4096, 65_536, 65_537, 70_000])
-def test_a_request_after_one_with_an_unread_body_is_answered(server, size):
+def test_a_request_after_a_rejected_one_with_a_body_gets_its_response(server, size):
     """The second is larger than what is parsed at a time between requests."""
     unwanted = STREAM.replace(b"csv", b"xml") + b"Content-Length: %d\r\n\r\n" % size + b" " * size
     rows = b"[%b]" % b",".join([row] * 10)
@@ -297,7 +299,7 @@ def test_a_request_after_one_with_an_unread_body_is_answered(server, size):
     ("path", "media_type", "status"),
     [("/predict", "application/json", 413), ("/predict", "text/xml", 415), ("/nope", "x/y", 404)],
 )
-def test_a_client_that_sends_all_of_a_refused_body_first_can_read_why(
+def test_a_client_that_sends_the_whole_rejected_body_can_read_the_error(
     server, path, media_type, status
 ):
     head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {media_type}\r\n"
@@ -470,7 +472,7 @@ def send_without_end(connection, first, some, most):
         *("requests for pages", "requests", "rows"),
     ],
 )
-def test_what_never_ends_takes_little_memory(server, first, some):
+def test_endless_input_takes_little_memory(server, first, some):
     httpx.post(f"{server.url}/predict", json=ROW)
     httpx.get(f"{server.url}/openapi.json")
     idle = resident_bytes(server.process)
@@ -505,7 +507,7 @@ def test_many_clients_that_pipeline_and_read_nothing_take_little_memory(server, 
     assert peak - idle < 32 * MEBIBYTE
 
 
-def test_a_thousand_silent_connections_take_little_and_stop_nothing(server):
+def test_a_thousand_silent_connections_take_little_memory_and_block_no_request(server):
     idle = resident_bytes(server.process)
     forget_peak(server.process)
     seconds = []
@@ -531,7 +533,7 @@ def counted(server, code):
     return float(found[0]) if found else 0.0
 
 
-def test_a_refusal_on_the_wire_has_an_id_and_a_policy_and_is_counted(server):
+def test_a_rejection_of_malformed_http_has_the_usual_headers_and_is_counted(server):
     before = counted(server, 400)
 
     (answer,) = answers_to(server, b"nonsense\r\n\r\n")
@@ -543,7 +545,7 @@ def test_a_refusal_on_the_wire_has_an_id_and_a_policy_and_is_counted(server):
 
 
 @pytest.mark.parametrize("version", [b"2.0", b"0.9"])
-def test_another_version_of_http_runs_no_route(server, version):
+def test_a_request_of_another_http_version_runs_no_route(server, version):
     def runs():
         text = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
         return re.findall(r'requests_total{code="200",method="GET",route="/livez"} \S+', text)
@@ -556,7 +558,7 @@ def test_another_version_of_http_runs_no_route(server, version):
     assert runs() == before
 
 
-def test_an_upgrade_takes_nothing_from_what_headers_may_be(server):
+def test_an_upgrade_does_not_change_the_limit_on_headers(server):
     offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     with connect(server) as connection:
         connection.sendall(GET + offer + headers(22, 1024) + b"\r\n")
@@ -568,7 +570,7 @@ def test_an_upgrade_takes_nothing_from_what_headers_may_be(server):
 
 
 @pytest.mark.parametrize("path", [b"/predict", b"/explain", b"/predict/batch"])
-def test_a_client_that_closes_its_sending_side_gets_its_answer(server, path):
+def test_a_client_that_half_closes_gets_its_response(server, path):
     body = json.dumps([ROW] * 100 if path.endswith(b"batch") else ROW).encode()
     head = b"POST %b HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n" % path
     with connect(server) as connection:

@@ -60,7 +60,7 @@ def test_make_lists_interpreters_of_supported_versions_oldest_first():
 
 
 @pytest.mark.parametrize("version", ["3.10.13", "3.15.0"])
-def test_make_rejects_an_unsupported_python_in_one_sentence(tmp_path, version):
+def test_make_rejects_an_unsupported_python_with_a_one_line_error(tmp_path, version):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo Python {version}\n')
     python.chmod(0o755)

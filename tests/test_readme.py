@@ -23,7 +23,7 @@ def block(language):
     return text
 
 
-def test_the_curl_gets_the_reply_that_stands_below_it():
+def test_the_readmes_curl_command_gets_the_response_shown_below_it():
     counterpart("curl", package="curl")
     with serving() as server:
         command = block("sh").replace("http://127.0.0.1:8000", server.url)
@@ -38,7 +38,7 @@ def test_the_curl_gets_the_reply_that_stands_below_it():
     assert re.sub(r"\d+", "0", reply) == re.sub(r"\d+", "0", block("json").strip())
 
 
-def test_the_python_client_gets_the_prediction_that_the_curl_gets(server):
+def test_the_readmes_python_client_gets_the_prediction_of_the_curl_command(server):
     script = block("python").replace("127.0.0.1:8000", server.url.removeprefix("http://"))
 
     result = run("-c", script)
@@ -48,7 +48,7 @@ def test_the_python_client_gets_the_prediction_that_the_curl_gets(server):
 
 
 @pytest.mark.parametrize("name", ["champion", "notebook"])
-def test_the_metrics_are_those_of_the_saved_model(name):
+def test_the_readmes_metrics_are_those_of_the_saved_model(name):
     metrics = json.loads((SAVED_MODELS / name / "model.json").read_text())["metrics"]
     figures = ("mae", "rmse", "mse", "coverage", "mean_width")
 
@@ -57,25 +57,25 @@ def test_the_metrics_are_those_of_the_saved_model(name):
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_each_feature_stands_with_its_unit_and_bounds(feature):
+def test_the_readme_lists_each_feature_with_its_unit_and_bounds(feature):
     bounds = feature.bounds.removeprefix("from ").removesuffix(f" ({feature.unit})")
 
     assert f"| `{feature.name}`, {feature.description} | {feature.unit} | {bounds} |" in README
 
 
-def test_every_make_target_that_is_named_exists():
+def test_every_make_target_named_in_the_readme_exists():
     targets = re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
     assert set(re.findall(r"make ([a-z]+)\b", README)) <= {*targets}
     assert {"serve", "test", "train", "bench"} <= {*targets}
 
 
-def test_every_relative_path_that_is_named_exists():
+def test_every_relative_path_named_in_the_readme_exists():
     for name in re.findall(r"^\| `(\w+/)`", README, re.MULTILINE):
         assert (PROJECT / name).is_dir()
 
 
-def test_the_capacity_table_is_computed_from_the_measured_rate_as_it_says():
+def test_the_capacity_table_follows_from_the_measured_rate():
     per_replica, busy = re.search(r"rate /\n?\s*\(([\d,]+) x ([\d.]+)\)", README).groups()
     microseconds = int(re.search(r"rate x (\d+) us", README)[1])
     assert float(busy) == BUSY
@@ -85,7 +85,7 @@ def test_the_capacity_table_is_computed_from_the_measured_rate_as_it_says():
         assert capacity(rate, int(per_replica.replace(",", "")), microseconds) in README
 
 
-def test_every_option_of_the_commands_is_told():
+def test_every_option_of_the_commands_is_in_the_readme():
     for option in (
         *("--output", "--data", "--split", "--split-seed", "--seed"),
         *("--json", "--quiet", "--no-report"),
@@ -101,7 +101,7 @@ def test_every_option_of_the_commands_is_told():
     assert "`HOUSING_METRICS_OPEN=1`" in README
 
 
-def test_make_serve_serves():
+def test_make_serve_starts_a_server():
     """On a free port; make passes the signal that ends the server on."""
     process = subprocess.Popen(
         ["make", "serve"],
@@ -121,7 +121,7 @@ def test_make_serve_serves():
         process.communicate(timeout=30)
 
 
-def test_the_commands_of_the_command_line_run():
+def test_the_help_of_each_command_lists_its_options():
     help_texts = [
         run("-m", *command, "--help").stdout
         for command in (["app", "serve"], ["app", "predict"], ["app", "healthcheck"], ["training"])

@@ -62,7 +62,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_damaged_model_is_refused_and_the_loaded_one_stays(workers, saved_models, row):
+def test_a_damaged_model_is_rejected_and_the_loaded_one_stays(workers, saved_models, row):
     old = answer_of(saved_models / "notebook")
     with serving("--models", str(saved_models), "--workers", workers) as server:
         damage(saved_models / "notebook")
@@ -121,7 +121,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
         assert names() == ["notebook", "third"]
 
 
-def test_the_documents_about_models_follow_a_reload(saved_models, saved, other):
+def test_documents_about_models_change_with_a_reload(saved_models, saved, other):
     """The examples of /openapi.json are the default model's true answers, and the ETags change."""
     with (
         serving("--models", str(saved_models)) as server,
@@ -166,7 +166,7 @@ def test_a_reload_needs_the_admin_token(saved_models):
             assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_without_an_admin_token_the_refusal_says_how_to_set_one(client):
+def test_without_an_admin_token_the_error_says_how_to_set_one(client):
     response = client.post("/models/notebook/reload", headers=ADMIN)
 
     assert response.status_code == 403
@@ -177,7 +177,7 @@ def test_without_an_admin_token_the_refusal_says_how_to_set_one(client):
 
 
 @pytest.mark.parametrize("token", ["fifteen-letters", "ein-Schlüssel-der-Öffnet"])
-def test_a_bad_admin_token_gets_one_sentence_and_status_2(token, monkeypatch):
+def test_an_invalid_admin_token_gives_a_one_line_error_and_exit_status_2(token, monkeypatch):
     monkeypatch.setenv("HOUSING_ADMIN_TOKEN", token)
 
     result = run("-m", "app", "serve", "--port", "0")

@@ -86,7 +86,7 @@ def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_p
     assert load.answers[-1] == answers[-1]
 
 
-def test_without_retries_what_a_killed_replica_was_answering_is_lost(replicas, tmp_path):
+def test_without_retries_the_requests_in_flight_at_a_killed_replica_are_lost(replicas, tmp_path):
     """It is the proxy's retries that make it whole, and the test above would notice."""
     with (
         proxy_of(replicas.addresses, tmp_path, CONFIG.replace(RETRIES, "")) as proxy,
@@ -100,7 +100,7 @@ def test_without_retries_what_a_killed_replica_was_answering_is_lost(replicas, t
     assert load.lost
 
 
-def test_what_the_proxy_answers_itself_has_the_form_of_the_services_errors(tmp_path):
+def test_the_proxys_own_errors_have_the_format_of_the_services_errors(tmp_path):
     with proxy_of([f"127.0.0.2:{free_port()}" for _ in range(3)], tmp_path) as proxy:
         proxy.wait_for_states("L4CON", "L4CON", "L4CON")
         nobody = httpx.post(f"{proxy.url}/predict", json=ROW)
@@ -119,7 +119,7 @@ def test_what_the_proxy_answers_itself_has_the_form_of_the_services_errors(tmp_p
         assert response.json()["detail"].endswith(".")
 
 
-def test_the_proxy_hears_of_a_shutdown_in_time_and_closes_idle_connections_first():
+def test_the_proxy_notices_a_shutdown_in_time_and_closes_idle_connections_first():
     def milliseconds(setting):
         number, unit = re.search(rf"{setting} (\d+)(ms|s)\b", CONFIG).groups()
         return int(number) * {"ms": 1, "s": 1000}[unit]

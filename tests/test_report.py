@@ -39,12 +39,12 @@ def report(saved, parts, tmp_path_factory):
     return directory / "report"
 
 
-def test_a_report_has_each_picture_and_no_other_file(report):
+def test_a_report_has_exactly_the_pictures(report):
     assert {path.name for path in report.iterdir()} == {picture.name for picture in PICTURES}
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
-def test_each_picture_is_of_its_kind_and_small(picture, report):
+def test_each_picture_is_in_its_format_and_small(picture, report):
     content = (report / picture.name).read_bytes()
 
     if picture.name.endswith(".svg"):
@@ -91,12 +91,12 @@ def test_the_validation_rmse_has_its_own_panel_if_it_was_measured():
         assert render(figure, "loss.svg").startswith(b"<?xml")
 
 
-def test_the_history_of_a_fit_counts_its_steps():
+def test_the_history_of_a_fit_has_an_entry_for_each_step():
     assert HISTORY.records == [(0, 4.0, None), (1, 2.0, None), (2, 1.0, None)]
     assert HISTORY.unit == "step"
 
 
-def test_errors_by_price_are_those_of_each_tenth(rng):
+def test_errors_by_price_are_computed_for_each_tenth(rng):
     targets = rng.permutation(np.arange(20.0))
     predictions = targets + np.where(targets < 2, [3.0], [-1.0])
 
@@ -119,7 +119,7 @@ def test_bins_by_distance_hold_all_rows(saved, parts):
     assert bins[0].bin.rows == np.sum(distances < DISTANCE_EDGES[1])
 
 
-def test_a_distance_at_an_edge_is_in_the_bin_above_and_empty_bins_are_left_out():
+def test_a_distance_at_an_edge_is_in_the_upper_bin_and_empty_bins_are_omitted():
     distances = np.array([0.0, 0.5, 31.9, 32.0, 500.0])
 
     bins = errors_by_distance(distances, np.zeros(5), np.ones(5))
@@ -129,7 +129,7 @@ def test_a_distance_at_an_edge_is_in_the_bin_above_and_empty_bins_are_left_out()
     ]  # fmt: skip
 
 
-def test_distances_are_those_on_the_globe():
+def test_distances_are_great_circle_distances():
     """A degree of latitude is 111.195 km; one of longitude at 37 degrees is cos(37) of that."""
     rows = np.zeros((3, 8))
     rows[:, -2:] = [[37.0, -120.0], [38.0, -120.0], [37.0, -119.9]]
@@ -139,7 +139,7 @@ def test_distances_are_those_on_the_globe():
     assert_allclose(distances, [0.0, 111.195, 0.1 * 111.195 * np.cos(np.radians(37))], rtol=1e-5)
 
 
-def test_coverage_by_prediction_is_what_is_counted_row_by_row(saved, parts):
+def test_coverage_by_prediction_equals_a_count_row_by_row(saved, parts):
     test = parts[1]
     estimate = saved.model.estimate(test.rows)
 
@@ -201,7 +201,7 @@ def test_importance_is_the_same_for_the_same_seed(rng):
     assert_array_equal(one, other)
 
 
-def test_a_missing_matplotlib_is_one_sentence(saved, parts, tmp_path, monkeypatch):
+def test_a_missing_matplotlib_gives_a_one_line_error(saved, parts, tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("draw", "plots", "style"):

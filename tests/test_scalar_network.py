@@ -22,7 +22,7 @@ def scaler(rng):
 
 @pytest.mark.parametrize("shared_bias", [False, True])
 @pytest.mark.parametrize("units", [1, 4, MAX_UNITS])
-def test_a_row_in_plain_python_has_the_networks_output(rng, scaler, units, shared_bias):
+def test_a_scalar_network_has_the_networks_output(rng, scaler, units, shared_bias):
     layers = network(rng, units, shared_bias=shared_bias)
     rows = rng.normal(scale=3.0, size=(50, 8))
 
@@ -45,7 +45,7 @@ def test_other_networks_and_encoders_have_no_scalar_network(rng, scaler):
     assert scalar_network(object(), [hidden, sigmoid, output]) is None
 
 
-def test_one_row_is_predicted_as_in_a_batch_up_to_rounding(saved, rng):
+def test_one_row_has_the_prediction_of_a_batch_up_to_rounding(saved, rng):
     """All over the physical bounds, with warnings and at each level."""
     lowest = np.array([feature.lowest for feature in FEATURES])
     highest = np.array([feature.maximum for feature in FEATURES])

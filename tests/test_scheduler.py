@@ -33,14 +33,14 @@ def size_after(batch_size, *slices):
     return batch_size.rows
 
 
-def test_it_grows_and_shrinks_by_a_factor_of_four_at_most():
+def test_the_slice_size_changes_by_a_factor_of_four_at_most():
     assert size_after(AdaptiveBatchSize(), (INITIAL_SLICE, 1e-6)) == 4 * INITIAL_SLICE
     assert (
         size_after(AdaptiveBatchSize(), *[(rows, 1e-6) for rows in (8, 32, 128)], (512, 3.0)) == 128
     )
 
 
-def test_it_settles_where_a_slice_takes_its_time():
+def test_the_slice_size_settles_where_a_slice_takes_the_target_time():
     batch_size = AdaptiveBatchSize()
 
     for _ in range(10):
@@ -49,7 +49,7 @@ def test_it_settles_where_a_slice_takes_its_time():
     assert batch_size.rows == 300
 
 
-def test_it_has_its_bounds():
+def test_the_slice_size_stays_within_its_bounds():
     batch_size = AdaptiveBatchSize()
 
     for _ in range(20):
@@ -65,7 +65,7 @@ def test_a_partial_batch_can_only_shrink_the_size(seconds, rows):
     assert size_after(AdaptiveBatchSize(), (INITIAL_SLICE, 1e-6), (5, seconds)) == rows
 
 
-def test_a_multiple_is_kept():
+def test_the_slice_size_stays_a_multiple():
     batch_size = AdaptiveBatchSize(multiple=256)
 
     for seconds in (1e-6, 1e-6, 1.0, 0.0033):
@@ -87,7 +87,7 @@ def wide_model(saved, rng):
 
 
 @pytest.mark.parametrize("with_warnings", [False, True])
-def test_whole_batches_give_a_row_of_a_wide_network_the_same_bits_alone_and_in_any_batch(
+def test_padding_to_whole_batches_gives_a_row_the_same_bits_in_any_batch(
     saved, wide_model, rng, with_warnings
 ):
     ranges = saved.model.training_ranges
@@ -109,7 +109,7 @@ def test_whole_batches_give_a_row_of_a_wide_network_the_same_bits_alone_and_in_a
 
 
 @pytest.mark.parametrize("slices", [1.0, 0.5])
-def test_queued_batches_count_as_much_as_active_ones(slices):
+def test_queued_batches_count_like_active_ones(slices):
     half = int(MAX_ACTIVE_SLICES / slices / 2)
 
     async def check():
@@ -124,7 +124,7 @@ def test_queued_batches_count_as_much_as_active_ones(slices):
     asyncio.run(check())
 
 
-def test_a_batch_is_rejected_when_the_active_ones_fill_a_round():
+def test_a_batch_is_rejected_while_the_maximum_of_slices_is_active():
     async def check():
         with ExitStack() as active:
             for _ in range(MAX_ACTIVE_SLICES - 1):

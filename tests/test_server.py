@@ -41,7 +41,7 @@ def test_the_service_imports_neither_scikit_learn_nor_training():
     assert result.stdout == "[]\n", result.stderr
 
 
-def test_importing_the_app_does_no_work():
+def test_importing_the_app_reads_no_model():
     """No model is read and no app is made until `create_app` is called."""
     result = run(
         "-c",
@@ -87,7 +87,7 @@ def test_a_listener_that_drops_new_connections_keeps_established_ones(host):
 
 
 @pytest.mark.parametrize("workers", [str(1 + restart % 2) for restart in range(RESTARTS)])
-def test_sigterm_fails_readiness_first_and_answers_everything_accepted(workers):
+def test_sigterm_fails_readiness_first_and_completes_every_accepted_request(workers):
     """Eight clients send without a pause over kept connections; a request may only be refused."""
     answered, lost, unready = [], [], []
 
@@ -137,7 +137,7 @@ def test_sigterm_fails_readiness_first_and_answers_everything_accepted(workers):
     assert unready[0].headers["content-type"] == "application/problem+json"
 
 
-def test_a_head_that_was_half_sent_at_sigterm_is_answered_when_the_rest_has_come():
+def test_a_head_half_sent_at_sigterm_gets_its_response_when_the_rest_arrives():
     request = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
 
     with serving() as server:
@@ -195,7 +195,7 @@ def test_no_response_has_a_server_header(client):
         (["predict", "absent.csv"], "absent.csv must be a readable file: No such file"),
     ],
 )
-def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+def test_invalid_arguments_give_a_one_line_error_and_exit_status_2(arguments, says):
     result = run("-m", "app", *arguments)
 
     assert result.returncode == 2
@@ -204,7 +204,7 @@ def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
     assert result.stdout == ""
 
 
-def test_a_port_that_is_taken_gets_one_sentence_and_status_2(server):
+def test_a_port_in_use_gives_a_one_line_error_and_exit_status_2(server):
     result = run("-m", "app", "serve", "--port", str(server.port))
 
     assert result.returncode == 2
@@ -216,7 +216,7 @@ def test_a_port_that_is_taken_gets_one_sentence_and_status_2(server):
 
 
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["predict", "rows.csv"]])
-def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(command, tmp_path):
+def test_a_missing_or_damaged_model_gives_a_one_line_error_and_exit_status_3(command, tmp_path):
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
     manifest = tmp_path / "notebook" / "model.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
@@ -242,7 +242,7 @@ def test_a_model_that_is_missing_or_damaged_gets_one_sentence_and_status_3(comma
         assert result.stderr.count("\n") == 1
 
 
-def test_another_directory_and_default_can_be_served_by_options_and_by_variables(
+def test_directory_and_default_model_can_be_set_by_options_and_variables(
     tmp_path, row, saved, other
 ):
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "first")
@@ -277,7 +277,7 @@ def test_the_health_check_imports_neither_the_web_framework_nor_numpy():
     assert result.stdout == "[]\n", result.stderr
 
 
-def test_the_health_check_tells_a_ready_server_from_none(server):
+def test_the_health_check_succeeds_only_with_a_ready_server(server):
     ready = run("-m", "app", "healthcheck", "--port", str(server.port))
     everywhere = run("-m", "app", "healthcheck", "--host", "0.0.0.0", "--port", str(server.port))
     with socket.socket() as unused:

@@ -14,7 +14,7 @@ def test_contributions_to_a_linear_prediction_are_the_weighted_differences(rng):
     assert_allclose(contributions, weights * (row - background.mean(axis=0)), atol=1e-12)
 
 
-def test_two_features_that_only_count_together_share_their_product():
+def test_two_features_that_only_interact_share_their_product():
     """F = x1 x2 against a background of 0: worked by hand, each gets half."""
     baseline, contributions = shapley_values(
         lambda rows: rows[:, 0] * rows[:, 1], np.array([3.0, 4.0, 5.0]), np.zeros((1, 3))

@@ -18,7 +18,7 @@ def some(dataset, count):
 
 
 @pytest.mark.parametrize("seed", [10, 0, 7])
-def test_the_random_split_is_scikit_learns(dataset, seed):
+def test_the_random_split_equals_scikit_learns(dataset, seed):
     train, test = split_dataset(dataset, "random", seed)
 
     expected = train_test_split(dataset.rows, dataset.targets, random_state=seed)
@@ -29,7 +29,7 @@ def test_the_random_split_is_scikit_learns(dataset, seed):
 
 
 @pytest.mark.parametrize("seed", [10, 0, 7])
-def test_the_blocked_split_holds_out_a_quarter_of_the_cells_whole(dataset, seed):
+def test_the_blocked_split_holds_out_a_quarter_of_the_cells_with_all_their_rows(dataset, seed):
     def cells(part):
         return {tuple(cell) for cell in np.floor(part.rows[:, 6:] / 0.25)}
 
@@ -70,7 +70,7 @@ def test_a_blocked_split_of_a_single_cell_is_an_error(dataset):
         split_dataset(Dataset(one_cell, dataset.targets, dataset.source), "blocked", 10)
 
 
-def test_twenty_seven_rows_are_enough(dataset):
+def test_twenty_seven_rows_are_enough_to_split(dataset):
     train, test = split_dataset(some(dataset, 27), "random", 10)
 
     assert (len(train.rows), len(test.rows)) == (20, 7)

@@ -83,7 +83,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path, saved, directory):
     assert files(tmp_path / "again").keys() == files(directory).keys()
 
 
-def test_a_save_leaves_nothing_else_behind(directory, saved, other):
+def test_a_save_leaves_only_the_new_models_files(directory, saved, other):
     for name in (f".housing.{'0' * 32}.partial", f".housing.{'f' * 32}.partial"):
         (directory / name).write_bytes(b"of a save that was killed")
 
@@ -195,7 +195,9 @@ def test_a_load_during_saves_gets_one_complete_model(forkserver, tmp_path, saved
     assert seen == versions
 
 
-def test_two_concurrent_writers_take_turns(forkserver, tmp_path, saved, other):
+def test_loads_during_two_concurrent_writers_get_complete_models(
+    forkserver, tmp_path, saved, other
+):
     versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
     writers = [
         forkserver.Process(
@@ -216,7 +218,7 @@ def test_two_concurrent_writers_take_turns(forkserver, tmp_path, saved, other):
     assert seen == versions
 
 
-def test_everything_is_flushed_to_disk_before_it_gets_its_name(tmp_path, saved, monkeypatch):
+def test_every_file_is_flushed_to_disk_before_it_is_renamed(tmp_path, saved, monkeypatch):
     done = []
     fsync, replace_path = os.fsync, Path.replace
 

@@ -26,7 +26,7 @@ def typed_arrays(draw):
 
 
 @given(typed_arrays(), st.integers(0, 9))
-def test_bytes_of_any_shape_and_datatype_come_back_as_the_same_numbers(typed, offset):
+def test_binary_tensors_of_any_shape_and_datatype_are_decoded(typed, offset):
     """Wherever in the body they stand: that need not be where a processor likes them."""
     datatype, array = typed
     body = b"x" * offset + array.tobytes()
@@ -38,7 +38,7 @@ def test_bytes_of_any_shape_and_datatype_come_back_as_the_same_numbers(typed, of
 
 
 @given(typed_arrays())
-def test_json_of_any_shape_and_datatype_comes_back_as_the_same_numbers(typed):
+def test_json_tensors_of_any_shape_and_datatype_are_decoded(typed):
     datatype, array = typed
     flat = from_json(json.dumps(array.ravel().tolist()))
     nested = from_json(json.dumps(array.tolist()))
@@ -60,7 +60,7 @@ def test_any_numbers_are_read_as_fp64(numbers):
     ("datatype", "number"),
     [("INT8", 128), ("INT8", -129), ("UINT8", -1), ("INT64", 2**63), ("UINT64", 10**400), ("INT32", 1.5), ("INT32", 1.0)],
 )  # fmt: skip
-def test_a_number_that_is_not_of_its_whole_datatype_is_refused(datatype, number):
+def test_a_number_that_does_not_fit_an_integer_datatype_is_rejected(datatype, number):
     with pytest.raises(TensorError, match="must have whole numbers in its datatype's range"):
         inputs.from_json([1, number], [2], datatype)
 
@@ -86,7 +86,7 @@ def test_bytes_of_fp64_are_not_copied():
 
 @pytest.mark.parametrize("value", [True, False, None, "8.3", "", [1], [], {}, {"a": 1}])
 @pytest.mark.parametrize("position", [1, 5])
-def test_what_is_no_number_is_found_by_its_position(value, position):
+def test_the_position_of_a_value_that_is_not_a_number_is_found(value, position):
     data = [1.0, 2, 3, 4, 5, 6]
     data[position] = value
 
@@ -108,13 +108,13 @@ def test_what_is_no_number_is_found_by_its_position(value, position):
         [[], []],
     ],
 )
-def test_data_nested_otherwise_than_the_shape_says_are_refused(data):
+def test_data_nested_unlike_their_shape_are_rejected(data):
     with pytest.raises(TensorError, match="must be flat or nested as its shape says"):
         inputs.from_json(data, [2, 3], "FP64")
 
 
 @pytest.mark.parametrize("shape", [[2, 2], [7], [0], [2**31 - 1] * 8])
-def test_another_count_than_the_shapes_is_refused(shape):
+def test_another_number_of_values_than_the_shapes_is_rejected(shape):
     with pytest.raises(TensorError, match="must have as many numbers as its shape says"):
         inputs.from_json([1, 2, 3, 4, 5, 6], shape, "INT8")
     with pytest.raises(TensorError, match="must have as many bytes as its shape and datatype say"):

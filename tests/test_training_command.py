@@ -94,7 +94,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
     assert "Iter 1000: loss" in shown
 
 
-def test_the_committed_model_is_what_the_command_trains(saved, quiet_training):
+def test_the_committed_model_is_the_one_that_the_command_trains(saved, quiet_training):
     """To the bit on the machine that trained it; on another processor, to its rounding."""
     result, directory = quiet_training
     retrained = json.loads(result.stdout)
@@ -148,7 +148,7 @@ def test_a_report_and_a_card_are_written_beside_the_model(training):
         assert f"](report/{picture.name})" in card
 
 
-def test_no_report_writes_none_and_leaves_none_of_the_model_before(trained):
+def test_the_option_no_report_writes_no_report_and_removes_the_previous_one(trained):
     assert (trained / "README.md").exists()
 
     main(["notebook", "--quiet", "--seed=3", "--no-report", f"--output={trained}"])
@@ -158,7 +158,7 @@ def test_no_report_writes_none_and_leaves_none_of_the_model_before(trained):
     assert {path.suffix for path in contents(trained)} == {".npz", ".json"}
 
 
-def test_a_failed_report_is_printed_and_the_model_and_its_card_are_complete(
+def test_a_failed_report_prints_an_error_and_keeps_the_model_and_its_card(
     tmp_path, monkeypatch, capsys
 ):
     def fail(*_):
@@ -221,7 +221,7 @@ def test_an_interrupted_training_run_keeps_the_old_model(number, trained):
         ),
     ],
 )
-def test_bad_arguments_get_one_sentence_and_status_2(arguments, says):
+def test_invalid_arguments_give_a_one_line_error_and_exit_status_2(arguments, says):
     result = train("--quiet", *arguments)
 
     assert result.returncode == 2

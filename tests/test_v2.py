@@ -74,7 +74,7 @@ def bytes_of(response):
     return content, np.frombuffer(buffer, "<f8").reshape(output["shape"])
 
 
-def test_tritonclient_finds_server_and_models_ready(triton_client, saved):
+def test_tritonclient_sees_server_and_models_as_ready(triton_client, saved):
     assert triton_client.is_server_live()
     assert triton_client.is_server_ready()
     for version in ("", saved.version):
@@ -83,7 +83,7 @@ def test_tritonclient_finds_server_and_models_ready(triton_client, saved):
     assert not triton_client.is_model_ready("other")
 
 
-def test_the_server_and_its_models_describe_themselves(client, triton_client, saved):
+def test_server_and_model_metadata_are_complete(client, triton_client, saved):
     server = triton_client.get_server_metadata()
     model = triton_client.get_model_metadata("notebook")
 
@@ -155,7 +155,7 @@ def test_tritonclients_asyncio_client_works_with_the_champion(address, rows):
     )
 
 
-def test_tritonclient_raises_our_sentence(triton_client, rows):
+def test_tritonclient_raises_the_services_error_message(triton_client, rows):
     rows[3, 1] = 201.0
     rows[5, 0] = np.nan
 
@@ -170,7 +170,9 @@ def test_tritonclient_raises_our_sentence(triton_client, rows):
         triton_client.get_model_metadata("other")
 
 
-def test_tritonclient_may_send_a_column_each_in_any_order_and_type(triton_client, saved, rows):
+def test_tritonclient_may_send_one_tensor_a_column_in_any_order_and_datatype(
+    triton_client, saved, rows
+):
     rows = np.round(rows).clip(1, None) * [1, 1, 1, 1, 1, 1, 1, -1]
     rows[:, 7] = -122
     columns = []
@@ -206,7 +208,7 @@ def test_a_body_in_json_may_be_flat_or_nested(client, saved, rows, datatype):
         assert_allclose(predictions_of(response), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_what_mlservers_numpy_codec_builds_is_answered(client, saved):
+def test_a_request_of_mlservers_numpy_codec_gets_predictions(client, saved):
     """As MLServer 1.7.1's NumpyRequestCodec.encode_request builds it, by its `json()`."""
     body = (
         '{"id":null,"parameters":{"content_type":"np","headers":null},"inputs":[{"name":"input-1",'
@@ -227,7 +229,7 @@ def test_what_mlservers_numpy_codec_builds_is_answered(client, saved):
         )
 
 
-def test_what_mlservers_pandas_codec_builds_is_answered(client, saved):
+def test_a_request_of_mlservers_pandas_codec_gets_predictions(client, saved):
     """As MLServer 1.7.1's PandasCodec.encode_request builds it of pandas 3.1.1, HouseAge of int."""
     body = (
         '{"parameters":{"content_type":"pd"},"inputs":['
@@ -259,7 +261,7 @@ def test_what_mlservers_pandas_codec_builds_is_answered(client, saved):
         {"outputs": []},
     ],
 )
-def test_the_answer_is_json_where_bytes_are_not_asked_for(client, saved, rows, more):
+def test_the_response_is_json_by_default(client, saved, rows, more):
     response = client.post(INFER, json=one_input(rows, id="an id", **more))
 
     assert_allclose(predictions_of(response), saved.model.predict(rows), rtol=1e-12, atol=1e-12)
@@ -279,14 +281,14 @@ def test_the_answer_is_json_where_bytes_are_not_asked_for(client, saved, rows, m
         },
     ],
 )
-def test_the_answer_is_bytes_where_they_are_asked_for(client, saved, rows, more):
+def test_the_response_is_binary_on_request(client, saved, rows, more):
     answer, predictions = bytes_of(client.post(INFER, json=one_input(rows, id="", **more)))
 
     assert_allclose(predictions[:, 0], saved.model.predict(rows), rtol=1e-12, atol=1e-12)
     assert answer["id"] == ""
 
 
-def test_a_body_without_json_is_rows_of_fp64_and_answered_in_bytes(client, saved, rows):
+def test_a_raw_binary_request_has_fp64_rows_and_gets_a_binary_response(client, saved, rows):
     response = client.post(
         INFER, content=rows.tobytes(), headers={"inference-header-content-length": "0"}
     )
@@ -298,7 +300,7 @@ def test_a_body_without_json_is_rows_of_fp64_and_answered_in_bytes(client, saved
 @pytest.mark.parametrize(
     ("compress", "encoding"), [(gzip.compress, "GZip"), (zlib.compress, "deflate")]
 )
-def test_a_compressed_body_in_json_is_answered(client, saved, rows, compress, encoding):
+def test_a_compressed_json_body_is_accepted(client, saved, rows, compress, encoding):
     response = client.post(
         INFER,
         content=compress(json.dumps(one_input(rows)).encode()),
@@ -316,7 +318,7 @@ def test_no_rows_get_no_predictions(client):
         assert predictions_of(client.post(INFER, json=body)).shape == (0,)
 
 
-def test_ten_thousand_rows_are_answered_and_not_one_more(client, triton_client, saved):
+def test_ten_thousand_rows_are_accepted_and_one_more_is_rejected(client, triton_client, saved):
     rows = np.tile([*ROW.values()], (10_001, 1))
 
     answered = triton_client.infer("notebook", whole(rows[1:])).as_numpy("prediction")
@@ -381,7 +383,7 @@ def test_a_server_that_shuts_down_is_live_but_not_ready():
         assert response.json() == {"error": "The service is shutting down. Retry after 1 second."}
 
 
-def test_the_documented_example_stands_with_its_true_answer(client):
+def test_the_documented_example_of_v2_is_the_actual_response(client):
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/v2/models/{name}/infer"]["post"]
     example = operation["requestBody"]["content"]["application/json"]["example"]

@@ -73,7 +73,7 @@ def binary(size, **changes):
         ("-1", "got a number that is too small"),
     ],
 )
-def test_what_is_no_number_in_bounds_is_named_by_row_and_feature(client, value, received):
+def test_the_error_for_an_invalid_number_names_row_and_feature(client, value, received):
     sentence = f"Row 1: HouseAge must be a number from 0 to 200 (years), {received}."
     flat = json.dumps(features(shape=[2, 8], data=NUMBERS * 2))
     first, second = flat.rsplit("41.0", 1)
@@ -89,7 +89,7 @@ def test_what_is_no_number_in_bounds_is_named_by_row_and_feature(client, value, 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
 @pytest.mark.parametrize("head", ["one input", "raw"])
-def test_bytes_are_held_to_the_same_bounds(client, number, head):
+def test_binary_numbers_have_the_same_bounds(client, number, head):
     rows = np.array([NUMBERS] * 3)
     rows[2, 6] = number
     request = in_bytes(binary(192, shape=[3, 8]) if head == "one input" else b"", rows.tobytes())
@@ -100,7 +100,7 @@ def test_bytes_are_held_to_the_same_bounds(client, number, head):
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_both_bounds_of_each_feature_are_held(client, feature):
+def test_both_bounds_of_each_feature_are_enforced(client, feature):
     for number in (np.nextafter(feature.maximum, np.inf), np.nextafter(feature.lowest, -np.inf)):
         body = columns(**{feature.name: {"data": [number]}})
         assert feature.bounds in refused(client.post(INFER, json=body))
@@ -183,7 +183,7 @@ def test_both_bounds_of_each_feature_are_held(client, feature):
         ({**features(), "parameters": {"binary_data_output": "true"}}, "must be true or false"),
     ],
 )  # fmt: skip
-def test_a_malformed_request_is_refused(client, body, says):
+def test_a_malformed_request_is_rejected(client, body, says):
     assert says in refused(client.post(INFER, content=json.dumps(body)))
 
 
@@ -203,7 +203,7 @@ def test_a_malformed_request_is_refused(client, body, says):
         b"\x00" * 64,
     ],
 )
-def test_what_is_no_json_is_refused(client, body):
+def test_a_body_that_is_not_json_is_rejected(client, body):
     assert "The request must be JSON in UTF-8, but parsing failed: " in refused(
         client.post(INFER, content=body)
     )
@@ -240,7 +240,7 @@ BUFFER = np.array(NUMBERS).tobytes()
         ({"content": json.dumps(features()), "headers": {SIZE: "7"}}, "must be JSON in UTF-8"),
     ],
 )  # fmt: skip
-def test_sizes_that_do_not_add_up_are_refused(client, request_, says):
+def test_inconsistent_sizes_are_rejected(client, request_, says):
     assert says in refused(client.post(INFER, **request_))
 
 
@@ -260,7 +260,7 @@ TEXT = json.dumps(features()).encode()
         (zlib.compress(TEXT)[:-4] + b"1234", "deflate"),
     ],
 )
-def test_broken_compression_is_refused(client, content, encoding):
+def test_invalid_compressed_data_is_rejected(client, content, encoding):
     response = client.post(INFER, content=content, headers={"content-encoding": encoding})
 
     sentence = f"The body must be valid {encoding} as its Content-Encoding says."
@@ -268,7 +268,7 @@ def test_broken_compression_is_refused(client, content, encoding):
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense", ""])
-def test_another_encoding_is_refused_with_415(client, encoding):
+def test_an_unsupported_content_encoding_gets_415(client, encoding):
     response = client.post(INFER, content=TEXT, headers={"content-encoding": encoding})
 
     assert refused(response, 415) == (
@@ -276,7 +276,7 @@ def test_another_encoding_is_refused_with_415(client, encoding):
     )
 
 
-def test_a_body_that_is_too_large_is_refused_with_413(client):
+def test_a_body_that_is_too_large_gets_413(client):
     announced = client.post(INFER, content=b" " * (8 * 2**20 + 1))
     streamed = client.post(INFER, content=(b" " * 2**20 for _ in range(9)))
     bomb = zlib.compressobj(9, wbits=31)
@@ -293,7 +293,7 @@ def test_a_body_that_is_too_large_is_refused_with_413(client):
         assert response.headers["connection"] == "close"
 
 
-def test_a_body_of_the_largest_size_is_read(client):
+def test_a_body_of_the_maximum_size_is_accepted(client):
     body = TEXT + b" " * (4 * 2**20 - len(TEXT))
 
     assert client.post(INFER, content=body).status_code == 200
@@ -301,7 +301,7 @@ def test_a_body_of_the_largest_size_is_read(client):
     assert compressed.status_code == 200
 
 
-def test_too_many_rows_are_refused_with_413(client):
+def test_too_many_rows_get_413(client):
     for rows in (10_001, 60_000):
         request = in_bytes(binary(rows * 64, shape=[rows, 8]), bytes(rows * 64))
         assert refused(client.post(INFER, **request), 413) == (
@@ -334,7 +334,7 @@ def test_too_many_rows_are_refused_with_413(client):
         ("OPTIONS", INFER, 405),
     ],
 )
-def test_unknown_addresses_models_versions_and_methods_have_the_same_shape(
+def test_unknown_addresses_models_versions_and_methods_get_the_v2_error_format(
     client, method, address, status
 ):
     response = client.request(method, address)
@@ -343,18 +343,18 @@ def test_unknown_addresses_models_versions_and_methods_have_the_same_shape(
     assert ("allow" in response.headers) == (status == 405)
 
 
-def test_an_unknown_version_is_refused_with_the_loaded_one(client, saved):
+def test_the_error_for_an_unknown_version_names_the_loaded_one(client, saved):
     assert refused(client.get("/v2/models/notebook/versions/1"), 404) == (
         f"The version must be {saved.version}, got another one."
     )
 
 
-def test_addresses_that_only_begin_alike_are_not_the_protocols(client):
+def test_addresses_that_only_begin_like_v2_get_a_problem(client):
     for address in ("/v2x", "/v3", "/v"):
         assert client.get(address).headers["content-type"] == "application/problem+json"
 
 
-def test_no_refusal_echoes_its_input(client):
+def test_no_error_message_echoes_its_input(client):
     secret = "S3cr3tMarker"
     for response in [
         *(
@@ -383,7 +383,7 @@ def test_no_refusal_echoes_its_input(client):
         assert secret not in response.text
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(server, client):
+def test_a_client_that_disconnects_within_its_body_does_not_affect_others(server, client):
     with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
         connection.sendall(
             f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{{".encode()
@@ -392,7 +392,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(server, cli
     assert client.post(INFER, content=TEXT).status_code == 200
 
 
-def test_an_internal_error_has_the_same_shape_and_reveals_nothing():
+def test_an_internal_error_has_the_v2_error_format_and_reveals_nothing():
     app = create_app(default="notebook")
     app.state.models.default.saved.model.network.layers[2].biases[0] = float("nan")
 
@@ -404,5 +404,5 @@ def test_an_internal_error_has_the_same_shape_and_reveals_nothing():
     assert refused(asyncio.run(ask()), 500) == ("The service failed; the request is not at fault.")
 
 
-def test_an_empty_body_is_said_to_be_empty(client):
+def test_the_error_for_an_empty_body_says_that_it_is_empty(client):
     assert refused(client.post(INFER)) == ("The request must be JSON in UTF-8, but it is empty.")

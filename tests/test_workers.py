@@ -18,7 +18,7 @@ from tests.support.servers import new_connections, run, serving
 from tests.support.waiting import wait_until
 
 
-def test_a_killed_worker_is_replaced_and_requests_are_answered(row):
+def test_a_killed_worker_is_replaced_and_the_service_still_responds(row):
     """Both of two workers, one after the other."""
     with serving("--workers", "2") as server, new_connections(server) as client:
         first = server.workers
@@ -53,7 +53,7 @@ def test_a_worker_that_gets_sigterm_leaves_the_socket_open_for_the_others(row):
     assert set(answers) == {200}
 
 
-def test_a_damaged_model_ends_the_start_of_several_workers_with_one_sentence(tmp_path):
+def test_with_several_workers_a_damaged_model_gives_one_error_line(tmp_path):
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
     manifest = tmp_path / "notebook" / "model.json"
     manifest.write_bytes(manifest.read_bytes().replace(b"0.9", b"0.8", 1))
@@ -88,7 +88,7 @@ def test_a_worker_that_does_not_reload_is_replaced(tmp_path, row):
         assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
 
 
-def test_each_worker_exposes_what_all_of_them_counted(row):
+def test_each_worker_exposes_the_counts_of_all_workers(row):
     """Also what one counted that is no more; no count is left behind on the disk."""
     before = set(Path("/dev/shm").glob("housing-counts-*"))
     with (
@@ -150,7 +150,7 @@ def test_a_worker_that_hangs_is_replaced_within_15_seconds(number, row):
         assert {client.post("/predict", json=row).status_code for _ in range(10)} == {200}
 
 
-def test_a_heartbeat_may_miss_some_beats_and_be_checked_late():
+def test_a_worker_may_miss_some_heartbeats():
     async def beat_after(missed):
         heartbeat.beat()
         return [heartbeat.has_stopped() for _ in range(missed)]
@@ -175,7 +175,7 @@ sys.exit(main())
 """The service, where new workers end at once as soon as a file exists."""
 
 
-def test_there_is_a_pause_before_a_worker_that_ends_at_once_is_replaced(tmp_path):
+def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):
     flag = tmp_path / "end at once"
     environment, program = {"END_AT_ONCE": str(flag)}, ("-c", ENDING_AT_ONCE)
     with serving("--workers", "2", program=program, environment=environment) as server:
