@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from models import SAVED_MODELS
 from models.features import FEATURE_NAMES
-from tests.support.counterparts import counterpart
 from tests.support.processes import processor_seconds
+from tests.support.programs import find_program
 from tests.support.replicas import Replicas, proxy_of
 from tests.support.rows import ROW
 from tests.support.servers import serving
@@ -79,7 +79,7 @@ def ask(url, directory):
     """Requests a second, one row each, the median time and that of the slowest in a hundred."""
     told = subprocess.run(
         [
-            *(counterpart("wrk", package="wrk"), "--latency", "--threads", "1"),
+            *(find_program("wrk", package="wrk"), "--latency", "--threads", "1"),
             *("--connections", str(CONNECTIONS), "--duration", f"{SECONDS}s"),
             *("--script", directory / "predict.lua", f"{url}/predict"),
         ],
@@ -96,7 +96,7 @@ def ask(url, directory):
 def score(url, streams, directory):
     """CSV rows a second, of as many batches at once as there are processes for them."""
     curl = [
-        *(counterpart("curl", package="curl"), "--silent", "--show-error", "--fail"),
+        *(find_program("curl", package="curl"), "--silent", "--show-error", "--fail"),
         *("--request", "POST", "--header", "content-type: text/csv"),
         *("--upload-file", directory / "rows.csv", f"{url}/predict/batch"),
     ]

@@ -5,7 +5,7 @@ from io import BytesIO
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from tests.support.counterparts import counterpart
+from tests.support.programs import find_program
 from tests.support.servers import PROJECT, serving
 
 DIRECTORY = PROJECT / "docs"
@@ -17,7 +17,7 @@ def main():
     DIRECTORY.mkdir(exist_ok=True)
     with serving() as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=counterpart("chromium", package="chromium"), args=["--no-sandbox"]
+            executable_path=find_program("chromium", package="chromium"), args=["--no-sandbox"]
         )
         for theme in ("light", "dark"):
             for name, address in (("page", server.url), ("models", f"{server.url}/#models")):

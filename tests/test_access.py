@@ -24,8 +24,8 @@ FIXED = {
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
-    """A server that asks for everything: keys, a host, the origin of a page."""
+def guarded_server(tmp_path_factory):
+    """A server with every access option: keys, an admin token, allowed hosts and CORS origins."""
     file = tmp_path_factory.mktemp("access") / "keys"
     file.write_text(f"{key_line('alice', KEY)}\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -39,18 +39,18 @@ def guarded(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def asking(guarded):
-    with httpx.Client(base_url=guarded.url) as client:
+def guarded_client(guarded_server):
+    with httpx.Client(base_url=guarded_server.url) as client:
         yield client
 
 
 @pytest.mark.parametrize(
     "headers", [bearer(KEY), {"authorization": f"bearer  {KEY}"}, {"x-api-key": KEY}]
 )
-def test_a_key_in_either_header_gives_access_to_every_address(asking, headers):
-    assert asking.post("/predict", json=ROW, headers=headers).status_code == 200
-    assert asking.get("/metrics", headers=headers).status_code == 200
-    assert asking.get("/v2/models/notebook", headers=headers).status_code == 200
+def test_a_key_in_either_header_gives_access_to_every_address(guarded_client, headers):
+    assert guarded_client.post("/predict", json=ROW, headers=headers).status_code == 200
+    assert guarded_client.get("/metrics", headers=headers).status_code == 200
+    assert guarded_client.get("/v2/models/notebook", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_a_key_in_either_header_gives_access_to_every_address(asking, headers):
         {"cookie": f"key={KEY}"},
     ],
 )
-def test_a_missing_or_wrong_key_gets_401_with_the_same_message(asking, headers):
+def test_a_missing_or_wrong_key_gets_401_with_the_same_message(guarded_client, headers):
     headers = {name: value.encode("latin-1") for name, value in headers.items()}
-    problem = asking.post("/predict", json=ROW, headers=headers)
-    of_v2 = asking.get("/v2/models", headers=headers)
+    problem = guarded_client.post("/predict", json=ROW, headers=headers)
+    of_v2 = guarded_client.get("/v2/models", headers=headers)
 
     sentence = (
         "The request must have an API key, as Authorization: Bearer KEY or X-API-Key: KEY, "
@@ -97,31 +97,33 @@ def test_a_missing_or_wrong_key_gets_401_with_the_same_message(asking, headers):
         "/v2/models/x/ready",
     ],
 )
-def test_every_address_that_is_not_public_needs_a_key(asking, address):
-    assert asking.get(address).status_code == 401
+def test_every_address_that_is_not_public_needs_a_key(guarded_client, address):
+    assert guarded_client.get(address).status_code == 401
 
 
 @pytest.mark.parametrize("address", PROBES + PAGES)
-def test_probes_and_pages_need_no_key(asking, address):
-    assert asking.get(address).status_code == 200
-    assert asking.head(address).status_code == 200
+def test_probes_and_pages_need_no_key(guarded_client, address):
+    assert guarded_client.get(address).status_code == 200
+    assert guarded_client.head(address).status_code == 200
 
 
-def test_a_reload_needs_the_admin_token_and_accepts_no_api_key(asking):
+def test_a_reload_needs_the_admin_token_and_accepts_no_api_key(guarded_client):
     reloads = [
-        asking.post("/models/notebook/reload", headers=headers)
+        guarded_client.post("/models/notebook/reload", headers=headers)
         for headers in (bearer(TOKEN), bearer(KEY), {"x-api-key": KEY}, {})
     ]
 
     assert [response.status_code for response in reloads] == [200, 401, 401, 401]
 
 
-def test_the_openapi_document_marks_the_operations_that_need_a_key(asking, client):
-    document = asking.get("/openapi.json").json()
-    refused = document["paths"]["/predict"]["post"]["responses"]["401"]["content"]
+def test_the_openapi_document_marks_the_operations_that_need_a_key(guarded_client, client):
+    document = guarded_client.get("/openapi.json").json()
+    documented = document["paths"]["/predict"]["post"]["responses"]["401"]["content"]
     either = [{"APIKey": []}, {"APIKeyHeader": []}]
 
-    assert asking.post("/predict").json() == refused["application/problem+json"]["example"]
+    assert (
+        guarded_client.post("/predict").json() == documented["application/problem+json"]["example"]
+    )
     assert {"APIKey", "APIKeyHeader"} <= document["components"]["securitySchemes"].keys()
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -130,8 +132,8 @@ def test_the_openapi_document_marks_the_operations_that_need_a_key(asking, clien
     assert "APIKey" not in client.get("/openapi.json").text
 
 
-def test_the_documentation_page_sends_the_key_that_was_entered(guarded, page):
-    page.goto(f"{guarded.url}/docs")
+def test_the_documentation_page_sends_the_key_that_was_entered(guarded_server, page):
+    page.goto(f"{guarded_server.url}/docs")
     page.locator(".btn.authorize").click()
     dialog = page.locator(".auth-container", has_text="APIKeyHeader")
     dialog.locator("input").fill(KEY)
@@ -159,9 +161,9 @@ def test_sighup_reloads_the_keys_in_every_process(workers, keys_file):
 
         def reload():
             server.process.send_signal(signal.SIGHUP)
-            told = server.next_line()
+            message = server.next_line()
             assert server.next_line().startswith("Reloaded champion@")
-            return told
+            return message
 
         processes = server.workers
         assert (statuses(KEY), statuses(OTHER_KEY)) == ({200}, {401})
@@ -169,7 +171,7 @@ def test_sighup_reloads_the_keys_in_every_process(workers, keys_file):
         assert reload() == "Reloaded the API keys: 1\n"
         assert (statuses(KEY), statuses(OTHER_KEY)) == ({401}, {200})
         keys_file.write_text(f"# no hash:\nalice:{KEY}\n")
-        refused = reload()
+        rejected = reload()
         assert (statuses(KEY), statuses(OTHER_KEY)) == ({401}, {200})
         keys_file.write_text("")
         assert reload() == "Reloaded the API keys: 0\n"
@@ -178,9 +180,9 @@ def test_sighup_reloads_the_keys_in_every_process(workers, keys_file):
         for worker in processes:
             os.kill(worker, signal.SIGKILL)
         wait_until(lambda: len({*server.workers} - {*processes}) == len(processes))
-        assert statuses(OTHER_KEY) == {401}  # what is forked later has the same
+        assert statuses(OTHER_KEY) == {401}  # a worker forked later has the same keys
 
-    assert refused == (
+    assert rejected == (
         f"python -m app: {keys_file}, line 2 must be NAME:SHA256 with 64 hex digits, got "
         "something else. Create lines with `python -m app create-key NAME`; the loaded keys stay "
         "in use\n"
@@ -204,12 +206,12 @@ def test_the_error_for_an_invalid_keys_file_does_not_show_its_content(content, t
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    with pytest.raises(KeysFileError) as refusal:
+    with pytest.raises(KeysFileError) as rejection:
         read_keys(file)
 
-    assert str(refusal.value).startswith(f"{file}")
-    assert "must be " in str(refusal.value)
-    assert KEY not in str(refusal.value)
+    assert str(rejection.value).startswith(f"{file}")
+    assert "must be " in str(rejection.value)
+    assert KEY not in str(rejection.value)
 
 
 def test_a_created_key_works_once_its_printed_line_is_in_the_keys_file(tmp_path):
@@ -278,10 +280,10 @@ def test_a_boolean_environment_variable_must_be_1_or_0(monkeypatch):
         ("127.0.0.1.example", False),
     ],
 )
-def test_only_allowed_hosts_are_accepted_on_any_port(asking, host, allowed):
+def test_only_allowed_hosts_are_accepted_on_any_port(guarded_client, host, allowed):
     headers = {"host": host, **bearer(KEY)}
-    response = asking.get("/models", headers=headers)
-    of_v2 = asking.get("/v2", headers=headers)
+    response = guarded_client.get("/models", headers=headers)
+    of_v2 = guarded_client.get("/v2", headers=headers)
 
     assert response.status_code == of_v2.status_code == (200 if allowed else 400)
     if not allowed:
@@ -290,9 +292,9 @@ def test_only_allowed_hosts_are_accepted_on_any_port(asking, host, allowed):
 
 
 @pytest.mark.parametrize("host", ["evil.example:80@a.example.org", ""])
-def test_an_invalid_host_gets_the_error_format_of_the_requested_address(asking, host):
-    response = asking.get("/models", headers={"host": host, **bearer(KEY)})
-    of_v2 = asking.get("/v2", headers={"host": host, **bearer(KEY)})
+def test_an_invalid_host_gets_the_error_format_of_the_requested_address(guarded_client, host):
+    response = guarded_client.get("/models", headers={"host": host, **bearer(KEY)})
+    of_v2 = guarded_client.get("/v2", headers={"host": host, **bearer(KEY)})
 
     assert response.status_code == of_v2.status_code == 400
     assert response.json()["detail"] == of_v2.json()["error"]
@@ -300,8 +302,8 @@ def test_an_invalid_host_gets_the_error_format_of_the_requested_address(asking, 
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_probes_accept_any_host(asking, probe):
-    assert asking.get(probe, headers={"host": "10.1.2.3:8000"}).status_code == 200
+def test_probes_accept_any_host(guarded_client, probe):
+    assert guarded_client.get(probe, headers={"host": "10.1.2.3:8000"}).status_code == 200
 
 
 PREFLIGHT = {
@@ -310,22 +312,22 @@ PREFLIGHT = {
 }
 
 
-def test_an_allowed_origin_gets_cors_headers_on_success_and_on_errors(asking):
+def test_an_allowed_origin_gets_cors_headers_on_success_and_on_errors(guarded_client):
     page = {"origin": "https://page.example"}
-    preflight = asking.options("/predict", headers={**page, **PREFLIGHT})
-    answer = asking.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
-    refusal = asking.post("/predict", json=ROW, headers=page)
+    preflight = guarded_client.options("/predict", headers={**page, **PREFLIGHT})
+    answer = guarded_client.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
+    rejection = guarded_client.post("/predict", json=ROW, headers=page)
 
-    assert (preflight.status_code, answer.status_code, refusal.status_code) == (200, 200, 401)
-    for response in (preflight, answer, refusal):
+    assert (preflight.status_code, answer.status_code, rejection.status_code) == (200, 200, 401)
+    for response in (preflight, answer, rejection):
         assert response.headers["access-control-allow-origin"] == "https://page.example"
         assert "access-control-allow-credentials" not in response.headers
     assert answer.headers["access-control-expose-headers"] == "X-Model, X-Request-ID"
 
 
-def test_other_origins_get_no_cors_headers_and_by_default_no_origin_does(asking, client):
+def test_other_origins_get_no_cors_headers_and_by_default_no_origin_does(guarded_client, client):
     page = {"origin": "https://other.example"}
-    for service in (asking, client):
+    for service in (guarded_client, client):
         preflight = service.options("/predict", headers={**page, **PREFLIGHT})
         answer = service.post("/predict", json=ROW, headers={**page, **bearer(KEY)})
 
@@ -334,15 +336,15 @@ def test_other_origins_get_no_cors_headers_and_by_default_no_origin_does(asking,
             assert "access-control-allow-origin" not in response.headers
 
 
-def test_every_response_has_the_security_headers(asking):
+def test_every_response_has_the_security_headers(guarded_client):
     answers = [
-        asking.post("/predict", json=ROW, headers=bearer(KEY)),
-        asking.post("/predict", json={}, headers=bearer(KEY)),
-        asking.get("/predict", headers=bearer(KEY)),
-        asking.get("/unknown"),
-        asking.get("/models", headers={"host": "x"}),
-        asking.get("/v2/unknown", headers=bearer(KEY)),
-        asking.head("/livez"),
+        guarded_client.post("/predict", json=ROW, headers=bearer(KEY)),
+        guarded_client.post("/predict", json={}, headers=bearer(KEY)),
+        guarded_client.get("/predict", headers=bearer(KEY)),
+        guarded_client.get("/unknown"),
+        guarded_client.get("/models", headers={"host": "x"}),
+        guarded_client.get("/v2/unknown", headers=bearer(KEY)),
+        guarded_client.head("/livez"),
     ]
 
     for answer in answers:
@@ -350,13 +352,13 @@ def test_every_response_has_the_security_headers(asking):
         assert answer.headers.get_list("content-security-policy") == [
             "default-src 'none'; frame-ancestors 'none'"
         ]
-    (policy,) = asking.get("/docs").headers.get_list("content-security-policy")
+    (policy,) = guarded_client.get("/docs").headers.get_list("content-security-policy")
     assert policy.startswith("default-src 'self';")
     assert policy.endswith("frame-ancestors 'none'")
 
 
-def test_the_rejection_of_bytes_that_are_not_http_has_the_security_headers(guarded):
-    with socket.create_connection(("127.0.0.1", guarded.port), timeout=15) as connection:
+def test_the_rejection_of_bytes_that_are_not_http_has_the_security_headers(guarded_server):
+    with socket.create_connection(("127.0.0.1", guarded_server.port), timeout=15) as connection:
         connection.sendall(b"not HTTP\r\n\r\n")
         answer = connection.recv(4096).decode()
 

@@ -60,12 +60,12 @@ def test_an_internal_error_has_the_request_id_and_the_security_headers():
 
     app.add_api_route("/fail", fail)
 
-    async def ask():
+    async def send():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get("/fail", headers={"x-request-id": "mine"})
 
-    response = asyncio.run(ask())
+    response = asyncio.run(send())
 
     assert response.status_code == 500
     assert response.headers.get_list("x-request-id") == ["mine"]

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from models.features import FEATURE_NAMES
-from tests.support.counterparts import counterpart
 from tests.support.pipes import read_some
 from tests.support.processes import MEBIBYTE, forget_peak, processor_seconds, resident_bytes
+from tests.support.programs import find_program
 from tests.support.raw_requests import chunk
 from tests.support.rows import ROW, csv_header, csv_line, ndjson_line
 from tests.support.servers import serving
@@ -48,7 +48,7 @@ def connect(server):
 def test_two_million_rows_need_bounded_memory_and_do_not_block_other_requests(
     server, media_type, header, line
 ):
-    curl = counterpart("curl", package="curl")
+    curl = find_program("curl", package="curl")
     idle = resident_bytes(server.process)
     forget_peak(server.process)
     command = [

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from tests.support.counterparts import counterpart
+from tests.support.programs import find_program
 from tests.support.rows import ROW
 from tests.support.servers import PROJECT, serving
 
@@ -29,7 +29,7 @@ RULES = [rule for group in read_yaml("alerts.yml")["groups"] for rule in group["
 
 def promtool(*arguments):
     return subprocess.run(
-        [counterpart("promtool", package="prometheus"), *arguments],
+        [find_program("promtool", package="prometheus"), *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -53,7 +53,7 @@ def busy_server():
 @pytest.fixture(scope="module")
 def prometheus(busy_server, tmp_path_factory):
     """Prometheus with deploy/'s configuration, in a hurry, at the address of the busy server."""
-    program = counterpart("prometheus", package="prometheus")
+    program = find_program("prometheus", package="prometheus")
     directory = tmp_path_factory.mktemp("prometheus")
     configuration = (DEPLOY / "prometheus.yml").read_text()
     assert "housing:8000" in configuration

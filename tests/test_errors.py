@@ -20,19 +20,19 @@ def app():
     return create_app(default="notebook")
 
 
-def ask(app, method, path, **request):
-    async def ask():
+def send(app, method, path, **request):
+    async def send():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.request(method, path, **request)
 
-    return asyncio.run(ask())
+    return asyncio.run(send())
 
 
 def test_an_internal_error_is_a_problem_that_reveals_nothing(app):
     app.state.models = "not models"
 
-    response = ask(app, "GET", "/metrics")
+    response = send(app, "GET", "/metrics")
 
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
@@ -41,7 +41,7 @@ def test_an_internal_error_is_a_problem_that_reveals_nothing(app):
 
 @pytest.mark.parametrize("length", ["abc", "", "-1", "9" * 5000])
 def test_a_wrong_content_length_does_not_cause_an_internal_error(app, row, length):
-    response = ask(app, "POST", "/predict", json=row, headers={"content-length": length})
+    response = send(app, "POST", "/predict", json=row, headers={"content-length": length})
 
     assert response.status_code in (200, 413)
 
@@ -52,7 +52,7 @@ def test_a_prediction_that_is_not_finite_gives_500(app, row, saved):
     broken = NamedModel("broken", replace(saved, model=replace(saved.model, network=network)))
     app.state.models = LoadedModels({"broken": broken}, broken)
 
-    assert ask(app, "POST", "/predict", json=row).status_code == 500
+    assert send(app, "POST", "/predict", json=row).status_code == 500
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_errors_are_checked_in_the_order_media_type_size_model_row(app, row):
     large = " " * 70_000
 
     def status(query, content, headers):
-        response = ask(app, "POST", f"/predict{query}", content=content, headers=headers)
+        response = send(app, "POST", f"/predict{query}", content=content, headers=headers)
         return response.status_code
 
     assert status("?model=other", large, {}) == 415
@@ -95,7 +95,7 @@ def test_a_reload_fails_when_the_default_model_was_removed(tmp_path):
     shutil.rmtree(tmp_path / "champion")
 
     headers = {"authorization": "Bearer token"}
-    response = ask(app, "POST", "/models/champion/reload", headers=headers)
+    response = send(app, "POST", "/models/champion/reload", headers=headers)
 
     assert response.status_code == 409
     assert "default model champion" in response.json()["detail"]

@@ -25,15 +25,23 @@ from tests.support.headers import KEY, TRACE
 from tests.support.hostile import HOSTILE
 from tests.support.rows import ROW
 from tests.support.servers import serving
-from tests.support.two_paths import JSON, REQUEST_ID, RIGHT, TEXT, assert_alike, both_ways, named
+from tests.support.two_paths import (
+    JSON,
+    REQUEST_ID,
+    TEXT,
+    VALID,
+    assert_alike,
+    predict_case,
+    send_by_both_paths,
+)
 
 SEED, CASES = 20261125, 6000
 
 
-WRONG = [
-    *(named(body) for body in HOSTILE.values() if len(body) < 60_000),
-    *(named(TEXT, f"/predict?{query}") for query in ("", "level=0.85", "model=", "level=0.9&level=0.9", "a=1", "level=.9")),
-    *(named(TEXT, headers=headers) for headers in (
+INVALID = [
+    *(predict_case(body) for body in HOSTILE.values() if len(body) < 60_000),
+    *(predict_case(TEXT, f"/predict?{query}") for query in ("", "level=0.85", "model=", "level=0.9&level=0.9", "a=1", "level=.9")),
+    *(predict_case(TEXT, headers=headers) for headers in (
         (),
         (("Content-Type", "text/csv"),),
         (("Content-Type", "application/json; charset=latin-1"),),
@@ -54,11 +62,11 @@ MUTATED = [
 
 @pytest.mark.parametrize(
     ("cases", "statuses"),
-    [(RIGHT, {200}), (WRONG, {200, 404, 415, 422}), (MUTATED, {200, 404, 415, 422})],
+    [(VALID, {200}), (INVALID, {200, 404, 415, 422}), (MUTATED, {200, 404, 415, 422})],
     ids=["valid", "invalid", "mutated"],
 )
 def test_both_paths_give_the_same_status_headers_and_body(server, cases, statuses):
-    pairs = asyncio.run(both_ways(server.port, cases))
+    pairs = asyncio.run(send_by_both_paths(server.port, cases))
 
     assert_alike(cases, pairs)
     assert {whole.status for whole, _ in pairs} == statuses
@@ -79,12 +87,12 @@ def response_to(fast_path, case):
     return pending and fast_path.respond([pending], [])[0]
 
 
-@pytest.mark.parametrize("case", RIGHT, ids=range(len(RIGHT)))
+@pytest.mark.parametrize("case", VALID, ids=range(len(VALID)))
 def test_the_fast_path_responds_to_a_valid_request(fast_path, case):
     assert response_to(fast_path, case).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-@pytest.mark.parametrize("case", WRONG, ids=range(len(WRONG)))
+@pytest.mark.parametrize("case", INVALID, ids=range(len(INVALID)))
 def test_the_fast_path_leaves_an_invalid_or_unusual_request_to_fastapi(fast_path, case):
     assert response_to(fast_path, case) is None
 
@@ -108,11 +116,11 @@ def test_the_fast_path_counts_as_fastapi_does(server, client):
             if "_seconds_sum" not in name and "seconds_bucket" not in name
         }
 
-    old = named(TEXT.replace("41.0", "150"))  # out of the training range
+    old = predict_case(TEXT.replace("41.0", "150"))  # out of the training range
     differences = []
     for framing in ("length", "chunked"):
         before = counted()
-        asyncio.run(both_ways_once(server.port, replace(old, framing=framing)))
+        asyncio.run(send_three_times(server.port, replace(old, framing=framing)))
         after = counted()
         differences.append({name: after[name] - before.get(name, 0) for name in after})
 
@@ -122,7 +130,7 @@ def test_the_fast_path_counts_as_fastapi_does(server, client):
     assert short['housing_feature_out_of_range_total{feature="HouseAge",side="above"}'] == 3
 
 
-async def both_ways_once(port, case):
+async def send_three_times(port, case):
     connection = Connection(port)
     for _ in range(3):
         assert (await connection.exchange(case.to_bytes())).status == 200
@@ -132,8 +140,8 @@ async def both_ways_once(port, case):
 @pytest.mark.parametrize("model", ["notebook", "champion"])
 def test_pipelined_requests_get_responses_in_order_from_both_paths(server, model):
     """Short, long, short, a refusal: as many as a client likes that then sends no more."""
-    right = named(TEXT, f"/predict?model={model}")
-    cases = [right, replace(right, framing="chunked"), right, named("{}")] * 40
+    right = predict_case(TEXT, f"/predict?model={model}")
+    cases = [right, replace(right, framing="chunked"), right, predict_case("{}")] * 40
     cases = [
         replace(case, headers=(*case.headers, ("X-Request-ID", str(index))))
         for index, case in enumerate(cases)
@@ -159,11 +167,11 @@ def some_rows(rng, count):
 def test_concurrent_requests_get_the_same_bytes_as_single_ones(server, rng):
     paths = ["/predict?model=champion", "/predict?model=champion&level=0.5", "/predict"]
     cases = [
-        replace(named(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
+        replace(predict_case(json.dumps(row), paths[index % 3]), headers=(JSON, REQUEST_ID))
         for index, row in enumerate(some_rows(rng, 300))
     ]
 
-    async def ask(together):
+    async def send(together):
         connections = [Connection(server.port) for _ in cases[:together]]
         answers = []
         for start in range(0, len(cases), together):
@@ -175,9 +183,9 @@ def test_concurrent_requests_get_the_same_bytes_as_single_ones(server, rng):
             connection.close()
         return [(answer.status, answer.body) for answer in answers]
 
-    together = asyncio.run(ask(100))
+    together = asyncio.run(send(100))
 
-    assert together == asyncio.run(ask(1))
+    assert together == asyncio.run(send(1))
     assert {status for status, _ in together} == {200}
 
 
@@ -195,7 +203,7 @@ class Recipient:
 
 def test_a_micro_batch_is_predicted_at_the_end_of_the_iteration_or_when_it_is_full(fast_path):
     recipient, batcher = Recipient(), MicroBatcher(fast_path)
-    case = named(TEXT, "/predict?model=champion")
+    case = predict_case(TEXT, "/predict?model=champion")
 
     async def responses_after(submitted):
         for _ in range(submitted):
@@ -211,7 +219,7 @@ def test_a_micro_batch_is_predicted_at_the_end_of_the_iteration_or_when_it_is_fu
 
 def test_only_requests_to_a_batch_invariant_model_wait_for_others(fast_path):
     waits = [
-        parsed(fast_path, named(TEXT, f"/predict?model={model}")).can_wait
+        parsed(fast_path, predict_case(TEXT, f"/predict?model={model}")).can_wait
         for model in ("notebook", "champion")
     ]
 
@@ -221,7 +229,7 @@ def test_only_requests_to_a_batch_invariant_model_wait_for_others(fast_path):
 def test_requests_of_several_levels_get_the_same_bytes_alone_and_in_a_batch(fast_path, rng):
     paths = ["/predict?model=champion", "/predict?model=champion&level=0.5"] * 10
     batch = [
-        parsed(fast_path, named(json.dumps(row), path, headers=(JSON, REQUEST_ID)))
+        parsed(fast_path, predict_case(json.dumps(row), path, headers=(JSON, REQUEST_ID)))
         for path, row in zip(paths, some_rows(rng, 20), strict=True)
     ]
 
@@ -236,7 +244,7 @@ def test_a_client_that_half_closes_gets_every_response_and_then_the_end_of_the_s
     server, count
 ):
     cases = [
-        named(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
+        predict_case(TEXT, "/predict?model=champion", headers=(JSON, ("X-Request-ID", str(index))))
         for index in range(count)
     ]
     sent = b"".join(case.to_bytes() for case in cases)
@@ -247,7 +255,7 @@ def test_a_client_that_half_closes_gets_every_response_and_then_the_end_of_the_s
 
 
 def test_a_request_before_malformed_bytes_gets_its_response_first(server):
-    sent = named(TEXT, "/predict?model=champion").to_bytes() + b"\0 / HTTP/1.1\r\n\r\n"
+    sent = predict_case(TEXT, "/predict?model=champion").to_bytes() + b"\0 / HTTP/1.1\r\n\r\n"
 
     answers = asyncio.run(Connection(server.port).exchange_all(sent))
 
@@ -281,10 +289,13 @@ sys.exit(main())
 @pytest.mark.parametrize("income", [1, 2])
 def test_a_failing_request_does_not_affect_others_at_the_same_time(model, income):
     path = f"/predict?model={model}"
-    right, failing = named(TEXT, path), named(TEXT.replace("8.3252", str(income)), path)
+    right, failing = (
+        predict_case(TEXT, path),
+        predict_case(TEXT.replace("8.3252", str(income)), path),
+    )
     with serving(program=("-c", FAILING)) as server:
 
-        async def ask():
+        async def send():
             company = [right] * 5 + [failing] + [right] * 5
             connections = [Connection(server.port) for _ in company]
             for connection in connections:  # so that the questions come together
@@ -300,7 +311,7 @@ def test_a_failing_request_does_not_affect_others_at_the_same_time(model, income
             sent = b"".join(case.to_bytes() for case in (right, failing, right))
             return together, await Connection(server.port).exchange_all(sent)
 
-        together, pipelined = asyncio.run(ask())
+        together, pipelined = asyncio.run(send())
 
     assert [answer.status for answer in together] == [200] * 5 + [500] + [200] * 5
     assert [answer.status for answer in pipelined] == [200, 500]  # after which it closes
@@ -345,7 +356,7 @@ def test_the_fast_path_responds_to_allowed_requests_under_every_access_policy(
     fast_path = FastPath(app.state)
 
     for origin in ORIGINS:
-        case = named(TEXT, headers=(("Host", host), *headers, *origin))
+        case = predict_case(TEXT, headers=(("Host", host), *headers, *origin))
         assert (response_to(fast_path, case) is not None) == is_allowed
 
 
@@ -358,13 +369,13 @@ def test_under_an_access_policy_both_paths_give_equal_responses_and_log_lines(
     host, statuses, cors, keys_file, tmp_path
 ):
     sent = [*product((*ADMITTED, *NOT_ADMITTED), ORIGINS)]
-    cases = [named(TEXT, headers=headers + origin) for headers, origin in sent]
+    cases = [predict_case(TEXT, headers=headers + origin) for headers, origin in sent]
     options = ["--allowed-hosts", host, "--api-keys-file", str(keys_file)]
     options += ["--access-log", "json"]
     options += ["--cors-origins", ",".join(CORS[cors])] if CORS[cors] else []
     log = tmp_path / "log"
     with log.open("wb") as stdout, serving(*options, stdout=stdout) as server:
-        pairs = asyncio.run(both_ways(server.port, cases))
+        pairs = asyncio.run(send_by_both_paths(server.port, cases))
         server.stop()
 
     assert_alike(cases, pairs)
@@ -381,7 +392,9 @@ def test_under_an_access_policy_both_paths_give_equal_responses_and_log_lines(
 def test_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys_file):
     app = create_app(SAVED_MODELS, "notebook", access=AccessPolicy(cors_origins=(PAGE,)))
 
-    response = response_to(FastPath(app.state), named(TEXT, headers=(JSON, ("Origin", PAGE))))
+    response = response_to(
+        FastPath(app.state), predict_case(TEXT, headers=(JSON, ("Origin", PAGE)))
+    )
 
     assert f"\r\naccess-control-allow-origin: {PAGE}\r\nvary: Origin\r\n".encode() in response
     assert b"\r\naccess-control-expose-headers: X-Model, X-Request-ID\r\n" in response

@@ -7,7 +7,7 @@ from tests.fuzz.openapi import run_schemathesis
 from tests.fuzz.requests import make_case
 from tests.fuzz.runner import run
 from tests.support.hostile import HOSTILE
-from tests.support.problems import refused
+from tests.support.problems import problem_of
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_fuzzers_reference_rejects_every_hostile_row(name):
 def test_a_body_of_a_million_bytes_is_rejected_before_it_is_read(client):
     headers = {"content-type": "application/json"}
 
-    assert refused(client.post("/predict", content=b" " * 1_000_000, headers=headers), 413)
+    assert problem_of(client.post("/predict", content=b" " * 1_000_000, headers=headers), 413)
 
 
 def test_a_thousand_fuzzed_requests_get_correct_responses():

@@ -20,7 +20,7 @@ from app.observability.metrics import (
 )
 from models.features import FEATURE_NAMES
 from models.house_price import RowPrediction
-from tests.support.counterparts import counterpart
+from tests.support.programs import find_program
 from tests.support.scraping import REQUESTS, scrape
 
 TEXT = {"accept": "text/plain"}
@@ -87,12 +87,12 @@ def test_an_internal_error_is_counted_as_500(row):
 
     app.add_api_route("/fails", fail)
 
-    async def ask():
+    async def send():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get("/fails")
 
-    assert asyncio.run(ask()).status_code == 500
+    assert asyncio.run(send()).status_code == 500
     labels = {"method": "GET", "route": "/fails", "code": "500"}
     assert registry.get_sample_value(REQUESTS, labels) == 1
 
@@ -142,16 +142,16 @@ def test_a_rejected_row_is_counted_once_under_its_first_reason(
     response = client.post("/predict", content=body, headers={"content-type": "application/json"})
 
     assert response.status_code == 422
-    assert refusals(counted) == {reason: 1}
+    assert rejections(counted) == {reason: 1}
 
 
 def test_a_body_that_is_not_a_row_is_counted_as_malformed(client, counted):
     client.post("/predict", json=[])
 
-    assert refusals(counted) == {"malformed": 1}
+    assert rejections(counted) == {"malformed": 1}
 
 
-def refusals(counted):
+def rejections(counted):
     """The reasons that were counted, and how often."""
     counts = {reason: counted("housing_rejected_rows_total", reason=reason) for reason in REASONS}
     return {reason: count for reason, count in counts.items() if count}
@@ -166,13 +166,13 @@ def test_each_row_of_a_batch_is_counted(client, counted, row):
     assert counted("housing_prediction_value_count", model="notebook") == 3
     assert counted("housing_feature_out_of_range_total", feature="Population", side="above") == 1
     assert counted(REQUESTS, method="POST", route="/predict/batch", code="200") == 1
-    assert refusals(counted) == {"out_of_bounds": 1}
+    assert rejections(counted) == {"out_of_bounds": 1}
 
 
 def test_a_rejected_query_is_not_counted_as_a_rejected_row(client, counted, row):
     client.post("/predict?level=high", json=row)
 
-    assert refusals(counted) == {}
+    assert rejections(counted) == {}
 
 
 def test_an_unknown_reason_is_counted_as_other():
@@ -250,14 +250,14 @@ def test_the_metrics_have_the_currently_loaded_models(saved):
     app = create_app(default="notebook")
     models = app.state.models
 
-    async def ask():
+    async def send():
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://test"
         ) as client:
             return (await client.get("/metrics", headers=TEXT)).text
 
     models.by_name["newcomer"] = NamedModel("newcomer", saved)
-    text = asyncio.run(ask())
+    text = asyncio.run(send())
 
     assert 'housing_predictions_total{model="newcomer"} 0.0' in text
     assert f'housing_model_test_mae{{model="newcomer"}} {saved.card.metrics.mae}' in text
@@ -272,7 +272,7 @@ def test_text_and_openmetrics_have_the_same_samples(client):
 
 
 def test_promtool_finds_no_problem(client):
-    promtool = counterpart("promtool", package="prometheus")
+    promtool = find_program("promtool", package="prometheus")
     text = client.get("/metrics", headers=TEXT).text
 
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""More requests than can be answered: some are turned away at once, and nobody starves."""
+"""Under overload, excess requests get 503 at once, and the others their predictions."""
 
 import asyncio
 import json
@@ -22,21 +22,21 @@ from tests.fuzz.client import Connection
 from tests.support.raw_requests import PROBE, post
 from tests.support.rows import ROW
 from tests.support.servers import serving
-from tests.support.two_paths import RIGHT, assert_alike, both_ways
+from tests.support.two_paths import VALID, assert_alike, send_by_both_paths
 
-ALWAYS_TOO_LATE = """
+ALWAYS_OVERDUE = """
 import sys
 from app.__main__ import main
 from app.server.load_shedding import LoadShedder
 LoadShedder.is_overdue = lambda self: True
 sys.exit(main())
 """
-"""The service, where every request has waited too long."""
+"""The service with every event-loop iteration overdue, so that it sheds every request."""
 
 
 @pytest.fixture(scope="module")
-def too_late():
-    with serving("--default", "notebook", program=("-c", ALWAYS_TOO_LATE)) as server:
+def overloaded():
+    with serving("--default", "notebook", program=("-c", ALWAYS_OVERDUE)) as server:
         yield server
 
 
@@ -45,8 +45,8 @@ def champion():
     return load_model(SAVED_MODELS / "champion").model
 
 
-def test_an_overloaded_server_sends_503_with_retry_after(too_late):
-    with httpx.Client(base_url=too_late.url) as client:
+def test_an_overloaded_server_sends_503_with_retry_after(overloaded):
+    with httpx.Client(base_url=overloaded.url) as client:
         for path in ("/predict", "/explain", "/predict/batch"):
             response = client.post(path, json=ROW)
 
@@ -59,18 +59,18 @@ def test_an_overloaded_server_sends_503_with_retry_after(too_late):
     assert float(count) >= 3
 
 
-def test_a_503_under_v2_has_the_error_format_of_the_v2_protocol(too_late):
-    response = httpx.post(f"{too_late.url}/v2/models/notebook/infer", json={"inputs": []})
+def test_a_503_under_v2_has_the_error_format_of_the_v2_protocol(overloaded):
+    response = httpx.post(f"{overloaded.url}/v2/models/notebook/infer", json={"inputs": []})
 
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
     assert [*response.json()] == ["error"]
 
 
-def test_a_request_whose_body_arrives_later_gets_503_and_keeps_its_connection(too_late):
+def test_a_request_whose_body_arrives_later_gets_503_and_keeps_its_connection(overloaded):
     head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
 
-    with socket.create_connection(("127.0.0.1", too_late.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", overloaded.port), timeout=5) as connection:
         for _ in range(2):
             for piece in (head, b"\r\n\r\n", body[:2000], body[2000:]):
                 connection.sendall(piece)
@@ -81,21 +81,21 @@ def test_a_request_whose_body_arrives_later_gets_503_and_keeps_its_connection(to
             assert b"connection: close" not in answer.lower()
 
 
-def test_a_large_body_gets_503_before_it_has_arrived(too_late):
+def test_a_large_body_gets_503_before_it_has_arrived(overloaded):
     for path in (b"/predict", b"/predict/batch"):
         head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" % path
 
-        with socket.create_connection(("127.0.0.1", too_late.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", overloaded.port), timeout=5) as connection:
             connection.sendall(head + b"Content-Length: 10000000\r\n\r\n" + b" " * 1000)
 
             assert connection.recv(65536).startswith(b"HTTP/1.1 503")
 
 
-def test_an_overloaded_server_waits_for_a_slow_body_before_it_sends_503(too_late):
-    """For more than the eight seconds in which a head must come, at twice the least pace."""
+def test_an_overloaded_server_waits_for_a_slow_body_before_it_sends_503(overloaded):
+    """The body takes longer than the eight seconds allowed for a head, at twice the minimum rate."""
     head, body = post("/predict/batch", [ROW] * 10).split(b"\r\n\r\n")
 
-    with socket.create_connection(("127.0.0.1", too_late.port), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", overloaded.port), timeout=15) as connection:
         connection.sendall(head + b"\r\n\r\n")
         for start in range(0, len(body), len(body) // 10 + 1):
             connection.sendall(body[start : start + len(body) // 10 + 1])
@@ -107,7 +107,7 @@ def test_an_overloaded_server_waits_for_a_slow_body_before_it_sends_503(too_late
 def test_a_request_shed_during_shutdown_gets_connection_close():
     head, body = post("/predict/batch", [ROW] * 100).split(b"\r\n\r\n")
 
-    with serving("--default", "notebook", program=("-c", ALWAYS_TOO_LATE)) as server:
+    with serving("--default", "notebook", program=("-c", ALWAYS_OVERDUE)) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=15) as connection:
             connection.sendall(head + b"\r\n\r\n" + body[:2000])
             server.process.terminate()
@@ -118,7 +118,7 @@ def test_a_request_shed_during_shutdown_gets_connection_close():
         assert server.stop() == 0
 
 
-OTHERS = [
+OTHER_PATHS = [
     Case(kind, path, (("Content-Type", media_type),), json.dumps(content).encode())
     for kind, path, media_type, content in (
         ("array", "/predict/batch", "application/json", [ROW] * 100),
@@ -130,15 +130,15 @@ OTHERS = [
 
 
 def test_both_paths_send_and_log_the_same_503(tmp_path):
-    log, program = tmp_path / "log", ("-c", ALWAYS_TOO_LATE)
+    log, program = tmp_path / "log", ("-c", ALWAYS_OVERDUE)
     with (
         log.open("wb") as stdout,
         serving("--access-log", "json", program=program, stdout=stdout) as server,
     ):
-        pairs = asyncio.run(both_ways(server.port, RIGHT + OTHERS))
+        pairs = asyncio.run(send_by_both_paths(server.port, VALID + OTHER_PATHS))
         server.stop()
 
-    assert_alike(RIGHT + OTHERS, pairs)
+    assert_alike(VALID + OTHER_PATHS, pairs)
     assert {whole.status for whole, _ in pairs} == {503}
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(lines) == 2 * len(pairs)
@@ -149,19 +149,19 @@ def test_both_paths_send_and_log_the_same_503(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(PROBES))
-def test_probes_get_200_under_overload(too_late, path):
-    assert httpx.get(too_late.url + path).status_code == 200
+def test_probes_get_200_under_overload(overloaded, path):
+    assert httpx.get(overloaded.url + path).status_code == 200
 
 
-async def ask_together(port, requests, rounds):
-    """Each request over a connection of its own, all at once, a few times; and a probe meanwhile.
+async def send_concurrently(port, requests, rounds):
+    """Send each request `rounds` times on its own connection, all concurrently, and probe meanwhile.
 
-    The answers to each request, and the statuses of the probe.
+    Returns the responses to each request, and the statuses of the probe.
     """
     connections = [Connection(port) for _ in requests]
     is_done = False
 
-    async def ask(connection, request):
+    async def send(connection, request):
         return [await connection.exchange(request) for _ in range(rounds)]
 
     async def probe():
@@ -175,7 +175,7 @@ async def ask_together(port, requests, rounds):
 
     probing = asyncio.create_task(probe())
     try:
-        answers = await asyncio.gather(*map(ask, connections, requests))
+        answers = await asyncio.gather(*map(send, connections, requests))
     finally:
         is_done = True
     for connection in connections:
@@ -184,7 +184,7 @@ async def ask_together(port, requests, rounds):
 
 
 def check_statuses(answers):
-    """That all are answered, or turned away; how many of each."""
+    """Check that every status is 200 or 503, and that both occur; returns their counts."""
     flat = [answer for several in answers for answer in several]
     for answer in flat:
         if answer.status == 503:
@@ -197,13 +197,13 @@ def check_statuses(answers):
 def test_too_many_requests_get_503_or_the_right_prediction_and_probes_get_200(
     server, champion, rng
 ):
-    """Each of a few milliseconds, over 400 connections, so that a turn of all takes too long."""
+    """400 requests of a few milliseconds each take too long for one event-loop iteration."""
     rows = np.array([[*ROW.values()]]).repeat(16, axis=0)
     rows[:, 0] = rng.uniform(1.0, 10.0, size=16)
     tensor = {"name": "features", "shape": [16, 8], "datatype": "FP64", "data": rows.tolist()}
     request = post("/v2/models/champion/infer", {"inputs": [tensor]})
 
-    answers, probes = asyncio.run(ask_together(server.port, [request] * 400, rounds=3))
+    answers, probes = asyncio.run(send_concurrently(server.port, [request] * 400, rounds=3))
 
     counts = check_statuses(answers)
     expected = champion.predict(rows)
@@ -219,7 +219,7 @@ def test_too_many_requests_get_503_or_the_right_prediction_and_probes_get_200(
 def test_of_too_many_concurrent_explanations_some_get_503_and_probes_get_200(server):
     request = post("/explain?model=champion", ROW)
 
-    answers, probes = asyncio.run(ask_together(server.port, [request] * 20, rounds=1))
+    answers, probes = asyncio.run(send_concurrently(server.port, [request] * 20, rounds=1))
 
     counts = check_statuses(answers)
     assert counts[200] >= 8
@@ -227,11 +227,11 @@ def test_of_too_many_concurrent_explanations_some_get_503_and_probes_get_200(ser
 
 
 def test_of_too_many_concurrent_batches_those_beyond_the_limit_get_503(server):
-    """Each of several slices, however fast the machine is."""
+    """Each batch has several slices, even on a fast machine."""
     columns = {name: [ROW[name]] * 500 for name in FEATURE_NAMES}
     request = post("/predict/batch?model=champion", columns)
 
-    answers, probes = asyncio.run(ask_together(server.port, [request] * 100, rounds=1))
+    answers, probes = asyncio.run(send_concurrently(server.port, [request] * 100, rounds=1))
 
     counts = check_statuses(answers)
     assert counts[200] >= 64
@@ -243,14 +243,14 @@ def test_small_batches_after_large_ones_are_not_rejected(server):
     tensor = {"name": "features", "shape": [1, 8], "datatype": "FP64", "data": [*ROW.values()]}
     small = post("/v2/models/notebook/infer", {"inputs": [tensor]})
 
-    asyncio.run(ask_together(server.port, [large], rounds=8))
-    answers, _ = asyncio.run(ask_together(server.port, [small] * 150, rounds=1))
+    asyncio.run(send_concurrently(server.port, [large], rounds=8))
+    answers, _ = asyncio.run(send_concurrently(server.port, [small] * 150, rounds=1))
 
     assert {answer.status for several in answers for answer in several} == {200}
 
 
 async def overdue_after(requests, work):
-    """Whether an event-loop iteration with some requests is overdue after they did their work."""
+    """Whether an event-loop iteration that admits some requests is overdue after some work."""
     shedder = LoadShedder()
     for _ in range(requests):
         shedder.admit()
@@ -258,7 +258,7 @@ async def overdue_after(requests, work):
     return shedder.is_overdue()
 
 
-def use_the_processor():
+def use_cpu_time():
     started = time.thread_time()
     while time.thread_time() - started < 1.2 * MAX_ITERATION_SECONDS:
         pass
@@ -269,8 +269,8 @@ def be_suspended():
 
 
 def test_only_the_cpu_time_of_several_requests_makes_an_iteration_overdue():
-    assert asyncio.run(overdue_after(MIN_REQUESTS, use_the_processor))
-    assert not asyncio.run(overdue_after(MIN_REQUESTS - 1, use_the_processor))
+    assert asyncio.run(overdue_after(MIN_REQUESTS, use_cpu_time))
+    assert not asyncio.run(overdue_after(MIN_REQUESTS - 1, use_cpu_time))
     assert not asyncio.run(overdue_after(MIN_REQUESTS, be_suspended))
 
 
@@ -279,7 +279,7 @@ def test_each_event_loop_iteration_has_its_own_cpu_time():
         shedder = LoadShedder()
         for _ in range(MIN_REQUESTS):
             shedder.admit()
-        use_the_processor()
+        use_cpu_time()
         first = shedder.is_overdue()
         await asyncio.sleep(0)
         return first, shedder.is_overdue()

@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from app.access.api_keys import key_line
 from models.features import FEATURE_NAMES
 from tests.support.browser import keep, open_page
-from tests.support.counterparts import counterpart
 from tests.support.headers import KEY
+from tests.support.programs import find_program
 from tests.support.servers import serving
 from training.data import load_dataset
 
@@ -304,7 +304,7 @@ def test_the_curve_shows_the_services_predictions_along_the_selected_feature(ope
 
 
 def test_the_curl_command_gets_the_shown_prediction(opened, client):
-    counterpart("curl", package="curl")
+    find_program("curl", package="curl")
     opened.get_by_role("radio", name="champion").check()
     opened.locator("#AveRooms").fill("7.25")
     command = opened.locator("#curl").inner_text()

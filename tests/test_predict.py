@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from models.features import FEATURE_NAMES, FEATURES
-from tests.support.problems import refused
+from tests.support.problems import problem_of
 
 
 def numbers_within_bounds():
@@ -96,7 +96,7 @@ def test_the_interval_has_the_requested_level(client, saved, row, level):
     ],
 )
 def test_an_unknown_level_is_rejected(client, row, query, says):
-    assert refused(client.post(f"/predict?{query}", json=row), 422)["detail"] == says
+    assert problem_of(client.post(f"/predict?{query}", json=row), 422)["detail"] == says
 
 
 def test_a_feature_outside_its_training_range_gives_a_warning(client, row):
@@ -118,7 +118,7 @@ def test_both_bounds_of_each_feature_are_enforced(client, row, feature):
     smallest = math.nextafter(feature.minimum, math.inf)
 
     for number in (too_large, too_small, 1.8e308 / 10, -1e308):
-        problem = refused(post(client, json.dumps({**row, feature.name: number})), 422)
+        problem = problem_of(post(client, json.dumps({**row, feature.name: number})), 422)
         (error,) = problem["errors"]
         assert error["loc"] == ["body", feature.name]
         assert f"{feature.name} must be a number {feature.bounds}" in error["msg"]
@@ -147,7 +147,7 @@ def test_both_bounds_of_each_feature_are_enforced(client, row, feature):
 def test_only_a_single_finite_number_is_accepted(client, row, value, received, kind):
     body = json.dumps(row).replace("8.3252", value)
 
-    problem = refused(post(client, body), 422)
+    problem = problem_of(post(client, body), 422)
 
     sentence = f"MedInc must be a number from 0 to 100 (10,000 USD), {received}."
     assert problem["detail"] == sentence
@@ -158,7 +158,7 @@ def test_only_a_single_finite_number_is_accepted(client, row, value, received, k
 def test_each_missing_feature_is_named(client, row, feature):
     del row[feature.name]
 
-    problem = refused(client.post("/predict", json=row), 422)
+    problem = problem_of(client.post("/predict", json=row), 422)
 
     (error,) = problem["errors"]
     assert error["loc"] == ["body", feature.name]
@@ -180,7 +180,7 @@ def test_each_missing_feature_is_named(client, row, feature):
 def test_the_error_for_a_misspelt_feature_suggests_the_right_name(client, row, misspelt, meant):
     body = {misspelt if name == meant else name: value for name, value in row.items()}
 
-    problem = refused(client.post("/predict", json=body), 422)
+    problem = problem_of(client.post("/predict", json=body), 422)
 
     unknown, missing = problem["errors"]
     assert problem["detail"].startswith(unknown["msg"])
@@ -190,7 +190,7 @@ def test_the_error_for_a_misspelt_feature_suggests_the_right_name(client, row, m
 
 
 def test_the_error_for_an_unknown_feature_makes_no_far_fetched_suggestion(client, row):
-    problem = refused(client.post("/predict", json={**row, "xyzzy": 1}), 422)
+    problem = problem_of(client.post("/predict", json={**row, "xyzzy": 1}), 422)
 
     assert problem["detail"].endswith("; got an unknown one.")
 
@@ -214,13 +214,13 @@ def test_the_error_for_an_unknown_feature_makes_no_far_fetched_suggestion(client
     ],
 )
 def test_a_body_that_is_not_a_row_is_rejected(client, body, says):
-    assert says in refused(post(client, body), 422)["detail"]
+    assert says in problem_of(post(client, body), 422)["detail"]
 
 
 def test_thousands_of_mistakes_give_one_short_error(client):
     body = json.dumps({f"MedInc{n}": n for n in range(3000)})
 
-    problem = refused(post(client, body), 422)
+    problem = problem_of(post(client, body), 422)
 
     assert problem["detail"].endswith("And 3007 more.")
     assert len(problem["errors"]) == 16
@@ -265,7 +265,7 @@ def test_no_error_message_echoes_its_input(client, row):
 def test_a_body_that_is_not_uncompressed_utf_8_json_gets_415(client, row, headers, says):
     response = client.post("/predict", content=json.dumps(row), headers=headers)
 
-    assert says in refused(response, 415)["detail"]
+    assert says in problem_of(response, 415)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -281,15 +281,15 @@ def test_a_body_that_is_too_large_gets_413(client):
     streamed = post(client, (b" " * 10_000 for _ in range(7)))
 
     for response in (announced, streamed):
-        problem = refused(response, 413)
+        problem = problem_of(response, 413)
         assert problem["detail"] == "The body must have at most 65,536 bytes, got more."
         assert response.headers["connection"] == "close"
 
 
 def test_an_unknown_model_or_parameter_is_rejected(client, row):
-    no_model = refused(client.post("/predict?model=other", json=row), 404)
-    no_parameter = refused(client.post("/predict?modle=notebook", json=row), 422)
-    twice = refused(client.post("/predict?model=other&model=notebook", json=row), 422)
+    no_model = problem_of(client.post("/predict?model=other", json=row), 404)
+    no_parameter = problem_of(client.post("/predict?modle=notebook", json=row), 422)
+    twice = problem_of(client.post("/predict?model=other&model=notebook", json=row), 422)
 
     assert no_model["detail"] == ("The model must be champion or notebook, got another name.")
     assert no_parameter["errors"][0]["loc"] == ["query"]
@@ -298,7 +298,7 @@ def test_an_unknown_model_or_parameter_is_rejected(client, row):
 
 
 def test_unknown_addresses_and_methods_get_a_problem(client):
-    assert "must be one of those in /openapi.json" in refused(client.get("/nope"), 404)["detail"]
+    assert "must be one of those in /openapi.json" in problem_of(client.get("/nope"), 404)["detail"]
     response = client.get("/predict")
-    assert refused(response, 405)["detail"] == "The method must be POST, got another one."
+    assert problem_of(response, 405)["detail"] == "The method must be POST, got another one."
     assert response.headers["allow"] == "POST"

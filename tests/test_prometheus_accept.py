@@ -68,7 +68,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-def ask(client, accept):
+def get_metrics(client, accept):
     headers = {"Accept": b"" if accept is None else accept.encode("latin-1", "replace")}
     request = client.build_request("GET", "/metrics", headers=headers)
     if accept is None:
@@ -85,7 +85,7 @@ def families(response):
 
 @pytest.mark.parametrize("accept", PEOPLE.values(), ids=PEOPLE)
 def test_an_accept_header_without_a_prometheus_type_gets_json(client, accept):
-    response = ask(client, accept)
+    response = get_metrics(client, accept)
 
     assert response.headers["content-type"] == JSON
     assert response.headers["vary"] == "Accept"
@@ -94,7 +94,7 @@ def test_an_accept_header_without_a_prometheus_type_gets_json(client, accept):
 
 @pytest.mark.parametrize(("accept", "content_type"), PROMETHEUS.values(), ids=PROMETHEUS)
 def test_an_accept_header_with_a_prometheus_type_gets_that_type(client, accept, content_type):
-    response = ask(client, accept)
+    response = get_metrics(client, accept)
 
     assert response.status_code == 200
     assert response.headers["content-type"].partition("; escaping=")[0] == content_type
@@ -104,7 +104,7 @@ def test_an_accept_header_with_a_prometheus_type_gets_that_type(client, accept, 
 
 @pytest.mark.parametrize("accept", MALFORMED, ids=range(len(MALFORMED)))
 def test_a_malformed_accept_header_is_answered_with_200(client, accept):
-    response = ask(client, accept)
+    response = get_metrics(client, accept)
 
     assert response.status_code == 200
     if response.headers["content-type"] != JSON:
@@ -119,7 +119,7 @@ pieces = st.sampled_from(
 @settings(deadline=None)
 @given(accept=st.lists(pieces, max_size=20).map("".join).map(str.strip))
 def test_no_header_makes_the_service_fail(client, accept):
-    assert ask(client, accept).status_code == 200
+    assert get_metrics(client, accept).status_code == 200
 
 
 def test_several_accept_headers_are_one_list(client):

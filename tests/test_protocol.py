@@ -15,8 +15,8 @@ import pytest
 
 from app.server.closing import MAX_DISCARDED_BYTES
 from app.server.server import DRAIN_SECONDS, FINISH_SECONDS, SETTLE_SECONDS
-from tests.support.counterparts import counterpart
 from tests.support.processes import MEBIBYTE, forget_peak, resident_bytes
+from tests.support.programs import find_program
 from tests.support.raw_requests import chunk
 from tests.support.rows import ROW, csv_header, csv_line
 from tests.support.servers import serving
@@ -72,7 +72,7 @@ def split(received):
     return answers
 
 
-def assert_refused(answer, status):
+def assert_rejected(answer, status):
     """That an answer is a problem, and says that the connection closes after it."""
     came, headers, body = answer
     assert came == status
@@ -136,7 +136,7 @@ def test_malformed_or_too_large_requests_get_a_problem_and_the_connection_closes
 ):
     (answer,) = answers_to(server, sent)
 
-    assert_refused(answer, status)
+    assert_rejected(answer, status)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
 
 
 def test_curl_with_an_http_2_upgrade_gets_a_prediction(server):
-    curl = counterpart("curl", package="curl")
+    curl = find_program("curl", package="curl")
     command = [curl, "-sS", "--http2", "-H", "content-type: application/json", "-d", row.decode()]
     answer = subprocess.run(
         [*command, f"{server.url}/predict"], capture_output=True, check=True, timeout=10
@@ -247,7 +247,7 @@ def test_expect_100_continue_gets_the_error_at_once_if_the_request_is_rejected(s
         connection.sendall(head)
         answers = split(read_all(connection))
 
-    assert_refused(*answers, 415)
+    assert_rejected(*answers, 415)
 
 
 def test_pipelined_requests_all_get_responses_in_order(server):
@@ -268,7 +268,7 @@ def test_requests_before_a_malformed_one_get_their_responses_first(server):
     answers = answers_to(server, (whole + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n")
 
     assert [answer[0] for answer in answers] == [200] * 40 + [400]
-    assert_refused(answers[-1], 400)
+    assert_rejected(answers[-1], 400)
 
 
 def test_requests_before_a_malformed_body_get_their_responses_first(server):
@@ -307,7 +307,7 @@ def test_a_client_that_sends_the_whole_rejected_body_can_read_the_error(
 
     answers = answers_to(server, head.encode() + length + b" " * 10_000_000)
 
-    assert_refused(*answers, status)
+    assert_rejected(*answers, status)
     response = httpx.post(
         server.url + path, content=b" " * 10_000_000, headers={"content-type": media_type}
     )
@@ -427,7 +427,7 @@ def test_slow_clients_are_disconnected_within_ten_seconds_and_idle_ones_are_not(
 
     for name in ("silent", "header_stall", "header_drip", "body_stall", "body_drip"):
         (answer,) = split(outcome[name][1])
-        assert_refused(answer, 408)
+        assert_rejected(answer, 408)
     for name in ("second_header_stall", "empty_lines"):
         answers = split(outcome[name][1])
         assert [answer[0] for answer in answers] == [200, 408]
@@ -538,7 +538,7 @@ def test_a_rejection_of_malformed_http_has_the_usual_headers_and_is_counted(serv
 
     (answer,) = answers_to(server, b"nonsense\r\n\r\n")
 
-    assert_refused(answer, 400)
+    assert_rejected(answer, 400)
     assert re.fullmatch("[0-9a-f]{32}", answer[1]["x-request-id"])
     assert answer[1]["content-security-policy"].startswith("default-src 'none'")
     assert counted(server, 400) == before + 1
@@ -554,7 +554,7 @@ def test_a_request_of_another_http_version_runs_no_route(server, version):
 
     (answer,) = answers_to(server, b"GET /livez HTTP/%b\r\nHost: test\r\n\r\n" % version)
 
-    assert_refused(answer, 400)
+    assert_rejected(answer, 400)
     assert runs() == before
 
 
@@ -566,7 +566,7 @@ def test_an_upgrade_does_not_change_the_limit_on_headers(server):
 
     (answer,) = answers_to(server, GET + offer + headers(34, 1024) + b"\r\n")
 
-    assert_refused(answer, 431)
+    assert_rejected(answer, 431)
 
 
 @pytest.mark.parametrize("path", [b"/predict", b"/explain", b"/predict/batch"])

@@ -10,8 +10,8 @@ import pytest
 from models import SAVED_MODELS
 from models.features import FEATURES
 from tests.capacity import BUSY, capacity
-from tests.support.counterparts import counterpart
 from tests.support.pipes import read_lines
+from tests.support.programs import find_program
 from tests.support.servers import PROJECT, run, serving
 
 README = (PROJECT / "README.md").read_text()
@@ -24,7 +24,7 @@ def block(language):
 
 
 def test_the_readmes_curl_command_gets_the_response_shown_below_it():
-    counterpart("curl", package="curl")
+    find_program("curl", package="curl")
     with serving() as server:
         command = block("sh").replace("http://127.0.0.1:8000", server.url)
         reply = subprocess.run(

@@ -17,8 +17,8 @@ from app.server.config import KEEP_ALIVE_SECONDS
 from app.server.server import DRAIN_SECONDS
 from models import SAVED_MODELS
 from models.saved_model.storage import save_model
-from tests.support.counterparts import counterpart
 from tests.support.load import answer_of, under_load
+from tests.support.programs import find_program
 from tests.support.replicas import CONFIG, Replicas, free_port, proxy_of
 from tests.support.rows import ROW
 
@@ -28,7 +28,7 @@ RETRIES = "  retry-on conn-failure empty-response\n"
 
 @pytest.fixture
 def replicas(tmp_path):
-    counterpart("haproxy", package="haproxy")  # before there is work
+    find_program("haproxy", package="haproxy")  # before there is work
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "models" / "notebook")
     with Replicas(tmp_path / "models") as replicas:
         yield replicas

@@ -142,12 +142,12 @@ def test_tritonclients_defaults_and_compression_work(triton_client, saved, rows,
 
 
 def test_tritonclients_asyncio_client_works_with_the_champion(address, rows):
-    async def ask():
+    async def send():
         async with triton_aio.InferenceServerClient(address) as client:
             assert await client.is_server_ready()
             return await client.infer("champion", whole(rows), request_compression_algorithm="gzip")
 
-    result = asyncio.run(ask())
+    result = asyncio.run(send())
 
     champion = load_model(PROJECT / "models/saved/champion").model
     assert_allclose(
@@ -366,7 +366,7 @@ def test_a_server_that_shuts_down_is_live_but_not_ready():
     app = create_app(default="notebook")
     app.state.draining = True
 
-    async def ask():
+    async def send():
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return [
@@ -374,7 +374,7 @@ def test_a_server_that_shuts_down_is_live_but_not_ready():
                 for path in ("health/live", "health/ready", "models/notebook/ready")
             ]
 
-    live, *not_ready = asyncio.run(ask())
+    live, *not_ready = asyncio.run(send())
 
     assert live.status_code == 200
     for response in not_ready:

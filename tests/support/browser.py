@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support.counterparts import counterpart
+from tests.support.programs import find_program
 
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
@@ -13,7 +13,7 @@ OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Chromium; while it is open, asyncio.run fails in this thread."""
-    program = counterpart("chromium", "chromium-browser", "google-chrome", package="chromium")
+    program = find_program("chromium", "chromium-browser", "google-chrome", package="chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", OFFLINE]

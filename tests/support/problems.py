@@ -1,7 +1,7 @@
 """The format of the service's error responses."""
 
 
-def refused(response, status):
+def problem_of(response, status):
     """Check that a response is a well-formed problem; returns its JSON."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from tests.support.counterparts import counterpart
+from tests.support.programs import find_program
 from tests.support.servers import PROJECT, serving
 
 CONFIG = (PROJECT / "deploy/haproxy.cfg").read_text()
@@ -94,7 +94,7 @@ def free_port():
 @contextmanager
 def proxy_of(addresses, directory, config=CONFIG):
     """HAProxy with deploy/haproxy.cfg, with its addresses replaced."""
-    program = counterpart("haproxy", package="haproxy")
+    program = find_program("haproxy", package="haproxy")
     ports = free_port(), free_port()
     places = [f"127.0.0.1:{port}" for port in (8000, 8404, 8001, 8002, 8003)]
     there = [*(f"127.0.0.1:{port}" for port in ports), *addresses]

@@ -17,26 +17,26 @@ DATE = re.compile(rb"date: [^\r]+\r\n")
 TEXT = json.dumps(ROW)
 
 
-def named(body, path="/predict", headers=(JSON,)):
+def predict_case(body, path="/predict", headers=(JSON,)):
     """A POST request, which the fuzzer's client can send."""
     return Case("predict", path, headers, body if isinstance(body, bytes) else body.encode())
 
 
-RIGHT = [
-    named(TEXT),
-    *(named(TEXT, f"/predict?{query}") for query in ("level=0.5", "model=champion", "model=notebook&level=0.95")),
-    *(named(TEXT, headers=((JSON[0], value),)) for value in ("application/json; charset=utf-8", "Application/JSON")),
-    named(TEXT, headers=(JSON, ("Accept", "*/*"), ("Origin", "http://a.example"), ("traceparent", "00"))),
-    *(named(TEXT.replace("8.3252", number)) for number in ("3", "-0", "0.0", "1e1", "1E+1", "99.99999999999999999999", "100", "5e-324")),
-    *(named(TEXT.replace("37.88", number)) for number in ("32", "43", "37.880000000000000000001")),
-    named(json.dumps(ROW, indent=4)),
-    named(json.dumps(dict(reversed(ROW.items())))),
-    named(TEXT.replace("MedInc", r"\u004dedInc")),
+VALID = [
+    predict_case(TEXT),
+    *(predict_case(TEXT, f"/predict?{query}") for query in ("level=0.5", "model=champion", "model=notebook&level=0.95")),
+    *(predict_case(TEXT, headers=((JSON[0], value),)) for value in ("application/json; charset=utf-8", "Application/JSON")),
+    predict_case(TEXT, headers=(JSON, ("Accept", "*/*"), ("Origin", "http://a.example"), ("traceparent", "00"))),
+    *(predict_case(TEXT.replace("8.3252", number)) for number in ("3", "-0", "0.0", "1e1", "1E+1", "99.99999999999999999999", "100", "5e-324")),
+    *(predict_case(TEXT.replace("37.88", number)) for number in ("32", "43", "37.880000000000000000001")),
+    predict_case(json.dumps(ROW, indent=4)),
+    predict_case(json.dumps(dict(reversed(ROW.items())))),
+    predict_case(TEXT.replace("MedInc", r"\u004dedInc")),
 ]  # fmt: skip
 """Requests that get 200, and that take the fast path."""
 
 
-async def both_ways(port, cases):
+async def send_by_both_paths(port, cases):
     """The two answers to each case: to a body with a length, and to a chunked one."""
     whole, chunked = Connection(port), Connection(port)
     pairs = []

@@ -1,4 +1,4 @@
-"""Everything below /v2 that cannot be answered is a 4xx of exactly one shape."""
+"""Every error under /v2 has one format: a JSON object with the one field `error`."""
 
 import asyncio
 import gzip
@@ -19,8 +19,8 @@ NUMBERS = [*ROW.values()]
 SIZE = "inference-header-content-length"
 
 
-def refused(response, status=400):
-    """The sentence of a refusal, after what every refusal must be."""
+def error_of(response, status=400):
+    """Check that a response is a well-formed V2 error; returns its message."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
     assert [*response.json()] == ["error"]
@@ -79,12 +79,12 @@ def test_the_error_for_an_invalid_number_names_row_and_feature(client, value, re
     first, second = flat.rsplit("41.0", 1)
     column = json.dumps(columns(**{name: {"shape": [2], "data": [ROW[name]] * 2} for name in ROW}))
 
-    assert refused(client.post(INFER, content=f"{first}{value}{second}")) == sentence
+    assert error_of(client.post(INFER, content=f"{first}{value}{second}")) == sentence
     in_column = column.replace("[41.0, 41.0]", f"[41.0, {value}]")
-    assert refused(client.post(INFER, content=in_column)) == sentence
+    assert error_of(client.post(INFER, content=in_column)) == sentence
     nested = json.dumps(features(shape=[2, 8], data=[NUMBERS] * 2))
     first, second = nested.rsplit("41.0", 1)
-    assert refused(client.post(INFER, content=f"{first}{value}{second}")) == sentence
+    assert error_of(client.post(INFER, content=f"{first}{value}{second}")) == sentence
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
@@ -94,7 +94,7 @@ def test_binary_numbers_have_the_same_bounds(client, number, head):
     rows[2, 6] = number
     request = in_bytes(binary(192, shape=[3, 8]) if head == "one input" else b"", rows.tobytes())
 
-    sentence = refused(client.post(INFER, **request))
+    sentence = error_of(client.post(INFER, **request))
 
     assert sentence.startswith("Row 2: Latitude must be a number from 32 to 43 (degrees), got ")
 
@@ -103,7 +103,7 @@ def test_binary_numbers_have_the_same_bounds(client, number, head):
 def test_both_bounds_of_each_feature_are_enforced(client, feature):
     for number in (np.nextafter(feature.maximum, np.inf), np.nextafter(feature.lowest, -np.inf)):
         body = columns(**{feature.name: {"data": [number]}})
-        assert feature.bounds in refused(client.post(INFER, json=body))
+        assert feature.bounds in error_of(client.post(INFER, json=body))
     for number in (feature.maximum, feature.lowest):
         body = columns(**{feature.name: {"data": [number]}})
         assert client.post(INFER, json=body).status_code == 200
@@ -184,7 +184,7 @@ def test_both_bounds_of_each_feature_are_enforced(client, feature):
     ],
 )  # fmt: skip
 def test_a_malformed_request_is_rejected(client, body, says):
-    assert says in refused(client.post(INFER, content=json.dumps(body)))
+    assert says in error_of(client.post(INFER, content=json.dumps(body)))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_malformed_request_is_rejected(client, body, says):
     ],
 )
 def test_a_body_that_is_not_json_is_rejected(client, body):
-    assert "The request must be JSON in UTF-8, but parsing failed: " in refused(
+    assert "The request must be JSON in UTF-8, but parsing failed: " in error_of(
         client.post(INFER, content=body)
     )
 
@@ -241,7 +241,7 @@ BUFFER = np.array(NUMBERS).tobytes()
     ],
 )  # fmt: skip
 def test_inconsistent_sizes_are_rejected(client, request_, says):
-    assert says in refused(client.post(INFER, **request_))
+    assert says in error_of(client.post(INFER, **request_))
 
 
 TEXT = json.dumps(features()).encode()
@@ -264,14 +264,14 @@ def test_invalid_compressed_data_is_rejected(client, content, encoding):
     response = client.post(INFER, content=content, headers={"content-encoding": encoding})
 
     sentence = f"The body must be valid {encoding} as its Content-Encoding says."
-    assert refused(response) == sentence
+    assert error_of(response) == sentence
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense", ""])
 def test_an_unsupported_content_encoding_gets_415(client, encoding):
     response = client.post(INFER, content=TEXT, headers={"content-encoding": encoding})
 
-    assert refused(response, 415) == (
+    assert error_of(response, 415) == (
         "The Content-Encoding must be gzip or deflate, got another one."
     )
 
@@ -289,7 +289,7 @@ def test_a_body_that_is_too_large_gets_413(client):
     )
 
     for response in (announced, streamed, unpacked, endless):
-        assert refused(response, 413) == "The body must have at most 4,194,304 bytes, got more."
+        assert error_of(response, 413) == "The body must have at most 4,194,304 bytes, got more."
         assert response.headers["connection"] == "close"
 
 
@@ -304,7 +304,7 @@ def test_a_body_of_the_maximum_size_is_accepted(client):
 def test_too_many_rows_get_413(client):
     for rows in (10_001, 60_000):
         request = in_bytes(binary(rows * 64, shape=[rows, 8]), bytes(rows * 64))
-        assert refused(client.post(INFER, **request), 413) == (
+        assert error_of(client.post(INFER, **request), 413) == (
             f"The request must have at most 10,000 rows, got {rows:,}."
         )
 
@@ -339,12 +339,12 @@ def test_unknown_addresses_models_versions_and_methods_get_the_v2_error_format(
 ):
     response = client.request(method, address)
 
-    refused(response, status)
+    error_of(response, status)
     assert ("allow" in response.headers) == (status == 405)
 
 
 def test_the_error_for_an_unknown_version_names_the_loaded_one(client, saved):
-    assert refused(client.get("/v2/models/notebook/versions/1"), 404) == (
+    assert error_of(client.get("/v2/models/notebook/versions/1"), 404) == (
         f"The version must be {saved.version}, got another one."
     )
 
@@ -396,13 +396,15 @@ def test_an_internal_error_has_the_v2_error_format_and_reveals_nothing():
     app = create_app(default="notebook")
     app.state.models.default.saved.model.network.layers[2].biases[0] = float("nan")
 
-    async def ask():
+    async def send():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post(INFER, content=TEXT)
 
-    assert refused(asyncio.run(ask()), 500) == ("The service failed; the request is not at fault.")
+    assert error_of(asyncio.run(send()), 500) == (
+        "The service failed; the request is not at fault."
+    )
 
 
 def test_the_error_for_an_empty_body_says_that_it_is_empty(client):
-    assert refused(client.post(INFER)) == ("The request must be JSON in UTF-8, but it is empty.")
+    assert error_of(client.post(INFER)) == ("The request must be JSON in UTF-8, but it is empty.")

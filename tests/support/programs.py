@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 
-def counterpart(*names: str, package: str) -> str:
+def find_program(*names: str, package: str) -> str:
     """The path of the first program that is installed; in CI a missing one is a failure."""
     for name in names:
         if path := shutil.which(name):
