@@ -31,7 +31,7 @@ def row():
 def keys_file(tmp_path):
     """A file of API keys, with KEY for alice."""
     file = tmp_path / "api keys"
-    file.write_text(f"# who may ask\n\n{key_line('alice', KEY)}\n")
+    file.write_text(f"# the clients\n\n{key_line('alice', KEY)}\n")
     return file
 
 
@@ -89,7 +89,7 @@ def shared_page(browser) -> Iterator[Page]:
 def tab(shared_page) -> Iterator[Page]:
     """A page that the tests of a module share, because a new one takes a second or two."""
     shared_page.errors.clear()
-    shared_page.given_up.clear()
+    shared_page.aborted.clear()
     shared_page.set_viewport_size({"width": 1280, "height": 720})
     yield shared_page
     shared_page.unroute_all()

@@ -74,7 +74,7 @@ def test_an_internal_error_has_the_request_id_and_the_security_headers():
 
 @pytest.fixture
 def log(tmp_path):
-    """Where standard output goes, and what has come there."""
+    """A file for the standard output, and its content."""
     file = tmp_path / "log"
 
     class Log:
@@ -110,7 +110,7 @@ def test_a_log_line_has_every_field_of_a_request(log, keys_file):
         client.post("/predict/batch", json=[ROW] * 3, headers=bearer(KEY))
         assert server.stop() == 0
 
-    first, model, refused, unknown, batch = log.lines
+    first, model, rejected, unknown, batch = log.lines
     assert [*first] == FIELDS
     began = datetime.fromisoformat(first["time"])
     assert timedelta(0) <= datetime.now(UTC) - began < timedelta(minutes=1)
@@ -131,15 +131,15 @@ def test_a_log_line_has_every_field_of_a_request(log, keys_file):
         "traceparent": TRACE,
     }
     assert (model["route"], model["path"], model["model"]) == ("/models/{name}", None, None)
-    assert (refused["route"], refused["path"]) == (None, "/models")
-    assert (refused["status"], refused["key"], refused["traceparent"]) == (401, None, None)
+    assert (rejected["route"], rejected["path"]) == (None, "/models")
+    assert (rejected["status"], rejected["key"], rejected["traceparent"]) == (401, None, None)
     assert (unknown["status"], unknown["path"]) == (404, "/no%20such/" + "x" * 89)
     assert batch["model"].startswith("champion@")
     assert re.fullmatch(NEW_ID, batch["request_id"])
 
 
 def test_a_request_rejected_or_abandoned_before_its_end_is_logged_once(log):
-    """A slow body, a client that leaves, a method that is none, and bytes that are no request."""
+    """A slow body, a client that disconnects, invalid headers, and bytes that are not HTTP."""
     head = b"POST /predict HTTP/1.1\r\nHost: a\r\nX-Request-ID: mine\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: 160\r\n"
     broken = [
@@ -161,8 +161,8 @@ def test_a_request_rejected_or_abandoned_before_its_end_is_logged_once(log):
         metrics = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
         assert server.stop() == 0
 
-    told = ("method", "route", "path", "status", "bytes", "request_id")
-    left, slow, *malformed = [tuple(line[name] for name in told) for line in log.lines[:-1]]
+    compared = ("method", "route", "path", "status", "bytes", "request_id")
+    left, slow, *malformed = [tuple(line[name] for name in compared) for line in log.lines[:-1]]
     assert left == ("POST", "/predict", None, 499, 0, "mine")
     assert slow[:4] == ("POST", None, "/predict", 408)
     assert slow[5] == "mine"
@@ -182,11 +182,11 @@ def test_a_request_rejected_or_abandoned_before_its_end_is_logged_once(log):
 
 
 def test_no_secret_appears_in_logs_or_responses(log, keys_file, monkeypatch):
-    """Neither keys nor tokens nor features nor the query, in the log, on standard error, in answers."""
+    """No key, token, feature or query is in the log, on standard error or in a response."""
     row = {**ROW, "Population": 31415.9265}
     token, wrong = "the-token-of-the-admin", "housing_wrong-key-of-somebody"
     monkeypatch.setenv("HOUSING_ADMIN_TOKEN", token)
-    told = []
+    texts = []
     with (
         log as stdout,
         serving("--access-log", "json", "--api-keys-file", str(keys_file), stdout=stdout) as server,
@@ -197,15 +197,15 @@ def test_no_secret_appears_in_logs_or_responses(log, keys_file, monkeypatch):
                 for address in ("/predict?key=sesame", "/v2/models/notebook/infer?key=sesame"):
                     for body in (row, {**row, "HouseAge": 4321.5}, {**row, "Secret": "sesame"}):
                         response = client.post(address, json=body, headers=headers)
-                        told += [response.text, str(response.headers)]
-                told.append(client.post("/models/notebook/reload", headers=headers).text)
+                        texts += [response.text, str(response.headers)]
+                texts.append(client.post("/models/notebook/reload", headers=headers).text)
         server.process.send_signal(signal.SIGHUP)
-        told += [server.next_line() for _ in range(2)]
+        texts += [server.next_line() for _ in range(2)]
         server.stop()
-        told.append(server.remaining_lines())
+        texts.append(server.remaining_lines())
 
     assert len(log.lines) == 42
-    everything = "\n".join([*told, log.text])
+    everything = "\n".join([*texts, log.text])
     for secret in (
         KEY,
         wrong,
@@ -233,7 +233,7 @@ def test_the_text_log_is_readable_and_written_while_the_server_runs(log, monkeyp
 
 
 def test_two_workers_write_every_log_line_whole_and_every_request_id_once():
-    """From two workers, through a pipe, which takes 4 KiB of one process at once."""
+    """Through a pipe, which accepts at most 4 KiB of one process at a time."""
     read, write = os.pipe()
     with serving("--workers", "2", "--access-log", "json", stdout=write) as server:
         with new_connections(server) as client:
@@ -248,7 +248,7 @@ def test_two_workers_write_every_log_line_whole_and_every_request_id_once():
 
 
 def test_a_full_or_closed_log_pipe_does_not_block_requests():
-    """A pipe that is full, and then one that nobody reads; the server ends all the same."""
+    """First the pipe is full, then its reader closes it; the server still stops cleanly."""
     read, write = os.pipe()
     with (
         serving("--access-log", "json", stdout=write) as server,

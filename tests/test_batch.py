@@ -60,9 +60,10 @@ def as_arrow(table, **options):
 
 
 def as_big_endian(stream):
-    """The stream with an endianness in its schema, which the format leaves out where it is little.
+    """Mark a little-endian stream as big-endian.
 
-    What stands there is the offset of the fields: a number that is not 0, as of `Big`.
+    The format omits the endianness if it is little. This points the field's entry in the schema's
+    table at another number that is not 0, which reads as `Big`.
     """
     without, with_one = (struct.pack("<4H", 8, 8, at, 4) for at in (0, 4))
     assert without in stream
@@ -77,8 +78,8 @@ def alone(client, rows, query=""):
     return [client.post(f"/predict{query}", json=row).json() for row in rows]
 
 
-def as_alone(client, row):
-    """What a row is answered in a batch: as alone, but for the rounding of a product of matrices."""
+def expected_in_batch(client, row):
+    """The expected prediction of a row in a batch: that of a single request, up to rounding."""
     (answer,) = alone(client, [row])
     close = {"rel": 0, "abs": 1e-12}
     return {
@@ -145,7 +146,7 @@ def test_an_invalid_row_gets_an_error_in_its_place_and_the_others_are_predicted(
     in_json = client.post("/predict/batch", json=rows).json()
     in_ndjson = post(client, as_ndjson(rows), NDJSON).text
 
-    good = as_alone(client, ROW)
+    good = expected_in_batch(client, ROW)
     assert in_json == [good, {"error": sentence}, good]
     assert [json.loads(line) for line in in_ndjson.splitlines()] == in_json
 
@@ -292,7 +293,7 @@ def test_an_unsupported_media_type_gets_415_that_names_the_supported_ones(client
 
 
 def test_without_pyarrow_an_arrow_stream_gets_415_that_names_the_extra(tmp_path, monkeypatch):
-    """A package of that name that is not there, as far as Python can see."""
+    """A module that fails to import simulates a missing pyarrow."""
     (tmp_path / "pyarrow.py").write_text("raise ModuleNotFoundError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
@@ -338,7 +339,7 @@ def test_a_null_in_an_arrow_stream_gets_an_error_in_its_place(client):
 
 
 def test_an_arrow_stream_in_the_format_before_0_15_gets_the_same_predictions(client):
-    """Nothing stands before the lengths of its messages."""
+    """Such a stream has no continuation marker before the lengths of its messages."""
     table = pa.table(columns_of([ROW] * 3))
     stream = as_arrow(table, options=pa.ipc.IpcWriteOptions(use_legacy_format=True))
     assert not stream.startswith(b"\xff")
@@ -410,7 +411,7 @@ def test_one_element_arrays_are_not_accepted_as_numbers(client):
 @pytest.mark.parametrize("length", [65_000, 66_000, 140_000])
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
 def test_a_padded_line_over_the_maximum_length_is_rejected(client, kind, length):
-    """However it is padded: with digits, or with blanks between the members."""
+    """Padded with digits in CSV, and with blanks in JSON."""
     if kind == "csv":
         line = as_csv([ROW]).splitlines()[1]
         padded = line + "0" * (length - len(line))  # more digits of the longitude
@@ -437,12 +438,12 @@ def test_a_csv_header_over_the_maximum_length_is_rejected(client):
 
 
 def test_inputs_that_are_expensive_to_validate_are_rejected_fast(client):
-    """Each of these once held the service for seconds."""
+    """An earlier version took seconds for each of these."""
     keys = {f"k{i}": 1 for i in range(100_000)}
     slips = [{f"MedIncc{i}_{j}": 1 for j in range(16)} for i in range(200)]
 
     many, one = client.post("/predict/batch", json=[keys, ROW], timeout=2).json()
-    refused = client.post("/predict/batch", json=slips, timeout=10).json()
+    rejected = client.post("/predict/batch", json=slips, timeout=10).json()
     long_type = client.post(
         "/predict/batch",
         content="",
@@ -451,13 +452,13 @@ def test_inputs_that_are_expensive_to_validate_are_rejected_fast(client):
     )
 
     assert many["error"].endswith("got more than 64 members.")
-    assert one == as_alone(client, ROW)
-    assert len(refused) == 200
+    assert one == expected_in_batch(client, ROW)
+    assert len(rejected) == 200
     assert long_type.status_code == 415
 
 
 def test_an_arrow_stream_must_be_one_schema_and_then_record_batches(client):
-    """Batches first, a second schema, and a schema whose names are no text."""
+    """Rejects batches before the schema, a second schema, and a schema with invalid names."""
     table = pa.table(columns_of([ROW]))
     schema, batch = (
         table.schema.serialize().to_pybytes(),
@@ -497,7 +498,7 @@ texts = {
 @settings(deadline=None)
 @given(kind=st.sampled_from([*texts]), data=st.data())
 def test_rows_are_the_same_for_any_chunking_of_the_body(kind, data):
-    """Also where some are bad, so that lines are looked at one by one."""
+    """Also with invalid rows, for which lines are parsed one by one."""
     make, write = texts[kind]
     pool = [ROW, {**ROW, "MedInc": 1}, {**ROW, "MedInc": 1e3}, {**ROW, "MedInc": "x"}]
     text = write(data.draw(st.lists(st.sampled_from(pool), max_size=12))).encode()
@@ -506,11 +507,11 @@ def test_rows_are_the_same_for_any_chunking_of_the_body(kind, data):
     def read(pieces):
         reader = make()
         parts = [*(rows for piece in pieces for rows in reader.feed(piece)), *reader.close()]
-        values, refused = [], {}
+        values, rejected = [], {}
         for part in parts:
-            refused |= {len(values) + index: why for index, why in part.errors.items()}
+            rejected |= {len(values) + index: why for index, why in part.errors.items()}
             values += part.values.tolist()
-        return [v for i, v in enumerate(values) if i not in refused], refused
+        return [v for i, v in enumerate(values) if i not in rejected], rejected
 
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert read(pieces) == read([text])
@@ -539,7 +540,7 @@ def test_an_ndjson_line_that_is_not_exactly_one_row_is_rejected(client, lines):
         json.loads(line) for line in post(client, text, NDJSON).text.splitlines()
     )
 
-    assert first == last == as_alone(client, ROW)
+    assert first == last == expected_in_batch(client, ROW)
     assert len(others) == len(lines)
     assert all([*answer] == ["error"] for answer in others)
 
@@ -578,7 +579,7 @@ numbers = st.floats(0.5, 30).map(repr) | st.sampled_from(
 @settings(deadline=None)
 @given(st.lists(st.tuples(*[numbers] * 6), min_size=1, max_size=5))
 def test_the_fast_and_the_slow_csv_parser_return_equal_numbers(lines):
-    """A letter in another line sends all of them the slow way."""
+    """A letter in one line makes the slow parser read all of them."""
     header = ",".join(FEATURE_NAMES).encode() + b"\n"
     plain = [",".join([*cells, "35", "-120"]).encode() + b"\n" for cells in lines]
 
@@ -611,10 +612,10 @@ def test_a_number_longer_than_a_line_may_be_is_rejected(client):
     numbers = as_ndjson([ROW]).replace("8.3252", f"8.3252{zeros}")
 
     answered = post(client, line, CSV, "?errors=true").text.splitlines()
-    told = post(client, numbers, NDJSON).json()
+    rejected = post(client, numbers, NDJSON).json()
 
     assert answered[1] == ',,,"The line must have at most 65,536 bytes, got more."'
-    assert told == {"error": "The line must have at most 65,536 bytes, got more."}
+    assert rejected == {"error": "The line must have at most 65,536 bytes, got more."}
 
 
 @pytest.mark.parametrize("digit", ["\u0668", "\uff18"])
@@ -630,7 +631,7 @@ def test_digits_of_other_scripts_are_not_numbers(client, digit):
         (b"MedInc", b"Med\xffnc"),  # a name that is not UTF-8
         (struct.pack("<qq", 1, 0), struct.pack("<qq", 9, 0)),  # more numbers than there are
         (struct.pack("<qq", 1, 0), struct.pack("<qq", -1, 0)),
-        (struct.pack("<qq", 1, 0), struct.pack("<qq", 1, 1)),  # nulls that are none
+        (struct.pack("<qq", 1, 0), struct.pack("<qq", 1, 1)),  # a null count without nulls
     ],
 )
 def test_an_arrow_stream_with_damaged_metadata_is_rejected(client, whole, damaged):

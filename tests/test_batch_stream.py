@@ -1,4 +1,4 @@
-"""Batches that are larger than the memory they may take, sent by real clients."""
+"""Batches larger than the memory limit, streamed by real clients."""
 
 import contextlib
 import socket
@@ -117,12 +117,12 @@ def test_scoring_stops_when_the_client_disconnects(server):
     with connect(server) as client:
         client.sendall(request_head("text/csv", "/predict/batch?model=champion"))
         client.settimeout(1)
-        send_until_nothing_is_taken(client, chunk(csv_header + csv_line * 200_000))
+        send_until_blocked(client, chunk(csv_header + csv_line * 200_000))
 
-    assert_rests(server)
+    assert_becomes_idle(server)
 
 
-def send_until_nothing_is_taken(client, some):
+def send_until_blocked(client, some):
     sent = 0
     with contextlib.suppress(TimeoutError):
         while sent < 512 * MEBIBYTE:
@@ -137,9 +137,9 @@ def test_scoring_pauses_in_bounded_memory_while_the_client_does_not_read(server)
         client.settimeout(1)
         client.sendall(request_head("text/csv") + chunk(csv_header))
 
-        assert send_until_nothing_is_taken(client, chunk(csv_line * 1000)) < 512 * MEBIBYTE
+        assert send_until_blocked(client, chunk(csv_line * 1000)) < 512 * MEBIBYTE
         assert resident_bytes(server.process) - idle < 64 * MEBIBYTE
-        assert_rests(server)
+        assert_becomes_idle(server)
         assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
 
 
@@ -154,7 +154,9 @@ def test_bytes_after_the_end_of_an_arrow_stream_get_422_and_are_not_buffered(ser
         client.sendall(chunk(b"\xff\xff\xff\xff\0\0\0\0"))
         client.sendall(chunk(bytes(MEBIBYTE)))
         received = client.recv(65536)
-        with contextlib.suppress(ConnectionError):  # it closes when more than it discards has come
+        with contextlib.suppress(
+            ConnectionError
+        ):  # the server closes after the bytes that it discards
             for _ in range(200):
                 client.sendall(chunk(bytes(MEBIBYTE)))
 
@@ -167,7 +169,7 @@ def test_bytes_after_the_end_of_an_arrow_stream_get_422_and_are_not_buffered(ser
 
 
 def test_a_client_that_reads_only_after_sending_everything_gets_its_response(server):
-    """As requests and httpx do; 50,000 rows, which are well within what may wait."""
+    """As requests and httpx do; the responses to 50,000 rows fit into the buffers."""
     answer = httpx.post(
         f"{server.url}/predict/batch",
         content=csv_header + csv_line * 50_000,
@@ -178,11 +180,11 @@ def test_a_client_that_reads_only_after_sending_everything_gets_its_response(ser
     assert answer.text.count("\n4.3") == 50_000
 
 
-def assert_rests(server):
-    """Within some seconds the process does nothing any more."""
+def assert_becomes_idle(server):
+    """Check that the process uses no more CPU time within some seconds."""
     for _ in range(50):
         before = processor_seconds(server.process)
         time.sleep(0.2)
         if processor_seconds(server.process) - before < 0.02:
             return
-    pytest.fail("the server must rest, however it goes on")
+    pytest.fail("the server must become idle, but it still uses CPU time")

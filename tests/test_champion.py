@@ -177,10 +177,10 @@ def unbroken(small, tmp_path_factory):
 
 def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, unbroken, tmp_path):
     whole, directory = unbroken
-    told = []
+    printed = []
     with started(*train(small, tmp_path / "broken")) as process:
         for line in read_lines(process.stderr):
-            told.append(line.rstrip())
+            printed.append(line.rstrip())
             if line.startswith("fold 3 of 5, epoch 7"):
                 break
         process.kill()
@@ -188,8 +188,8 @@ def test_a_killed_run_resumes_to_the_same_bytes_as_an_unbroken_one(small, unbrok
 
     resumed = run(*train(small, tmp_path / "broken", "--resume", "--json"))
 
-    lines = [line for line in resumed.stderr.splitlines() if line in told]
-    assert len(lines) == len(told), "the epochs before the kill are told as they were"
+    lines = [line for line in resumed.stderr.splitlines() if line in printed]
+    assert len(lines) == len(printed), "the resumed run must print the epochs before the kill again"
     assert whole.returncode == resumed.returncode == 0, whole.stderr + resumed.stderr
     names = [next(path.glob("*.npz")).name for path in (directory, tmp_path / "broken")]
     assert names[0] == names[1]

@@ -1,4 +1,4 @@
-"""What deploy/ tells Prometheus and Grafana, tried on the real Prometheus."""
+"""The Prometheus and Grafana configuration in deploy/, tested with a real Prometheus."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def promtool(*arguments):
 
 @pytest.fixture(scope="module")
 def busy_server():
-    """A server of its own after traffic of every kind, so that the numbers are known."""
+    """A separate server after known traffic of every kind."""
     with serving("--default", "notebook") as server:
         with httpx.Client(base_url=server.url) as client:
             for model, count in (("notebook", 7), ("champion", 3)):
@@ -52,7 +52,7 @@ def busy_server():
 
 @pytest.fixture(scope="module")
 def prometheus(busy_server, tmp_path_factory):
-    """Prometheus with deploy/'s configuration, in a hurry, at the address of the busy server."""
+    """Prometheus with deploy/'s configuration, scraping the busy server at short intervals."""
     program = find_program("prometheus", package="prometheus")
     directory = tmp_path_factory.mktemp("prometheus")
     configuration = (DEPLOY / "prometheus.yml").read_text()
@@ -86,7 +86,7 @@ class Prometheus:
         self.client = client
 
     def query(self, expression):
-        """Each series of the answer: its labels and its value; none while nobody answers."""
+        """The labels and the value of each series; an empty list while Prometheus starts."""
         try:
             response = self.client.get("/api/v1/query", params={"query": expression})
         except httpx.ConnectError:
@@ -100,13 +100,13 @@ class Prometheus:
         ]
 
     def wait_for(self, expression):
-        """The answer to an expression as soon as there is one."""
+        """The result of an expression as soon as it is not empty."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if answer := self.query(expression):
                 return answer
             time.sleep(0.1)
-        raise AssertionError(f"{expression} has no answer; targets: {self.targets()}")
+        raise AssertionError(f"{expression} has no result; targets: {self.targets()}")
 
     def targets(self):
         return self.client.get("/api/v1/targets").text
@@ -126,8 +126,8 @@ def test_prometheus_scrapes_the_services_counts(prometheus):
     assert [value for _, value in prometheus.query('housing_http_requests_total{code="404"}')] == [
         1
     ]
-    refused = prometheus.query("housing_rejected_rows_total > 0")
-    assert [(labels["reason"], value) for labels, value in refused] == [("out_of_bounds", 1)]
+    rejected = prometheus.query("housing_rejected_rows_total > 0")
+    assert [(labels["reason"], value) for labels, value in rejected] == [("out_of_bounds", 1)]
 
 
 def test_every_panel_of_the_dashboard_has_data(prometheus):
@@ -181,7 +181,7 @@ def test_promtool_accepts_the_configuration_and_the_rules():
     assert f"SUCCESS: {len(RULES)} rules found" in rules.stdout
 
 
-ANSWERED = {
+HEALTHY = {
     'up{job="housing", instance="a"}': "1x120",
     'housing_ready{instance="a"}': "1x120",
     'housing_http_requests_total{method="POST", route="/predict", code="200"}': "0+600x120",
@@ -194,9 +194,9 @@ ANSWERED = {
     'housing_rejected_rows_total{reason="missing"}': "0+1x120",
     'housing_feature_out_of_range_total{feature="Population", side="above"}': "0+1x120",
 }
-"""Two healthy hours, minute by minute."""
+"""Series of two healthy hours, minute by minute."""
 
-WRONG = {
+FAULTS = {
     "HousingDown": {'up{job="housing", instance="a"}': "0x120"},
     "HousingDraining": {'housing_ready{instance="a"}': "0x120"},
     "HousingErrors": {
@@ -223,10 +223,10 @@ WRONG = {
 
 
 def test_each_alert_fires_for_its_own_fault_only(tmp_path):
-    """Two hours are played to the rules: healthy ones, and for each alert such as it is about."""
+    """Evaluate the rules on two healthy hours, and on two hours with each fault."""
     tests = []
-    for wrong in (None, *WRONG):
-        series = ANSWERED | WRONG.get(wrong, {})
+    for wrong in (None, *FAULTS):
+        series = HEALTHY | FAULTS.get(wrong, {})
         tests.append(
             {
                 "name": wrong or "healthy",
@@ -248,7 +248,7 @@ def test_each_alert_fires_for_its_own_fault_only(tmp_path):
 
     result = promtool("test", "rules", str(tmp_path / "tests.yml"))
 
-    assert {*WRONG} == {rule["alert"] for rule in RULES}
+    assert {*FAULTS} == {rule["alert"] for rule in RULES}
     assert result.returncode == 0, result.stdout + result.stderr
 
 

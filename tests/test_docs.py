@@ -135,7 +135,7 @@ REQUESTS = {
         415: {"headers": {"content-encoding": "br"}},
     },
 }
-"""For each operation and status, a request that is answered so."""
+"""A request that gets each documented status, by operation."""
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_explain_rejects_the_rows_that_predict_rejects(client, row):
 @pytest.mark.filterwarnings("ignore")  # of the package's own dependencies
 def test_the_explanation_equals_that_of_the_shap_package(saved):
     """Its exact explainer, on the same background."""
-    shap = pytest.importorskip("shap", reason="shap is in locks/test.txt, however it is missing")
+    shap = pytest.importorskip("shap", reason="shap is in locks/test.txt, but it is missing")
     model, rows = saved.model, saved.golden_rows
     masker = shap.maskers.Independent(model.background.rows, max_samples=1000)
     explainer = shap.explainers.Exact(model.predict, masker)

@@ -116,7 +116,7 @@ def test_the_fast_path_counts_as_fastapi_does(server, client):
             if "_seconds_sum" not in name and "seconds_bucket" not in name
         }
 
-    old = predict_case(TEXT.replace("41.0", "150"))  # out of the training range
+    old = predict_case(TEXT.replace("41.0", "150"))  # outside its training range
     differences = []
     for framing in ("length", "chunked"):
         before = counted()
@@ -139,7 +139,7 @@ async def send_three_times(port, case):
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
 def test_pipelined_requests_get_responses_in_order_from_both_paths(server, model):
-    """Short, long, short, a refusal: as many as a client likes that then sends no more."""
+    """Requests of both paths and invalid ones, sent at once by a client that then half-closes."""
     right = predict_case(TEXT, f"/predict?model={model}")
     cases = [right, replace(right, framing="chunked"), right, predict_case("{}")] * 40
     cases = [
@@ -158,7 +158,7 @@ def test_pipelined_requests_get_responses_in_order_from_both_paths(server, model
 
 
 def some_rows(rng, count):
-    """Rows near the one that is known, of which no two are alike."""
+    """Distinct rows near ROW."""
     factors = rng.uniform(0.9, 1.1, size=(count, len(ROW)))
     factors[:, -2:] = rng.uniform(0.99, 1.01, size=(count, 2))  # the place
     return [dict(zip(ROW, values, strict=True)) for values in (factors * [*ROW.values()]).tolist()]
@@ -190,7 +190,7 @@ def test_concurrent_requests_get_the_same_bytes_as_single_ones(server, rng):
 
 
 class Recipient:
-    """A connection that notes the responses it is given."""
+    """A connection that records the responses sent over it."""
 
     server_state = ServerState()
 
@@ -262,7 +262,7 @@ def test_a_request_before_malformed_bytes_gets_its_response_first(server):
     assert [answer.status for answer in answers] == [200, 400]
 
 
-FAILING = """
+WITH_FAILING_MODEL = """
 import sys
 from math import nan
 from app.__main__ import main
@@ -282,7 +282,7 @@ HousePriceModel.predict_rows = lambda self, rows, level: [
 ]
 sys.exit(main())
 """
-"""The service, where a model fails at one income, and gives no number at another."""
+"""The service with a model that raises an error at one income, and predicts NaN at another."""
 
 
 @pytest.mark.parametrize("model", ["notebook", "champion"])
@@ -293,17 +293,17 @@ def test_a_failing_request_does_not_affect_others_at_the_same_time(model, income
         predict_case(TEXT, path),
         predict_case(TEXT.replace("8.3252", str(income)), path),
     )
-    with serving(program=("-c", FAILING)) as server:
+    with serving(program=("-c", WITH_FAILING_MODEL)) as server:
 
         async def send():
-            company = [right] * 5 + [failing] + [right] * 5
-            connections = [Connection(server.port) for _ in company]
-            for connection in connections:  # so that the questions come together
+            cases = [right] * 5 + [failing] + [right] * 5
+            connections = [Connection(server.port) for _ in cases]
+            for connection in connections:  # opened first, so that the requests arrive together
                 await connection.exchange(right.to_bytes())
             together = await asyncio.gather(
                 *(
                     connection.exchange(case.to_bytes())
-                    for connection, case in zip(connections, company, strict=True)
+                    for connection, case in zip(connections, cases, strict=True)
                 )
             )
             for connection in connections:
@@ -314,7 +314,7 @@ def test_a_failing_request_does_not_affect_others_at_the_same_time(model, income
         together, pipelined = asyncio.run(send())
 
     assert [answer.status for answer in together] == [200] * 5 + [500] + [200] * 5
-    assert [answer.status for answer in pipelined] == [200, 500]  # after which it closes
+    assert [answer.status for answer in pipelined] == [200, 500]  # the 500 closes the connection
 
 
 WITH_KEY = ("X-API-Key", KEY)
@@ -400,7 +400,7 @@ def test_an_allowed_origin_gets_the_cors_headers_on_the_fast_path(keys_file):
     assert b"\r\naccess-control-expose-headers: X-Model, X-Request-ID\r\n" in response
 
 
-MARKED = """
+WITH_OWN_STATUS = """
 import sys
 from app.__main__ import main
 from app.server.fast_path import FastPath
@@ -408,12 +408,12 @@ response = b"HTTP/1.1 299 Fast\\r\\ncontent-length: 0\\r\\n\\r\\n"
 FastPath.respond = lambda self, batch, headers: [response] * len(batch)
 sys.exit(main())
 """
-"""The service, where the fast path has a status of its own."""
+"""The service with a fast path that responds with status 299."""
 
 
 @pytest.fixture(scope="module")
-def marked():
-    with serving("--default", "notebook", program=("-c", MARKED)) as server:
+def server_with_own_status():
+    with serving("--default", "notebook", program=("-c", WITH_OWN_STATUS)) as server:
         yield server
 
 
@@ -433,13 +433,13 @@ def status_of(server, pieces):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict?model=champion"])
-def test_the_fast_path_accepts_a_body_that_arrives_after_its_head(marked, path):
+def test_the_fast_path_accepts_a_body_that_arrives_after_its_head(server_with_own_status, path):
     whole = request_bytes(f"POST {path} HTTP/1.1")
     head, separator, body = whole.partition(b"\r\n\r\n")
 
-    assert status_of(marked, [whole]) == 299
-    assert status_of(marked, [head + separator, body]) == 299
-    assert status_of(marked, [whole[:20], whole[20:-30], whole[-30:]]) == 299
+    assert status_of(server_with_own_status, [whole]) == 299
+    assert status_of(server_with_own_status, [head + separator, body]) == 299
+    assert status_of(server_with_own_status, [whole[:20], whole[20:-30], whole[-30:]]) == 299
 
 
 @pytest.mark.parametrize(
@@ -451,5 +451,5 @@ def test_the_fast_path_accepts_a_body_that_arrives_after_its_head(marked, path):
         request_bytes("POST /explain HTTP/1.1"),
     ],
 )
-def test_an_unusual_request_does_not_take_the_fast_path(marked, request_):
-    assert status_of(marked, [request_]) == 200
+def test_an_unusual_request_does_not_take_the_fast_path(server_with_own_status, request_):
+    assert status_of(server_with_own_status, [request_]) == 200

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client generates from the service's own document."""
+"""A client that openapi-python-client generates from the service's OpenAPI document."""
 
 import importlib
 import json
@@ -13,7 +13,7 @@ from app.http.media_types import ARROW, CSV, NDJSON
 from tests.support.rows import ROW
 
 BODIES_AS_BYTES = dict.fromkeys((CSV, NDJSON, ARROW), "application/octet-stream")
-"""The generator asks to be told how to send a media type that it does not know."""
+"""The generator needs to be configured for media types that it does not know."""
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_the_depth_limit_does_not_depend_on_the_recursion_limit():
     [("[1,]", 2), ("[1 , ]", 3), ('{"a": 1,}', 7), ('{"a": 1,\n}', 7), ("[[1,], 2]", 3)],
 )
 def test_the_error_for_a_trailing_comma_has_its_position_on_every_python(text, position):
-    with pytest.raises(json.JSONDecodeError) as refused:
+    with pytest.raises(json.JSONDecodeError) as error:
         parse_strict_json(text.encode())
 
-    assert (refused.value.msg, refused.value.pos) == ("Illegal trailing comma", position)
+    assert (error.value.msg, error.value.pos) == ("Illegal trailing comma", position)

@@ -1,4 +1,4 @@
-"""What deploy/ tells Kubernetes and KServe: by their schemas, and against the service itself."""
+"""The manifests in deploy/, checked against Kubernetes' schemas and against the service itself."""
 
 import os
 import re
@@ -30,7 +30,7 @@ KSERVE = {key_of(each): each for each in read(PROJECT / "deploy/kserve/inference
 RUNTIME = KSERVE["ServingRuntime", "california-housing"]
 INFERENCE_SERVICE = KSERVE["InferenceService", "california-housing"]
 
-WITHOUT_SCHEMA = {"ServiceMonitor"}  # is the Prometheus operator's
+WITHOUT_SCHEMA = {"ServiceMonitor"}  # a resource of the Prometheus operator
 VERSIONS = ["1.30", latest_version()]  # preStop can sleep from 1.30 on
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 PORT = int(re.search(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)[1])
@@ -42,7 +42,7 @@ def spec(manifests, kind):
 
 
 def kserve_pod():
-    """The pod that KServe makes of the two, as far as this project says."""
+    """The part of KServe's pod that the ServingRuntime and the InferenceService define."""
     predictor = INFERENCE_SERVICE["spec"]["predictor"]
     kserves_own = {"model", "minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
     pod = {key: value for key, value in predictor.items() if key not in kserves_own}
@@ -102,29 +102,29 @@ def test_the_schema_check_rejects_a_mistake_in_a_manifest(path, value):
 
 
 def kustomize():
-    """The command of a kustomize 5, which Debian has none of."""
+    """The command of an installed kustomize 5, which Debian does not package; skips without one."""
     for asked, command in (
         (["kustomize", "version"], ["kustomize", "build"]),
         (["kubectl", "version", "--client"], ["kubectl", "kustomize"]),
     ):
         if shutil.which(asked[0]):
-            told = subprocess.run(
+            output = subprocess.run(
                 asked, capture_output=True, text=True, timeout=60, check=False
             ).stdout
-            if re.search(r"\bv5\.", told):
+            if re.search(r"\bv5\.", output):
                 return command
-    return pytest.skip("kustomize 5 must be installed to compare with, however it is missing")
+    return pytest.skip("kustomize 5 must be installed to compare with, but it is missing")
 
 
 @pytest.mark.parametrize("name", DIRECTORIES)
 def test_kustomize_renders_the_manifests_that_these_tests_check(name, tmp_path):
-    told = subprocess.run(
+    output = subprocess.run(
         [*kustomize(), DIRECTORIES[name]], capture_output=True, text=True, timeout=60, check=True
     )
-    (tmp_path / "rendered.yaml").write_text(told.stdout)
+    (tmp_path / "rendered.yaml").write_text(output.stdout)
 
     assert {key_of(each): each for each in read(tmp_path / "rendered.yaml")} == RENDERED[name]
-    assert told.stderr == ""
+    assert output.stderr == ""
 
 
 @each_pod
@@ -184,7 +184,7 @@ def test_each_probes_address_exists(pod, client):
 
 
 def test_service_links_are_off_because_their_variables_break_the_service():
-    """For a Service named housing it sets HOUSING_PORT, unless it is told not to."""
+    """For a Service named housing, Kubernetes sets HOUSING_PORT unless service links are off."""
     name = BASE["Service", "housing"]["metadata"]["name"]
     links = {**os.environ, f"{name.upper()}_PORT": "tcp://10.96.0.10:80"}
 
@@ -194,12 +194,12 @@ def test_service_links_are_off_because_their_variables_break_the_service():
 
 def test_the_overlay_sets_only_variables_that_the_service_reads():
     (container,) = PODS["production"]["containers"]
-    told = run("-m", "app", "serve", "--help").stdout
+    output = run("-m", "app", "serve", "--help").stdout
     (mount,) = container["volumeMounts"]
     variables = {variable["name"]: variable["value"] for variable in container["env"]}
 
     for name in variables:
-        assert re.search(rf"\b{name}\b", told)
+        assert re.search(rf"\b{name}\b", output)
     assert variables["HOUSING_API_KEYS_FILE"].startswith(f"{mount['mountPath']}/")
     assert {volume["name"] for volume in PODS["production"]["volumes"]} == {mount["name"]}
 
@@ -302,7 +302,7 @@ def test_kserve_runs_the_image_with_the_v2_protocol(client):
 
 @pytest.fixture(scope="module")
 def exposed(server):
-    """The names of what Prometheus gets from the address that the ServiceMonitor names."""
+    """The names of the metrics at the address in the ServiceMonitor."""
     (endpoint,) = spec(BASE, "ServiceMonitor")["endpoints"]
     accept = (
         "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1"
@@ -338,7 +338,7 @@ def test_the_autoscaler_uses_requests_in_flight_which_the_service_exposes(expose
 
 
 def test_a_real_process_stays_within_each_pods_memory_request_and_limit():
-    """At rest what is asked for; after two of the largest JSON batches at once, the limit."""
+    """At rest within the request; after two concurrent JSON batches of the maximum size, the limit."""
     with serving() as server, httpx.Client(base_url=server.url, timeout=60) as client:
         assert client.post("/predict", json=ROW).status_code == 200
         at_rest = resident_bytes(server.process)

@@ -27,7 +27,7 @@ TEXT = {"accept": "text/plain"}
 
 
 class Counted:
-    """What was counted since it was made."""
+    """The increase of a sample since this object was created."""
 
     def __init__(self, client):
         self.client = client
@@ -152,7 +152,7 @@ def test_a_body_that_is_not_a_row_is_counted_as_malformed(client, counted):
 
 
 def rejections(counted):
-    """The reasons that were counted, and how often."""
+    """The increase of the rejected rows, by reason."""
     counts = {reason: counted("housing_rejected_rows_total", reason=reason) for reason in REASONS}
     return {reason: count for reason, count in counts.items() if count}
 
@@ -219,7 +219,7 @@ def test_rows_counted_together_give_the_counts_of_rows_counted_singly(saved, rng
 
 
 def test_the_sum_of_a_histogram_never_decreases(saved):
-    """Prometheus takes a smaller sum for a restart, so negative predictions add nothing to it."""
+    """Prometheus reads a decrease as a restart, so negative predictions add nothing to the sum."""
     model, row = NamedModel("negative", saved), saved.golden_rows[0].tolist()
     series = ("housing_prediction_value_sum", {"model": "negative"})
 

@@ -1,4 +1,4 @@
-"""The page to try the models, in a real browser beside the service's own answers."""
+"""The start page in a real browser, compared with the service's own predictions."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.support.programs import find_program
 from tests.support.servers import serving
 from training.data import load_dataset
 
-NETWORK = "Failed to load resource"  # what the browser itself notes of a refused or failed request
+NETWORK = "Failed to load resource"  # the browser's own message about a failed request
 MODELS = ("notebook", "champion")
 OTHERS = FEATURE_NAMES[:6]
 MINUS = "\N{MINUS SIGN}"
@@ -30,30 +30,30 @@ def dataset():
 
 
 def dollars(value):
-    """A value in 100,000 USD as the page writes it: to the hundred."""
+    """Format a value in 100,000 USD as the page does, rounded to 100 USD."""
     hundreds = int(np.floor(value * 1000 + 0.5))
     return f"{MINUS if hundreds < 0 else ''}${abs(hundreds) * 100:,}"
 
 
 def in_hundreds(text):
-    """What `dollars` wrote, read again."""
+    """Parse the output of `dollars`, in hundreds of USD."""
     return int(re.sub(r"[$+±,]", "", text).replace(MINUS, "-")) // 100
 
 
 @pytest.fixture
 def opened(server, tab):
-    """The tab, after its first answers; in the end there was nothing to complain of."""
+    """The tab with the opened page; afterwards its only errors are the requests that it aborted."""
     yield open_page(tab, server.url)
-    assert sorted(tab.errors) == sorted(tab.given_up)
+    assert sorted(tab.errors) == sorted(tab.aborted)
 
 
 def row_of(page):
-    """The row that is shown, as the curl command has it."""
+    """The shown row, read from the curl command."""
     return json.loads(re.search(r"-d '(.*)'", page.locator("#curl").inner_text(), re.DOTALL)[1])
 
 
-def expect_the_answers_of(page, client, row):
-    """That both prices and their intervals become those of POST /predict; returns the answers."""
+def expect_predictions(page, client, row):
+    """Wait until the page shows both models' predictions for a row; returns the predictions."""
     answers = {}
     for model in MODELS:
         answer = answers[model] = client.post(f"/predict?model={model}", json=row).json()
@@ -70,10 +70,10 @@ def number(page, name):
 
 
 def around(dataset, latitude, longitude):
-    """The medians of the 16 block groups that are nearest to a place, and of their values."""
+    """The medians of the features and the values of the 16 block groups nearest to a place."""
     north, east = dataset.rows[:, 6] - latitude, dataset.rows[:, 7] - longitude
     away = np.hypot(north, east * np.cos(np.radians(latitude)))
-    nearest = away <= np.sort(away)[15] + 1e-9  # and those that are no farther
+    nearest = away <= np.sort(away)[15] + 1e-9  # and those that tie with the last
     return np.median(dataset.rows[nearest, :6], axis=0), np.median(dataset.targets[nearest])
 
 
@@ -82,7 +82,7 @@ def test_the_page_opens_with_the_predictions_for_its_row(opened, client):
 
     assert [*row] == [*FEATURE_NAMES]
     assert {name: number(opened, name) for name in FEATURE_NAMES} == row
-    expect_the_answers_of(opened, client, row)
+    expect_predictions(opened, client, row)
 
 
 def test_a_click_on_the_map_sets_the_place_and_its_typical_values(opened, client, dataset):
@@ -103,7 +103,7 @@ def test_a_click_on_the_map_sets_the_place_and_its_typical_values(opened, client
     shown = re.search(r"median value of \$([\d,]+)", opened.locator("#neighbourhood").inner_text())
     assert in_hundreds(shown[1]) == pytest.approx(value * 1000, abs=20)
     expect(opened.locator("#neighbourhood")).to_contain_text("Near Los Angeles")
-    expect_the_answers_of(opened, client, row)
+    expect_predictions(opened, client, row)
 
 
 def test_dragging_the_marker_moves_the_place(opened, client):
@@ -122,7 +122,7 @@ def test_dragging_the_marker_moves_the_place(opened, client):
     row = row_of(opened)
     assert before["Latitude"] > half_way["Latitude"] > row["Latitude"]
     assert before["Longitude"] < half_way["Longitude"] < row["Longitude"]
-    expect_the_answers_of(opened, client, row)
+    expect_predictions(opened, client, row)
 
 
 def test_the_keyboard_moves_the_place_and_zooms(opened, client):
@@ -135,7 +135,7 @@ def test_the_keyboard_moves_the_place_and_zooms(opened, client):
 
     assert (number(opened, "Latitude"), number(opened, "Longitude")) == (37.79, -122.32)
     assert "37.79 north, 122.32 west, near Oakland" in focus.get_attribute("aria-label")
-    expect_the_answers_of(opened, client, row_of(opened))
+    expect_predictions(opened, client, row_of(opened))
     before = opened.locator(".marker").bounding_box()
     focus.press("+")
     focus.press("ArrowRight")
@@ -143,11 +143,11 @@ def test_the_keyboard_moves_the_place_and_zooms(opened, client):
     for _ in range(10):
         focus.press("ArrowRight")
     assert opened.locator(".marker").bounding_box()["x"] - before["x"] > 5
-    expect_the_answers_of(opened, client, row_of(opened))
+    expect_predictions(opened, client, row_of(opened))
 
 
 def test_the_map_draws_the_block_groups_in_the_colours_of_their_prices(opened):
-    """Counted in its pixels: a thousand of them, of many shades, are none of land, sea or names."""
+    """At least a thousand pixels in many shades are not the colours of land, sea or names."""
     shades = opened.evaluate(
         """() => {
           const canvas = document.querySelector("#map canvas");
@@ -176,7 +176,7 @@ def test_a_slider_moves_the_price(opened, client):
     row = row_of(opened)
     assert row["MedInc"] == number(opened, "MedInc") > before + 0.1
     assert slider.get_attribute("aria-valuetext").endswith("dollars a year")
-    expect_the_answers_of(opened, client, row)
+    expect_predictions(opened, client, row)
 
 
 def test_a_slider_spans_the_training_range(opened, client, dataset):
@@ -196,14 +196,14 @@ def test_a_slider_spans_the_training_range(opened, client, dataset):
             text = mark.removeprefix(f"{percent} %: ").replace(",", "")
             assert float(text) == pytest.approx(true, abs=0.51 if true > 10 else 0.051)
 
-    answers = expect_the_answers_of(opened, client, row_of(opened))
+    answers = expect_predictions(opened, client, row_of(opened))
     assert not any("outside" in warning for warning in answers["notebook"]["warnings"])
 
 
 def test_a_number_outside_the_training_range_gets_a_warning(opened, client):
     opened.locator("#HouseAge").fill("120")
 
-    answers = expect_the_answers_of(opened, client, row_of(opened))
+    answers = expect_predictions(opened, client, row_of(opened))
 
     warnings = answers["notebook"]["warnings"]
     assert "HouseAge is outside its training range" in warnings[0]
@@ -224,15 +224,15 @@ def test_an_impossible_number_shows_the_reason_for_its_rejection(server, tab, cl
     tab.locator("#HouseAge").fill("")
     expect(tab.locator(".warnings").first).to_contain_text("must be a number")
     tab.locator("#HouseAge").fill("30")
-    expect_the_answers_of(tab, client, row_of(tab))
-    assert [e for e in tab.errors if NETWORK not in e and e not in tab.given_up] == []
+    expect_predictions(tab, client, row_of(tab))
+    assert [e for e in tab.errors if NETWORK not in e and e not in tab.aborted] == []
 
 
 def test_the_champion_warns_of_a_place_far_from_all_training_rows(opened, client):
     opened.locator("#city").fill(f"36.6, {MINUS}115.2")
     opened.locator("#city").press("Enter")
 
-    answers = expect_the_answers_of(opened, client, row_of(opened))
+    answers = expect_predictions(opened, client, row_of(opened))
 
     assert "km away" in answers["champion"]["warnings"][0]
     expect(opened.locator(".card", has_text="champion").locator(".warnings")).to_contain_text(
@@ -300,7 +300,7 @@ def test_the_curve_shows_the_services_predictions_along_the_selected_feature(ope
         )
     opened.locator("#curve").click(position={"x": 200, "y": 100})
     assert number(opened, "HouseAge") != row["HouseAge"]
-    expect_the_answers_of(opened, client, row_of(opened))
+    expect_predictions(opened, client, row_of(opened))
 
 
 def test_the_curl_command_gets_the_shown_prediction(opened, client):
@@ -324,11 +324,11 @@ def test_the_curl_command_gets_the_shown_prediction(opened, client):
 
 def test_a_screen_reader_announces_the_prices_once_they_settle(opened, client):
     opened.locator("#Population").fill("900")
-    answers = expect_the_answers_of(opened, client, row_of(opened))
+    answers = expect_predictions(opened, client, row_of(opened))
 
     for model in MODELS:
-        told = f"{model}: {dollars(answers[model]['prediction'])}"
-        expect(opened.locator("#announcement")).to_contain_text(told)
+        announcement = f"{model}: {dollars(answers[model]['prediction'])}"
+        expect(opened.locator("#announcement")).to_contain_text(announcement)
 
 
 COUNT_REQUESTS = """
@@ -354,7 +354,7 @@ def test_the_page_sends_each_model_one_request_at_a_time(server, page, client):
     page.mouse.move(box["x"] + 250, box["y"] + 300, steps=60)
     page.mouse.up()
 
-    expect_the_answers_of(page, client, row_of(page))
+    expect_predictions(page, client, row_of(page))
     assert page.evaluate("window.most") == 1
 
 
@@ -372,8 +372,8 @@ def test_a_newer_request_aborts_a_stale_one(server, tab, client):
 
     assert json.loads(stale.value.post_data)["MedInc"] == 2
     assert stale.value.failure == "net::ERR_ABORTED"
-    assert expect_the_answers_of(tab, client, row_of(tab))
-    assert sorted(tab.errors) == sorted(tab.given_up)
+    assert expect_predictions(tab, client, row_of(tab))
+    assert sorted(tab.errors) == sorted(tab.aborted)
 
 
 def test_the_page_says_when_the_service_is_unreachable_and_recovers(tab):
@@ -389,7 +389,7 @@ def test_the_page_says_when_the_service_is_unreachable_and_recovers(tab):
         with serving("--default", "notebook", "--port", str(server.port)) as again:
             expect(trouble).to_be_hidden(timeout=20_000)
             with httpx.Client(base_url=again.url) as client:
-                expect_the_answers_of(tab, client, row_of(tab))
+                expect_predictions(tab, client, row_of(tab))
             assert number(tab, "MedInc") == 6.5
     assert all(error.startswith((NETWORK, server.url)) for error in tab.errors)
 
@@ -403,7 +403,7 @@ def test_the_page_says_when_the_browser_is_offline_and_recovers(server, tab, cli
     tab.context.set_offline(False)
 
     expect(tab.locator("#alert")).to_be_hidden()
-    expect_the_answers_of(tab, client, row_of(tab))
+    expect_predictions(tab, client, row_of(tab))
 
 
 def test_the_page_asks_for_an_api_key_and_sends_it(page, tmp_path):
@@ -418,7 +418,7 @@ def test_the_page_asks_for_an_api_key_and_sends_it(page, tmp_path):
         page.get_by_role("button", name="Use it").click()
         expect(field).to_be_hidden()
         with httpx.Client(base_url=server.url, headers={"x-api-key": KEY}) as client:
-            expect_the_answers_of(page, client, row_of(page))
+            expect_predictions(page, client, row_of(page))
         assert "$HOUSING_API_KEY" in page.locator("#curl").inner_text()
         assert KEY not in page.content()
         page.get_by_role("tab", name="The models").click()

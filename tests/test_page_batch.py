@@ -1,4 +1,4 @@
-"""A CSV file that is dropped on the page comes back with the answers of the service."""
+"""The page scores a CSV file and offers it with the predictions of the service."""
 
 import csv
 import io
@@ -33,14 +33,14 @@ def drop(page, text, name="rows.csv"):
 
 
 def saved(page):
-    """The text of the file that the page offers."""
+    """The name and the text of the file that the page offers."""
     with page.expect_download() as download:
         page.locator("#batch-result").click()
     return download.value.suggested_filename, download.value.path().read_text()
 
 
-def answers_of(client, text):
-    """What the service answers to a whole file."""
+def response_to(client, text):
+    """The service's response to the whole file."""
     response = client.post(
         "/predict/batch?model=notebook&errors=true",
         content=text.encode(),
@@ -49,8 +49,8 @@ def answers_of(client, text):
     return response.text
 
 
-def expect_answered(content, lines, expected):
-    """That each line stands before its answer; the last digit depends on how many came at once."""
+def check_predictions(content, lines, expected):
+    """Check each line's prediction, up to the last digit: that depends on the size of the batch."""
     header, *rows = content.splitlines()
     assert header == f"{HEADER},{expected[0]}"
     assert len(rows) == len(lines) == len(expected[1:])
@@ -80,12 +80,12 @@ def test_a_dropped_file_is_returned_with_the_services_predictions(server, tab, c
     )
 
     name, content = saved(tab)
-    expected = answers_of(client, text).splitlines()
+    expected = response_to(client, text).splitlines()
     assert name == "rows-notebook.csv"
-    expect_answered(content, lines, expected)
-    told = tab.locator("#batch-errors tbody tr").all_inner_texts()
-    assert [row.split("\t")[:2] for row in told] == [["5", "6"], ["20,501", "20,502"]]
-    assert "HouseAge must be a number" in told[0]
+    check_predictions(content, lines, expected)
+    errors = tab.locator("#batch-errors tbody tr").all_inner_texts()
+    assert [row.split("\t")[:2] for row in errors] == [["5", "6"], ["20,501", "20,502"]]
+    assert "HouseAge must be a number" in errors[0]
     assert tab.locator("#batch-progress").evaluate("bar => bar.value") == 1
     assert tab.errors == []
 
@@ -130,7 +130,7 @@ def test_a_malformed_csv_line_does_not_affect_the_others(server, tab, client):
     assert [row["HouseAge"] for row in rows] == ["41", "", "40"]
     assert [bool(row["error"]) for row in rows] == [False, True, False]
     assert [row["prediction"] for row in rows] == [
-        answer.split(",")[0] for answer in answers_of(client, text).splitlines()[1:]
+        answer.split(",")[0] for answer in response_to(client, text).splitlines()[1:]
     ]
 
 
@@ -158,8 +158,8 @@ def test_a_file_resumes_where_it_stopped_once_the_service_is_back(server, tab, c
     )
 
     _, content = saved(tab)
-    expected = answers_of(client, text).splitlines()
-    expect_answered(content, lines, expected)
+    expected = response_to(client, text).splitlines()
+    check_predictions(content, lines, expected)
     assert len(sent) == 3
 
 

@@ -118,15 +118,18 @@ def test_the_report_is_shown_beside_the_description_of_each_model(server, tab, c
     table = tab.locator(".metadata-table")
     assert table.locator("thead th").all_inner_texts() == ["notebook", "champion"]
     for column, model in enumerate(["notebook", "champion"]):
-        told = client.get(f"/models/{model}").json()
+        description = client.get(f"/models/{model}").json()
         line = table.get_by_role("row", name=re.compile("^Mean absolute error"))
         assert (
-            line.locator("td").nth(column).inner_text() == f"${told['metrics']['mae'] * 1e5:,.0f}"
+            line.locator("td").nth(column).inner_text()
+            == f"${description['metrics']['mae'] * 1e5:,.0f}"
         )
         version = table.get_by_role("row", name=re.compile("^Version"))
-        assert version.locator("td").nth(column).inner_text() == told["version"]
+        assert version.locator("td").nth(column).inner_text() == description["version"]
         tab.get_by_text(f"Details of {model}").click()
-        assert told["parameters_sha256"] in tab.locator("details", has_text=model).inner_text()
+        assert (
+            description["parameters_sha256"] in tab.locator("details", has_text=model).inner_text()
+        )
         for title in (
             "Loss during training",
             "Predicted against true",

@@ -12,7 +12,7 @@ from tests.support.problems import problem_of
 
 
 def numbers_within_bounds():
-    """A row of numbers that the service must answer."""
+    """Rows that the service must accept."""
     return st.fixed_dictionaries(
         {
             feature.name: st.floats(
@@ -24,7 +24,7 @@ def numbers_within_bounds():
 
 
 def reference(saved, row):
-    """The prediction by nothing but NumPy and the saved arrays."""
+    """The prediction, computed from the saved arrays with NumPy only."""
     hidden, _, output = saved.model.network.layers
     scaled = (
         np.array([row[name] for name in FEATURE_NAMES]) - saved.model.encoder.mean

@@ -12,7 +12,7 @@ PROTOBUF = (
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 )
 
-PEOPLE = {
+JSON_ACCEPTED = {
     "nothing": None,
     "empty": "",
     "curl, httpx, requests": "*/*",
@@ -77,13 +77,13 @@ def get_metrics(client, accept):
 
 
 def families(response):
-    """What prometheus_client's own parser of that format makes of an answer."""
+    """The names of the metric families, parsed by prometheus_client in the response's format."""
     is_openmetrics = response.headers["content-type"].startswith("application/openmetrics-text")
     parse = parse_openmetrics if is_openmetrics else parse_text
     return {family.name for family in parse(response.text)}
 
 
-@pytest.mark.parametrize("accept", PEOPLE.values(), ids=PEOPLE)
+@pytest.mark.parametrize("accept", JSON_ACCEPTED.values(), ids=JSON_ACCEPTED)
 def test_an_accept_header_without_a_prometheus_type_gets_json(client, accept):
     response = get_metrics(client, accept)
 

@@ -60,7 +60,7 @@ def test_both_processes_expose_the_sum_of_their_counts(two_servers, row):
 
 
 def exposed(server):
-    """A server's text, and what it says of a series."""
+    """A server's metrics as text, and a function that returns the value of a series."""
     with httpx.Client(base_url=server.url) as client:
         text = client.get("/metrics", headers={"accept": "text/plain"}).text
         samples = scrape(client)

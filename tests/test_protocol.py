@@ -1,4 +1,4 @@
-"""Clients that send what no client should, too much of it, or too slowly; over raw sockets."""
+"""Malformed, excessive, unusual and slow requests, over raw sockets."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(row), row)
 
 @pytest.fixture(scope="module")
 def server():
-    """One of its own, which must say nothing on standard error about all that is done to it."""
+    """A separate server, which must write nothing to standard error."""
     with serving("--default", "notebook") as server:
         yield server
         assert server.stop() == 0
@@ -46,7 +46,7 @@ def connect(server, timeout=15):
 
 
 def read_all(connection):
-    """What comes until the connection ends."""
+    """Everything received until the connection closes."""
     received = b""
     while piece := connection.recv(65536):
         received += piece
@@ -54,7 +54,7 @@ def read_all(connection):
 
 
 def answers_to(server, sent):
-    """Every answer to what is sent, read until the server closes: status, headers, body."""
+    """The status, headers and body of each response, until the server closes the connection."""
     with connect(server) as connection:
         connection.sendall(sent)
         return split(read_all(connection))
@@ -73,7 +73,7 @@ def split(received):
 
 
 def assert_rejected(answer, status):
-    """That an answer is a problem, and says that the connection closes after it."""
+    """Check that a response is a problem and announces that the connection closes."""
     came, headers, body = answer
     assert came == status
     assert headers["content-type"] == "application/problem+json"
@@ -172,7 +172,7 @@ def test_trailers_and_chunk_extensions_are_ignored(server):
 @pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
 @pytest.mark.parametrize("pause", [0, 0.1])
 def test_an_upgrade_is_ignored_and_its_body_is_not_parsed_as_a_request(server, framing, pause):
-    """Java's HttpClient asks for h2c so; a body taken for a request would be smuggled in."""
+    """Java's HttpClient asks for h2c like this; parsing the body as a request would smuggle it in."""
     body = b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n"
     length = b"Content-Length: %d\r\n" % len(body) if framing == "Content-Length" else CHUNKED
     body = body if framing == "Content-Length" else chunk(body) + chunk(b"")
@@ -188,7 +188,7 @@ def test_an_upgrade_is_ignored_and_its_body_is_not_parsed_as_a_request(server, f
 
 
 def test_a_request_with_an_upgrade_is_counted_once():
-    """With an extra one, its idle connection would hold up the shutdown, and be reported."""
+    """Counted twice, its idle connection would delay the shutdown and be reported."""
     offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with serving("--default", "notebook") as server, connect(server) as connection:
         connection.sendall(GET + offer)
@@ -201,7 +201,7 @@ def test_a_request_with_an_upgrade_is_counted_once():
 
 
 def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
-    """Its client may send all of it before it reads the response, but not without an end."""
+    """A client may send a whole rejected body before it reads the response, up to a limit."""
     size = MAX_DISCARDED_BYTES + 32 * MEBIBYTE  # more than the kernel's buffers hold
     head = POST.replace(b"/json", b"/xml") + b"Content-Length: %d\r\n\r\n" % size
     with connect(server) as connection, pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -219,7 +219,7 @@ def test_curl_with_an_http_2_upgrade_gets_a_prediction(server):
 
 
 def test_a_short_response_is_sent_in_one_piece(server):
-    """So a server that is killed has sent none of it, or all: never a head without its body."""
+    """A killed server has then sent all or nothing of it, never a head without its body."""
     with connect(server) as connection:
         pieces = []
         for _ in range(100):
@@ -251,7 +251,7 @@ def test_expect_100_continue_gets_the_error_at_once_if_the_request_is_rejected(s
 
 
 def test_pipelined_requests_all_get_responses_in_order(server):
-    """Far more than the service takes at a time, of different kinds, sent before any is read."""
+    """More requests than are parsed at a time, all sent before any response is read."""
     requests, expected = [], []
     for index in range(500):
         status = 200 if index % 3 else 404
@@ -279,7 +279,7 @@ def test_requests_before_a_malformed_body_get_their_responses_first(server):
 
 @pytest.mark.parametrize("size", [1, 1024, 4096, 65_536, 65_537, 70_000])
 def test_a_request_after_a_rejected_one_with_a_body_gets_its_response(server, size):
-    """The second is larger than what is parsed at a time between requests."""
+    """The second request is larger than what is parsed at a time."""
     unwanted = STREAM.replace(b"csv", b"xml") + b"Content-Length: %d\r\n\r\n" % size + b" " * size
     rows = b"[%b]" % b",".join([row] * 10)
     head = STREAM.replace(b"text/csv", b"application/json") + b"Connection: close\r\n"
@@ -356,7 +356,7 @@ def begun_stream_stall(connection):
 
 
 def run_slowly(server, pattern, outcome):
-    """How long a slow client is borne, and the last answer that it gets."""
+    """Record the seconds until a slow client is disconnected, and what it received."""
     with connect(server) as connection:
         started = time.monotonic()
         with contextlib.suppress(OSError):
@@ -371,7 +371,7 @@ def run_slowly(server, pattern, outcome):
 
 
 def read_nothing(server, outcome):
-    """Asks for megabytes of pages without taking one; how long until it is reset."""
+    """Request megabytes of pages without reading; records the seconds until the reset."""
     with socket.socket() as connection:
         connection.settimeout(15)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -385,7 +385,7 @@ def read_nothing(server, outcome):
 
 
 def send_rows_slowly(server, outcome):
-    """A line of CSV a second for longer than the deadline; the answers that come."""
+    """Send a CSV line a second for longer than the deadline; records the responses."""
     with connect(server) as connection:
         connection.sendall(STREAM + CHUNKED + b"\r\n" + chunk(csv_header))
         for _ in range(10):
@@ -396,7 +396,7 @@ def send_rows_slowly(server, outcome):
 
 
 def stay_idle(server, outcome):
-    """Two requests on one connection, with more than the deadline between them."""
+    """Send two requests on one connection, with more than the deadline between them."""
     with connect(server) as connection:
         connection.sendall(GET + b"\r\n")
         first = connection.recv(65536)
@@ -434,21 +434,21 @@ def test_slow_clients_are_disconnected_within_ten_seconds_and_idle_ones_are_not(
     begun = outcome["begun_stream_stall"][1]
     assert begun.startswith(b"HTTP/1.1 200")
     assert b"HTTP/1.1 408" not in begun
-    assert not begun.endswith(b"0\r\n\r\n")  # cut off, and shown to be
+    assert not begun.endswith(b"0\r\n\r\n")  # visibly cut off
     assert outcome["send_rows_slowly"][1].count(b"\n4.3") == 10
     assert outcome["send_rows_slowly"][1].endswith(b"0\r\n\r\n")
     assert outcome["stay_idle"][1].count(b"HTTP/1.1 200") == 2
     for name, (seconds, _) in outcome.items():
-        assert seconds < 10, name  # the promise itself
+        assert seconds < 10, name
 
 
-def send_without_end(connection, first, some, most):
-    """Until the server has had enough, or the client has; a refusal may be read meanwhile."""
+def send_without_end(connection, first, some, max_bytes):
+    """Send until the server closes or blocks, or `max_bytes` are sent; returns the bytes sent."""
     connection.settimeout(2)
     sent = len(first)
     with contextlib.suppress(OSError):
         connection.sendall(first)
-        while sent < most:
+        while sent < max_bytes:
             connection.sendall(some)
             sent += len(some)
     return sent
@@ -527,7 +527,7 @@ def test_a_thousand_silent_connections_take_little_memory_and_block_no_request(s
 
 
 def counted(server, code):
-    """How many requests were answered with a status, on no known route."""
+    """The number of requests without a route that got a status."""
     text = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
     found = re.findall(rf'requests_total{{code="{code}",.*route="unmatched"}} (\S+)', text)
     return float(found[0]) if found else 0.0

@@ -7,7 +7,7 @@ import pytest
 
 from models import SAVED_MODELS
 from models.saved_model.storage import MANIFEST, load_model, save_model
-from tests.support.load import answer_of, under_load
+from tests.support.load import expected_response, under_load
 from tests.support.servers import run, serving
 
 TOKEN = "a-token-of-nobody"
@@ -35,15 +35,15 @@ def damage(directory):
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, other):
-    """To another version by SIGHUP and back by POST; connections stay, no answer is a mixture."""
+    """To another version by SIGHUP and back by POST, on kept connections; no response mixes both."""
     notebook = saved_models / "notebook"
-    old = answer_of(notebook)
+    old = expected_response(notebook)
     with serving("--models", str(saved_models), "--workers", workers) as server:
         processes = server.workers
         with under_load(server.port) as load:
             load.wait_for(100)
             save_model(notebook, other, saved.card, saved.golden_rows)
-            new = answer_of(notebook)
+            new = expected_response(notebook)
             server.process.send_signal(signal.SIGHUP)
             assert server.next_line() == f"Reloaded {new['model']}\n"
             load.expected = new
@@ -63,7 +63,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_damaged_model_is_rejected_and_the_loaded_one_stays(workers, saved_models, row):
-    old = answer_of(saved_models / "notebook")
+    old = expected_response(saved_models / "notebook")
     with serving("--models", str(saved_models), "--workers", workers) as server:
         damage(saved_models / "notebook")
         server.process.send_signal(signal.SIGHUP)
@@ -122,7 +122,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
 
 
 def test_documents_about_models_change_with_a_reload(saved_models, saved, other):
-    """The examples of /openapi.json are the default model's true answers, and the ETags change."""
+    """The examples of /openapi.json are the default model's actual predictions, and the ETags change."""
     with (
         serving("--models", str(saved_models)) as server,
         httpx.Client(base_url=server.url, headers=ADMIN) as client,
@@ -137,15 +137,15 @@ def test_documents_about_models_change_with_a_reload(saved_models, saved, other)
         ]
         operation = responses[0].json()["paths"]["/predict"]["post"]
         row = operation["requestBody"]["content"]["application/json"]["example"]
-        told = operation["responses"]["200"]
+        documented = operation["responses"]["200"]
 
         assert [response.status_code for response in responses] == [200, 200, 200]
         assert (
             client.post("/predict", json=row).json()
-            == (told["content"]["application/json"]["example"])
+            == (documented["content"]["application/json"]["example"])
         )
         assert (
-            told["headers"]["X-Model"]["example"]
+            documented["headers"]["X-Model"]["example"]
             == f"notebook@{load_model(saved_models / 'notebook').version}"
         )
 

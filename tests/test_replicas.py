@@ -1,7 +1,7 @@
 """Three real replicas behind a real HAProxy with deploy/haproxy.cfg, rolled and killed under load.
 
-The replicas listen on addresses of their own (127.0.0.2 and on), where no client's connection can
-take the port of one that is being replaced.
+The replicas listen on addresses of their own (127.0.0.2 and up), so that no client's connection can
+take the port of a replica that is being replaced.
 """
 
 import os
@@ -17,7 +17,7 @@ from app.server.config import KEEP_ALIVE_SECONDS
 from app.server.server import DRAIN_SECONDS
 from models import SAVED_MODELS
 from models.saved_model.storage import save_model
-from tests.support.load import answer_of, under_load
+from tests.support.load import expected_response, under_load
 from tests.support.programs import find_program
 from tests.support.replicas import CONFIG, Replicas, free_port, proxy_of
 from tests.support.rows import ROW
@@ -28,17 +28,17 @@ RETRIES = "  retry-on conn-failure empty-response\n"
 
 @pytest.fixture
 def replicas(tmp_path):
-    find_program("haproxy", package="haproxy")  # before there is work
+    find_program("haproxy", package="haproxy")  # skips before any setup
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "models" / "notebook")
     with Replicas(tmp_path / "models") as replicas:
         yield replicas
 
 
 def kill_with_requests_in_flight(replicas, proxy, index):
-    """How many there were: it is stopped first, so that what it has been sent stays unanswered."""
+    """Stop a replica so that its requests stay in flight, then kill it; returns their number."""
     process = replicas.servers[index].process
     process.send_signal(signal.SIGSTOP)
-    for _ in range(2):  # again, when what it had answered before has come
+    for _ in range(2):  # again, after the responses that it had already sent
         rows = proxy.wait_for(lambda rows: int(rows[index]["scur"]) > 0)
     process.kill()
     process.wait(timeout=15)
@@ -46,9 +46,9 @@ def kill_with_requests_in_flight(replicas, proxy, index):
 
 
 def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_path, saved, other):
-    """Over connections old and new; what the killed one was answering is answered by another."""
+    """On kept and on new connections; the proxy retries requests in flight at a killed replica."""
     directory = replicas.models / "notebook"
-    answers = [answer_of(directory)]
+    answers = [expected_response(directory)]
     in_flight = 0
     with (
         proxy_of(replicas.addresses, tmp_path) as proxy,
@@ -58,7 +58,7 @@ def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_p
         for model, _ in zip(cycle([other, saved.model]), range(ROLLS), strict=False):
             load.expected = None
             save_model(directory, model, saved.card, saved.golden_rows)
-            answers.append(answer_of(directory))
+            answers.append(expected_response(directory))
             for index, server in enumerate(replicas.servers):
                 assert server.stop() == 0
                 replicas.replace(index)
@@ -66,28 +66,28 @@ def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_p
             load.expected = answers[-1]
             load.wait_for(100)
 
-            tries = proxy.tries_again()
+            tries = proxy.retries()
             killed = kill_with_requests_in_flight(replicas, proxy, 0)
             proxy.wait_for_states("L4CON", "L7OK", "L7OK")
-            assert proxy.tries_again() >= tries + killed > tries
+            assert proxy.retries() >= tries + killed > tries
             in_flight += killed
             load.wait_for(100)
             if len(answers) <= ROLLS:
                 replicas.replace(0)
                 proxy.wait_for_states("L7OK", "L7OK", "L7OK")
-        refused = proxy.count("hrsp_5xx")
+        server_errors = proxy.count("hrsp_5xx")
 
     print(
         f"{len(load.answers):,} requests, {in_flight} of them in flight in a killed replica, 0 lost"
     )
-    assert (load.lost, load.wrong, refused) == ([], [], 0)
+    assert (load.lost, load.wrong, server_errors) == ([], [], 0)
     assert all(content in answers for content in load.answers)
     assert answers[0] in load.answers
     assert load.answers[-1] == answers[-1]
 
 
 def test_without_retries_the_requests_in_flight_at_a_killed_replica_are_lost(replicas, tmp_path):
-    """It is the proxy's retries that make it whole, and the test above would notice."""
+    """Shows that the test above depends on the proxy's retries."""
     with (
         proxy_of(replicas.addresses, tmp_path, CONFIG.replace(RETRIES, "")) as proxy,
         under_load(proxy.port) as load,

@@ -56,7 +56,7 @@ def test_importing_the_app_reads_no_model():
 
 def test_sigterm_ends_an_idle_server_with_status_0():
     with serving() as server:
-        assert server.workers == []  # one process, unless more are asked for
+        assert server.workers == []  # one process by default
         assert server.stop() == 0
 
 
@@ -88,7 +88,7 @@ def test_a_listener_that_drops_new_connections_keeps_established_ones(host):
 
 @pytest.mark.parametrize("workers", [str(1 + restart % 2) for restart in range(RESTARTS)])
 def test_sigterm_fails_readiness_first_and_completes_every_accepted_request(workers):
-    """Eight clients send without a pause over kept connections; a request may only be refused."""
+    """Eight clients send continuously on kept connections; only new connections may be refused."""
     answered, lost, unready = [], [], []
 
     def send_until_refused(port):
@@ -265,7 +265,7 @@ def test_directory_and_default_model_can_be_set_by_options_and_variables(
 
 
 def test_the_health_check_imports_neither_the_web_framework_nor_numpy():
-    """It starts every few seconds."""
+    """Because Docker starts it every few seconds."""
     result = run(
         "-c",
         "import sys\n"

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 
 def test_a_killed_worker_is_replaced_and_the_service_still_responds(row):
-    """Both of two workers, one after the other."""
+    """Each of two workers is killed, one after the other."""
     with serving("--workers", "2") as server, new_connections(server) as client:
         first = server.workers
         os.kill(first[0], signal.SIGKILL)
@@ -28,18 +28,18 @@ def test_a_killed_worker_is_replaced_and_the_service_still_responds(row):
         wait_until(lambda: len({*server.workers} - {*first}) == 2)
         answers = [client.post("/predict", json=row).status_code for _ in range(20)]
         assert server.stop() == 0
-        told = server.remaining_lines()
+        lines = server.remaining_lines()
 
     assert set(answers) == {200}
-    assert told == "".join(
+    assert lines == "".join(
         f"Worker {pid} ended with status -9; starting another\n" for pid in first
     )
 
 
 def test_a_worker_that_gets_sigterm_leaves_the_socket_open_for_the_others(row):
-    """It must not turn connections away, as one does that is the last to take them.
+    """Only a server's last process drops new connections when it stops.
 
-    What it has taken itself at the last moment it may close; that is asked again.
+    The ended worker may close connections that it accepted last; their requests are repeated.
     """
     with serving("--workers", "2") as server, new_connections(server) as client:
         ended = server.workers[0]
@@ -75,21 +75,21 @@ def test_no_worker_outlives_the_supervisor():
 
 
 def test_a_worker_that_does_not_reload_is_replaced(tmp_path, row):
-    """A stopped process, as one that hangs; the others wait for it for a few seconds only."""
+    """A stopped process stands for one that hangs; the other workers wait a few seconds for it."""
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook")
     with serving("--workers", "2", "--models", str(tmp_path)) as server:
         hanging = server.workers[0]
         os.kill(hanging, signal.SIGSTOP)
         server.process.send_signal(signal.SIGHUP)
-        told = {server.next_line() for _ in range(2)}
+        lines = {server.next_line() for _ in range(2)}
         wait_until(lambda: len(server.workers) == 2)
 
-        assert f"Worker {hanging} ended with status -9; starting another\n" in told
+        assert f"Worker {hanging} ended with status -9; starting another\n" in lines
         assert httpx.post(f"{server.url}/predict", json=row).status_code == 200
 
 
 def test_each_worker_exposes_the_counts_of_all_workers(row):
-    """Also what one counted that is no more; no count is left behind on the disk."""
+    """Including the counts of a killed worker; no file of counts remains."""
     before = set(Path("/dev/shm").glob("housing-counts-*"))
     with (
         serving("--workers", "2", "--default", "notebook") as server,
@@ -124,7 +124,7 @@ def loop_forever(*_):
 signal.signal(signal.SIGUSR2, loop_forever)
 sys.exit(main())
 """
-"""The service, where SIGUSR2 keeps a worker's event loop from going on."""
+"""The service, where SIGUSR2 blocks a worker's event loop."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGUSR2], ids=["stopped", "stuck"])
@@ -172,7 +172,7 @@ ForkProcess.run = lambda self: (
 )
 sys.exit(main())
 """
-"""The service, where new workers end at once as soon as a file exists."""
+"""The service, whose new workers exit at once while a file exists."""
 
 
 def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):

@@ -1,4 +1,4 @@
-"""Tells schemathesis how to send media types that it does not know; their schema is a string."""
+"""Serializers for media types that schemathesis does not know; their schema is a string."""
 
 import schemathesis
 

@@ -26,17 +26,17 @@ def chromium() -> Iterator[Browser]:
 def new_page(browser: Browser) -> Iterator[Page]:
     """A page that records the errors of its console, scripts and requests in `errors`.
 
-    The requests that it aborted itself are also in `given_up`.
+    The requests that the page itself aborted are also in `aborted`.
     """
     with browser.new_context() as context:
         page = context.new_page()
-        page.errors, page.given_up = [], []
+        page.errors, page.aborted = [], []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("requestfailed", lambda request: page.errors.append(request.url))
         page.on(
             "requestfailed",
             lambda request: (
-                page.given_up.append(request.url) if request.failure == "net::ERR_ABORTED" else None
+                page.aborted.append(request.url) if request.failure == "net::ERR_ABORTED" else None
             ),
         )
         page.on(
@@ -47,16 +47,16 @@ def new_page(browser: Browser) -> Iterator[Page]:
 
 
 def open_page(page: Page, url: str) -> Page:
-    """Open the service's page, and wait for the first answers of both models."""
+    """Open the service's page, and wait for both models' first predictions."""
     page.goto(f"{url}/")
     expect(page.locator(".card:not(.waiting)")).to_have_count(2)
     return page
 
 
-def keep(those):
-    """A handler for playwright that appends its argument to a list, and does nothing else."""
+def keep(kept):
+    """A playwright handler that only appends its argument to a list."""
 
-    def put(one):
-        those.append(one)
+    def append(argument):
+        kept.append(argument)
 
-    return put
+    return append

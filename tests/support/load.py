@@ -1,4 +1,4 @@
-"""Clients that repeat one prediction request, and record the answers and the failures."""
+"""Clients that repeat one prediction request, and record its predictions and the failures."""
 
 import json
 import threading
@@ -16,20 +16,20 @@ from tests.support.waiting import join_all
 HEADERS = {"content-type": "application/json"}
 
 
-def answer_of(directory):
-    """The right answer to ROW by the model that is saved in a directory."""
+def expected_response(directory):
+    """The expected response for ROW by the model saved in a directory."""
     model = NamedModel(directory.name, load_model(directory))
     prediction = model.saved.model.predict_row(to_numbers(HouseFeatures(**ROW)))
     return prediction_json(prediction, DEFAULT_LEVEL, model.identity)
 
 
 class Load:
-    """The answers to the requests, the wrong ones among them, and the requests without one."""
+    """The responses, the wrong ones among them, and the failed requests."""
 
     def __init__(self, port, pause):
         self.port = port
         self.pause = pause
-        self.expected = None  # the only right answer to requests from now on; None accepts any
+        self.expected = None  # the response expected from now on; None accepts any
         self.answers, self.wrong, self.lost = [], [], []
         self.stop = threading.Event()
 
@@ -40,13 +40,13 @@ class Load:
                 try:
                     connection.connect()
                     only_socket = connection.sock
-                    self.ask(connection, only_socket)
+                    self.send_one(connection, only_socket)
                     while not self.stop.wait(self.pause) and keep:
-                        self.ask(connection, only_socket)
+                        self.send_one(connection, only_socket)
                 except (OSError, HTTPException) as error:
                     self.lost.append(error)
 
-    def ask(self, connection, only_socket):
+    def send_one(self, connection, only_socket):
         expected = self.expected
         connection.request("POST", "/predict", json.dumps(ROW), HEADERS)
         response = connection.getresponse()
@@ -64,7 +64,7 @@ class Load:
             self.wrong.append(content)
 
     def wait_for(self, count):
-        """Wait until `count` more requests have been answered."""
+        """Wait until `count` more responses have arrived."""
         enough = len(self.answers) + count
         deadline = time.monotonic() + 30
         while len(self.answers) < enough:

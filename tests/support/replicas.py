@@ -69,7 +69,7 @@ class Proxy:
     def count(self, name):
         return sum(int(row[name]) for row in self.replicas())
 
-    def tries_again(self):
+    def retries(self):
         """How many times HAProxy repeated a request, to the same replica or to another."""
         return self.count("wretr") + self.count("wredis")
 

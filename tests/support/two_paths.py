@@ -33,11 +33,11 @@ VALID = [
     predict_case(json.dumps(dict(reversed(ROW.items())))),
     predict_case(TEXT.replace("MedInc", r"\u004dedInc")),
 ]  # fmt: skip
-"""Requests that get 200, and that take the fast path."""
+"""Requests that get 200 and take the fast path."""
 
 
 async def send_by_both_paths(port, cases):
-    """The two answers to each case: to a body with a length, and to a chunked one."""
+    """The two responses to each case: to a body with a length, and to a chunked one."""
     whole, chunked = Connection(port), Connection(port)
     pairs = []
     for case in cases:
@@ -54,7 +54,7 @@ async def send_by_both_paths(port, cases):
 
 
 def assert_alike(cases, pairs):
-    """Both answers to each case are the same bytes, but for the date."""
+    """Check that both responses to each case are the same bytes, except for the date."""
     for case, (whole, chunked) in zip(cases, pairs, strict=True):
         assert whole.body == chunked.body, case
         assert DATE.sub(b"", whole.head) == DATE.sub(b"", chunked.head), case
