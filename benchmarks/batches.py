@@ -95,7 +95,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def read_and_predict(predict: Callable[[FloatArray], FloatArray], payload: Payload) -> None:
-    """The lower bound."""
+    """Compute the lower bound: parse the body and predict."""
     predict(payload.parse(payload.body))
 
 
@@ -106,7 +106,7 @@ def exchange(connection: http.client.HTTPConnection, payload: Payload) -> None:
     body = response.read()
     if response.status != http.client.OK:
         raise RuntimeError(
-            f"{payload.name} must be answered with 200, got {response.status}: {body!r:.200}"
+            f"{payload.name} must get status 200, got {response.status}: {body!r:.200}"
         )
 
 

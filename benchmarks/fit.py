@@ -1,4 +1,4 @@
-"""python -m benchmarks.fit: the notebook's 1001 steps by three programs, as ratios."""
+"""python -m benchmarks.fit: the time of the notebook's 1001 steps in three implementations."""
 
 import platform
 import statistics
@@ -73,9 +73,7 @@ def scikit_learns_mlp(inputs: FloatArray, targets: FloatArray) -> None:
         random_state=SEED,
         shuffle=False,
     )
-    with warnings.catch_warnings(
-        action="ignore"
-    ):  # it warns that it has not converged, nor has the notebook
+    with warnings.catch_warnings(action="ignore"):  # that it, like the notebook, did not converge
         mlp.fit(inputs, targets.ravel())
 
 

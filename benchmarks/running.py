@@ -60,7 +60,7 @@ def cpu_list(cores: frozenset[int]) -> str:
 def running(contender: Contender) -> Iterator[tuple[str, int, float]]:
     """Run a server; yields its URL, its process id, and the seconds until its first response."""
     port = _free_port()
-    # As by default: Python caches compiled modules.
+    # Python caches compiled modules by default.
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["OPENBLAS_NUM_THREADS"] = "1"

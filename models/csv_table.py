@@ -24,9 +24,9 @@ class Table(NamedTuple):
 
 
 def parse_csv_table(name: str, content: bytes, *alternatives: Sequence[str]) -> Table:
-    """Parse the alternative set of columns that the header matches best, in its own order.
+    """Parse the columns of the alternative that the header matches best, in its order.
 
-    Other columns and blank lines are ignored. The name is the file's, for messages. Raises
+    Other columns and blank lines are ignored. The file's name is for messages. Raises
     TableError if a column is missing or repeated, a line has another number of cells than the
     header, or a cell is not a finite number.
     """
@@ -66,7 +66,7 @@ def _parse(name: str, text: str, alternatives: Sequence[Sequence[str]]) -> Table
 def choose_columns(
     where: str, header: Sequence[str], alternatives: Sequence[Sequence[str]]
 ) -> Sequence[str]:
-    """Return the alternative set of columns that a header matches best; it must have all of them.
+    """Return the alternative whose columns a header matches best; it must have all of them.
 
     Raises TableError if a column is missing or repeated, or the separator is not a comma.
     """

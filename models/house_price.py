@@ -46,8 +46,7 @@ class HousePriceModel:
     training_ranges: TrainingRanges
     background: Background
     _scalar_network: ScalarNetwork | None = field(init=False, repr=False)
-    _half_widths: dict[float, float] = field(init=False, repr=False)
-    """Of the intervals by level, for the scalar network."""
+    _half_widths: dict[float, float] = field(init=False, repr=False)  # by level, 100,000 USD
 
     def __post_init__(self) -> None:
         scalar, half_widths = None, {}
@@ -69,10 +68,10 @@ class HousePriceModel:
         """
         return self._estimate(rows, level)[0]
 
-    def answer(
+    def estimate_with_warnings(
         self, rows: FloatArray, level: float = DEFAULT_LEVEL
     ) -> tuple[Estimate, list[list[str]]]:
-        """Predict rows (n, 8) as `estimate` does, and warn of each reason to doubt a prediction.
+        """Predict rows (n, 8) as `estimate` does, with the warnings of each row.
 
         Raises ValueError at a level that is not calibrated.
         """
@@ -90,7 +89,7 @@ class HousePriceModel:
         return estimate, warnings
 
     def predict_row(self, row: Sequence[float], level: float = DEFAULT_LEVEL) -> RowPrediction:
-        """Predict one row of eight features; a fast `answer`, equal up to rounding.
+        """Predict one row of eight features, equal to `estimate_with_warnings` up to rounding.
 
         Raises ValueError at a level that is not calibrated.
         """
@@ -118,7 +117,7 @@ class HousePriceModel:
         """
         if len(rows) == 1:
             return [self.predict_row(rows[0], level)]
-        estimate, warnings = self.answer(np.array(rows), level)
+        estimate, warnings = self.estimate_with_warnings(np.array(rows), level)
         predictions, lower, upper = (values.tolist() for values in estimate)
         return [*map(RowPrediction, predictions, lower, upper, warnings)]
 
@@ -135,7 +134,9 @@ class HousePriceModel:
 
         The distance is 0 for a model without neighbours.
         """
-        inputs = self.encoder.transform(np.asfortranarray(rows))  # a third of the time by columns
+        inputs = self.encoder.transform(
+            np.asfortranarray(rows)
+        )  # column order takes a third of the time
         outputs = self.network.predict(inputs).astype(np.float64, copy=False)
         estimate = self.interval.estimate(outputs, level)
         if not isinstance(self.encoder, NeighbourEncoder):

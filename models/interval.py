@@ -1,6 +1,6 @@
 """Predictions and intervals from a network's outputs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -53,14 +53,11 @@ class ResidualInterval:
 
     levels: FloatArray  # (k,), ascending
     half_widths: FloatArray  # (k,), 100,000 USD, 0 or above
-    _half_width_at: dict[float, float] = field(init=False, repr=False)  # by level
 
     def __post_init__(self) -> None:
         check_levels(self.levels)
         if self.half_widths.shape != self.levels.shape or (self.half_widths < 0).any():
             raise ValueError(f"the half-widths must be 0 or above, got {self.half_widths}")
-        by_level = dict(zip(self.levels.tolist(), self.half_widths.tolist(), strict=True))
-        object.__setattr__(self, "_half_width_at", by_level)
 
     def estimate(self, outputs: FloatArray, level: float) -> Estimate:
         predictions = outputs[:, 0]
@@ -68,10 +65,9 @@ class ResidualInterval:
         return Estimate(predictions, predictions - half_width, predictions + half_width)
 
     def half_width(self, level: float) -> float:
-        """Return half the interval's width, 100,000 USD; raises ValueError if not calibrated."""
-        if level not in self._half_width_at:
-            level_index(level, self.levels)
-        return self._half_width_at[level]
+        """Return half the width at a level, 100,000 USD; raises ValueError if not calibrated."""
+        half_width: float = self.half_widths[level_index(level, self.levels)].item()
+        return half_width
 
 
 @dataclass(frozen=True, slots=True)

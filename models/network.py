@@ -9,8 +9,8 @@ import numpy as np
 from models.arrays import FloatArray
 from models.layers import Layer
 
-# Rows predicted at a time, so that the outputs of a layer stay in the cache: one batch in float64,
-# and a stack of one-row batches in float32.
+# Rows predicted at a time, so that a layer's outputs stay in the processor's cache: as one batch in
+# float64, and as a stack of one-row batches in float32.
 BATCH, STACK = 1024, 128
 
 Gradients = list[dict[str, FloatArray]]

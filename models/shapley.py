@@ -49,13 +49,13 @@ def _weights(coalitions: Coalitions) -> FloatArray:
     s! (n - s - 1)! / n! for a coalition S without it of size s.
     """
     features = coalitions.shape[1]
-    joining = np.array(
+    weight_by_size = np.array(
         [
             math.factorial(size) * math.factorial(features - size - 1) / math.factorial(features)
             for size in range(features)
         ]
-        + [0.0]
+        + [0.0]  # for indices -1 and n, whose entries np.where discards
     )
     sizes = coalitions.sum(axis=1)
-    weights: FloatArray = np.where(coalitions.T, joining[sizes - 1], -joining[sizes])
+    weights: FloatArray = np.where(coalitions.T, weight_by_size[sizes - 1], -weight_by_size[sizes])
     return weights

@@ -11,7 +11,7 @@ from models.arrays import ComplexArray, FloatArray, Indices
 
 BOX_ROWS = 16  # every box but the last is full
 
-# Distances that differ from a limit by rounding only are within it.
+# A distance that exceeds a limit by rounding only is within it.
 ROUNDING_SHARE = 1.0 + 1e-9
 ROUNDING_KILOMETRES = 1e-6
 
@@ -21,9 +21,9 @@ class SpatialIndex:
 
     The rows, at places (n,), are packed into boxes: sorted into strips from west to east, and
     within each strip from south to north (Leutenegger, Lopez and Edgington, "STR: A Simple and
-    Efficient Algorithm for R-Tree Packing", ICDE 1997). Each box has a bounding
-    circle. If the circles of enough boxes lie within some distance, so do `count` rows, and a box
-    whose circle lies beyond that distance is not searched.
+    Efficient Algorithm for R-Tree Packing", ICDE 1997). Each box has a bounding circle. If the
+    circles of enough boxes lie within some distance, so do `count` rows, and a box whose circle
+    lies beyond that distance is not searched.
     """
 
     def __init__(self, places: ComplexArray, count: int) -> None:

@@ -108,7 +108,7 @@ def test_a_row_far_from_every_training_row_has_a_warning_with_the_distance(champ
     row = champion.golden_rows[0].copy()
     row[6:] = 37.0, -124.5
 
-    _, (warnings,) = champion.model.answer(row[np.newaxis])
+    _, (warnings,) = champion.model.estimate_with_warnings(row[np.newaxis])
 
     (sentence,) = [s for s in warnings if "km away" in s]
     kilometres = kilometres_to_nearest(champion.model.encoder, row)

@@ -72,7 +72,7 @@ def test_the_schema_has_units_bounds_and_training_ranges(document, saved):
     assert schema["required"] == [feature.name for feature in FEATURES]
     for index, feature in enumerate(FEATURES):
         field = schema["properties"][feature.name]
-        lower = "exclusiveMinimum" if feature.above_minimum else "minimum"
+        lower = "exclusiveMinimum" if feature.excludes_minimum else "minimum"
         assert field["type"] == "number"
         assert (field[lower], field["maximum"]) == (feature.minimum, feature.maximum)
         assert field["x-unit"] == feature.unit

@@ -24,7 +24,7 @@ def test_the_features_are_in_the_order_of_the_data_set():
 def test_bounds_include_their_ends_except_an_excluded_minimum(feature):
     assert feature.allows(feature.maximum)
     assert not feature.allows(math.nextafter(feature.maximum, math.inf))
-    assert feature.allows(feature.minimum) != feature.above_minimum
+    assert feature.allows(feature.minimum) != feature.excludes_minimum
     assert feature.allows(math.nextafter(feature.minimum, math.inf))
     assert not feature.allows(math.nextafter(feature.minimum, -math.inf))
 

@@ -49,13 +49,13 @@ def row_of_prediction(prediction):
 
 
 def test_a_row_inside_the_training_ranges_has_no_warnings(model):
-    assert model.answer(row_of_prediction(4.9)[np.newaxis])[1] == [[]]
+    assert model.estimate_with_warnings(row_of_prediction(4.9)[np.newaxis])[1] == [[]]
 
 
 def test_each_feature_outside_its_training_range_has_a_warning(model):
     row = np.array([1.0, 11.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
 
-    _, (warnings,) = model.answer(row[np.newaxis])
+    _, (warnings,) = model.estimate_with_warnings(row[np.newaxis])
 
     assert warnings == [
         "HouseAge is outside its training range, 0 to 10 (years).",
@@ -65,13 +65,13 @@ def test_each_feature_outside_its_training_range_has_a_warning(model):
 
 @pytest.mark.parametrize("prediction", [4.995, 5.00001, 7.0])
 def test_a_prediction_at_the_cap_of_the_data_has_a_warning(model, prediction):
-    assert model.answer(row_of_prediction(prediction)[np.newaxis])[1] == [
+    assert model.estimate_with_warnings(row_of_prediction(prediction)[np.newaxis])[1] == [
         ["The data end at 500,001 USD: read the prediction as that or more."]
     ]
 
 
 def test_a_prediction_below_all_training_values_has_a_warning(model):
-    _, (warnings,) = model.answer(row_of_prediction(-0.1)[np.newaxis])
+    _, (warnings,) = model.estimate_with_warnings(row_of_prediction(-0.1)[np.newaxis])
 
     assert (
         "The prediction is below all values seen in training, 0 (100,000 USD of 1990) and up."
@@ -83,9 +83,9 @@ def test_each_row_has_the_same_warnings_alone_and_in_a_batch(saved, rng):
     rows = saved.golden_rows[rng.integers(0, 8, size=200)]
     rows[:, :6] *= rng.uniform(0.5, 3.0, size=(200, 6))
 
-    _, together = saved.model.answer(rows)
+    _, together = saved.model.estimate_with_warnings(rows)
 
-    assert together == [saved.model.answer(row[np.newaxis])[1][0] for row in rows]
+    assert together == [saved.model.estimate_with_warnings(row[np.newaxis])[1][0] for row in rows]
     assert [] in together
     assert max(map(len, together)) > 1
 

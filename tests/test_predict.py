@@ -16,7 +16,7 @@ def numbers_within_bounds():
     return st.fixed_dictionaries(
         {
             feature.name: st.floats(
-                feature.minimum, feature.maximum, exclude_min=feature.above_minimum
+                feature.minimum, feature.maximum, exclude_min=feature.excludes_minimum
             )
             for feature in FEATURES
         }
@@ -114,7 +114,9 @@ def post(client, body, **headers):
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_both_bounds_of_each_feature_are_enforced(client, row, feature):
     too_large = math.nextafter(feature.maximum, math.inf)
-    too_small = feature.minimum if feature.above_minimum else math.nextafter(feature.minimum, -999)
+    too_small = (
+        feature.minimum if feature.excludes_minimum else math.nextafter(feature.minimum, -999)
+    )
     smallest = math.nextafter(feature.minimum, math.inf)
 
     for number in (too_large, too_small, 1.8e308 / 10, -1e308):

@@ -52,7 +52,7 @@ def test_one_row_has_the_prediction_of_a_batch_up_to_rounding(saved, rng):
     rows = np.vstack([saved.golden_rows, rng.uniform(lowest, highest, size=(200, 8))])
 
     for level in saved.model.interval.levels.tolist():
-        estimate, warnings = saved.model.answer(rows, level)
+        estimate, warnings = saved.model.estimate_with_warnings(rows, level)
         alone = [saved.model.predict_row(row, level) for row in rows.tolist()]
 
         assert_allclose(

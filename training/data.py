@@ -81,9 +81,7 @@ def _load_sklearn() -> Dataset:
     from sklearn.datasets import fetch_california_housing  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # it warns of each retry; the last error is raised
+        with warnings.catch_warnings(action="ignore"):  # one for each retry of the download
             rows, targets = fetch_california_housing(return_X_y=True)
     except Exception as error:  # joblib documents no exceptions for a damaged cache
         raise DataError(f"--data sklearn must be able to download the data set: {error}") from error
@@ -129,7 +127,7 @@ def _features_from_census(table: Table) -> tuple[FloatArray, FloatArray]:
 
 
 def _require_bounds(name: str, lines: Sequence[int], rows: FloatArray, targets: FloatArray) -> None:
-    """Reject a number that the service would reject, too."""
+    """Raise DataError for a number that the service would also reject."""
     for column, numbers in zip((*FEATURES, TARGET), (*rows.T, targets), strict=True):
         for line, number in zip(lines, numbers.tolist(), strict=True):
             if not column.allows(number):

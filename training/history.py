@@ -15,7 +15,7 @@ class EpochRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The records of a training run in order, with what they count and measure."""
+    """The records of a training run in order, with their unit and the kind of loss."""
 
     records: Sequence[EpochRecord]
     unit: str = "step"  # or "epoch"

@@ -98,7 +98,7 @@ def _add_batch_examples(document: dict[str, Any], models: LoadedModels) -> None:
     """Add two golden rows in each text media type, with their predictions."""
     rows = models.default.saved.golden_rows[:2]
     scorer = Scorer(models.default)
-    estimate, warnings = models.default.saved.model.answer(rows)
+    estimate, warnings = models.default.saved.model.estimate_with_warnings(rows)
     scored = Scored(Rows(rows), np.transpose(estimate), dict(enumerate(warnings)))
     objects = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows.tolist()]
     columns = dict(zip(FEATURE_NAMES, rows.T.tolist(), strict=True))

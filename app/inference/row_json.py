@@ -25,8 +25,8 @@ class InvalidRowError(Exception):
 
 def _field(feature: Column) -> Any:
     return Field(
-        gt=feature.minimum if feature.above_minimum else None,
-        ge=None if feature.above_minimum else feature.minimum,
+        gt=feature.minimum if feature.excludes_minimum else None,
+        ge=None if feature.excludes_minimum else feature.minimum,
         le=feature.maximum,
         title=feature.name,
         description=f"{feature.description.capitalize()} ({feature.unit}).",

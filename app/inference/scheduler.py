@@ -149,7 +149,7 @@ async def estimate_many_with_warnings(
 ) -> tuple[Estimate, list[list[str]]]:
     """Return what `model.answer` returns for rows (n, 8), computed as by `estimate_many`."""
     results = await current_scheduler().run(
-        lambda part: model.answer(part, level), rows, batch_size
+        lambda part: model.estimate_with_warnings(part, level), rows, batch_size
     )
     estimates, warnings = zip(*results, strict=True)
     return _join(estimates, len(rows)), [*chain.from_iterable(warnings)][: len(rows)]

@@ -1,4 +1,4 @@
-"""The components of a model as JSON and arrays, and back.
+"""Convert the components of a model to JSON and arrays, and back.
 
 A component is a dataclass. Its array fields go into the parameters file, and its other fields, the
 settings, into model.json. Each component validates itself in `__post_init__`.

@@ -1,4 +1,4 @@
-"""A model as a manifest and parameters, and back with every check that loading makes."""
+"""Encode a model as a manifest and parameters; decode them with every check."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The components of a model as the bytes of one .npz file, and back with every array checked."""
+"""Pack the components of a model into the bytes of one .npz file; unpack and check them."""
 
 import io
 from collections.abc import Mapping

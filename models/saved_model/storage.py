@@ -18,8 +18,8 @@ def save_model(
 ) -> SavedModel:
     """Save a model, together with its output for the golden rows (k, 8).
 
-    It replaces a model saved there before in one step, or not at all. Raises SavedModelError if
-    the model could not be loaded again, and OSError if it cannot be written.
+    A model that was saved there before is replaced completely or not at all. Raises
+    SavedModelError if the model could not be loaded again, and OSError if it cannot be written.
     """
     content, parameters = encode(model, card, golden_rows)
     manifest = seal(content)

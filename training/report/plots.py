@@ -185,9 +185,8 @@ def plot_error_map(longitudes: FloatArray, latitudes: FloatArray, errors: FloatA
     """Plot the mean of errors (n,) in hexagons on the map."""
     figure = Figure(figsize=(6.6, 6.4))
     axes = figure.subplots()
-    bound = max(
-        float(np.quantile(np.abs(errors), 0.95)), 1e-9
-    )  # outliers must not use up the colour scale
+    # A quantile, because outliers would use up the colour scale.
+    bound = max(float(np.quantile(np.abs(errors), 0.95)), 1e-9)
     cells = axes.hexbin(
         longitudes,
         latitudes,

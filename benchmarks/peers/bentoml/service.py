@@ -1,4 +1,4 @@
-"""The notebook model in the way of BentoML's documentation: a class with an API."""
+"""The notebook model, served as BentoML's documentation shows: a class with an API."""
 
 import bentoml
 import numpy as np
@@ -15,8 +15,7 @@ class HousePrice:
         self.model = load_model(SAVED_MODELS / "notebook").model
 
     @bentoml.api
-    async def predict(
-        self, rows: list[list[float]]
-    ) -> list[float]:  # async: faster than in a thread
+    async def predict(self, rows: list[list[float]]) -> list[float]:
+        # async, because a thread for each request is slower
         predictions: list[float] = self.model.predict(np.array(rows)).tolist()
         return predictions

@@ -1,4 +1,4 @@
-"""The notebook model in the way of LitServe's documentation: decode, predict, encode."""
+"""The notebook model, served as LitServe's documentation shows: decode, predict, encode."""
 
 import sys
 

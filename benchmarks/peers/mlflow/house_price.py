@@ -1,4 +1,4 @@
-"""The notebook model in the way of MLflow's documentation: a model from code."""
+"""The notebook model, served as MLflow's documentation shows: a model from code."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The notebook model in the way of MLServer's documentation: an MLModel."""
+"""The notebook model, served as MLServer's documentation shows: an MLModel."""
 
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
