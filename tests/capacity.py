@@ -1,6 +1,6 @@
-"""python -m tests.capacity: the README's tables of what one process, two and three replicas do.
+"""python -m tests.capacity: the README's tables of the capacity of one process, two and three replicas.
 
-Wants wrk, curl and HAProxy, and a machine that does nothing else.
+Needs wrk, curl, HAProxy and an otherwise idle machine.
 """
 
 import json
@@ -23,49 +23,49 @@ from training.data import load_dataset
 
 SECONDS = 10
 CONNECTIONS = 16
-BUSY = 0.7  # of a core, as the autoscaler has it
-REPLICA_MEBIBYTES = 128  # as deploy/kubernetes asks for
+BUSY = 0.7  # of a core, the target of the autoscaler
+REPLICA_MEBIBYTES = 128  # the memory request in deploy/kubernetes
 
 
 def main():
     with TemporaryDirectory() as name:
         directory = Path(name)
-        write_what_is_sent(directory)
+        write_request_files(directory)
         with serving() as server:
-            asked = per_replica, *_ = ask(server.url, directory)
-            tell(asked, server.url, [[server.process.pid]], directory)
+            measured = per_replica, *_ = measure_requests(server.url, directory)
+            print_row(measured, server.url, [[server.process.pid]], directory)
         with serving("--workers", "2") as server:
-            asked = ask(server.url, directory)
-            tell(asked, server.url, [server.workers, [server.process.pid]], directory)
+            measured = measure_requests(server.url, directory)
+            print_row(measured, server.url, [server.workers, [server.process.pid]], directory)
         with Replicas(SAVED_MODELS) as replicas, proxy_of(replicas.addresses, directory) as proxy:
             before = processor_seconds(proxy.process)
-            asked = rate, *_ = ask(proxy.url, directory)
+            measured = rate, *_ = measure_requests(proxy.url, directory)
             used = processor_seconds(proxy.process) - before
             pids = [server.process.pid for server in replicas.servers]
-            tell(asked, proxy.url, [pids, [proxy.process.pid]], directory)
+            print_row(measured, proxy.url, [pids, [proxy.process.pid]], directory)
     per_request = round(used / (rate * SECONDS) * 1e6)
-    print(f"The proxy takes {per_request} us for a request.")
+    print(f"The proxy uses {per_request} us of CPU time per request.")
     for rate in (1_000, 100_000, 1_000_000):
         print(capacity(rate, round(per_replica), per_request))
 
 
-def tell(asked, url, pids, directory):
-    """A line of the README: what those processes do of which the first answer."""
-    rate, median, slow = asked
-    memory = sum(map(mebibytes, chain(*pids)))
-    rows = score(url, len(pids[0]), directory)
-    print(f"| {rate:,.0f} | {median}, {slow} | {memory:.0f} | {rows:,.0f} |", flush=True)
+def print_row(measured, url, pids, directory):
+    """Print a row of the README's table. The first list of `pids` has the processes that predict."""
+    rate, median, p99 = measured
+    memory = sum(map(resident_mebibytes, chain(*pids)))
+    rows = measure_rows(url, len(pids[0]), directory)
+    print(f"| {rate:,.0f} | {median}, {p99} | {memory:.0f} | {rows:,.0f} |", flush=True)
 
 
 def capacity(rate, per_replica, per_request):
-    """The README's line for so many requests a second."""
+    """The row of the README's table for a rate, in requests per second."""
     replicas = ceil(rate / (per_replica * BUSY)) + 1
     memory = replicas * REPLICA_MEBIBYTES / 1024
     proxies = rate * per_request / 1e6
     return f"| {rate:,} | {replicas:,} | {memory:,.1f} | {proxies:,.1f} |"
 
 
-def write_what_is_sent(directory):
+def write_request_files(directory):
     (directory / "predict.lua").write_text(
         f"wrk.method, wrk.body = 'POST', '{json.dumps(ROW)}'\n"
         "wrk.headers['content-type'] = 'application/json'\n"
@@ -75,9 +75,9 @@ def write_what_is_sent(directory):
     (directory / "rows.csv").write_text(batch)
 
 
-def ask(url, directory):
-    """Requests a second, one row each, the median time and that of the slowest in a hundred."""
-    told = subprocess.run(
+def measure_requests(url, directory):
+    """Measure requests per second of one row each, and the median and 99th percentile of their time."""
+    output = subprocess.run(
         [
             *(find_program("wrk", package="wrk"), "--latency", "--threads", "1"),
             *("--connections", str(CONNECTIONS), "--duration", f"{SECONDS}s"),
@@ -88,30 +88,30 @@ def ask(url, directory):
         timeout=60,
         check=True,
     ).stdout
-    assert "Non-2xx" not in told, told
-    times = (re.search(rf"{percent}%\s+(\d\S+)", told)[1] for percent in (50, 99))
-    return float(re.search(r"Requests/sec:\s+(\S+)", told)[1]), *times
+    assert "Non-2xx" not in output, output
+    times = (re.search(rf"{percent}%\s+(\d\S+)", output)[1] for percent in (50, 99))
+    return float(re.search(r"Requests/sec:\s+(\S+)", output)[1]), *times
 
 
-def score(url, streams, directory):
-    """CSV rows a second, of as many batches at once as there are processes for them."""
+def measure_rows(url, streams, directory):
+    """Measure CSV rows per second with `streams` concurrent batches."""
     curl = [
         *(find_program("curl", package="curl"), "--silent", "--show-error", "--fail"),
         *("--request", "POST", "--header", "content-type: text/csv"),
         *("--upload-file", directory / "rows.csv", f"{url}/predict/batch"),
     ]
     started = time.monotonic()
-    answers = [directory / f"answers-{number}.csv" for number in range(streams)]
-    running = [subprocess.Popen([*curl, "--output", answer]) for answer in answers]
+    outputs = [directory / f"outputs-{number}.csv" for number in range(streams)]
+    running = [subprocess.Popen([*curl, "--output", output]) for output in outputs]
     assert [process.wait(timeout=600) for process in running] == [0] * streams
     seconds = time.monotonic() - started
-    return sum(answer.read_bytes().count(b"\n") - 1 for answer in answers) / seconds
+    return sum(output.read_bytes().count(b"\n") - 1 for output in outputs) / seconds
 
 
-def mebibytes(pid):
-    """What a process holds, its share of what it has in common with others (PSS)."""
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Pss:\s+(\d+) kB", told, re.MULTILINE)[1]) / 1024
+def resident_mebibytes(pid):
+    """The memory of a process with its share of pages shared with others (PSS)."""
+    output = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Pss:\s+(\d+) kB", output, re.MULTILINE)[1]) / 1024
 
 
 if __name__ == "__main__":

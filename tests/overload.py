@@ -1,10 +1,10 @@
-"""python -m tests.overload: ten times as many requests as can be answered, and what becomes of them.
+"""python -m tests.overload: goodput at ten times the capacity.
 
-It is measured how many are answered a second when nobody sends more than that. Then requests are sent
-at ten times that rate whatever becomes of them (an open loop), over connections that are kept and
-over a new one for each; a probe is asked all the time. Client and server have a core each. The two
-alternate, and each goodput is compared with the capacity before and after it: of shared machines the
-speed changes.
+The capacity is the number of responses per second to clients that wait for each. Then requests are
+sent at ten times that rate without waiting (an open loop), on kept connections or on a new one for
+each, while a client probes readiness. Client and server have a core each. Both measurements
+alternate, and each goodput is relative to the capacity before and after it, because the speed of a
+shared machine changes.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from tests.support.rows import ROW
 from tests.support.servers import serving
 
 SECONDS = 5
-WARM_UP = 1.5  # seconds before them: what is answered first is not as many as are begun
+WARM_UP = 1.5  # seconds before each measurement, until responses arrive at a steady rate
 ROUNDS = 3
-TIMES = 10
+OVERLOAD_FACTOR = 10
 CONNECTIONS = 64  # where the capacity is measured
-MOST_CONNECTIONS = 800  # at once, of the open loop; what finds none free is not sent
+MAX_CONNECTIONS = 800  # of the open loop; a request that would need another is not sent
 PROBE_SECONDS = 0.05
 
 
@@ -40,22 +40,22 @@ def kinds() -> dict[str, tuple[str, object]]:
 
 
 class Connection(asyncio.Protocol):
-    """Sends a request and tells the status and seconds of its answer; 0 where none came."""
+    """Sends one request at a time; its result is the status, or 0 without a response, and the seconds."""
 
     def __init__(self) -> None:
         self._received = b""
         self._started = 0.0
-        self._answer: asyncio.Future[tuple[int, float]] | None = None
+        self._response: asyncio.Future[tuple[int, float]] | None = None
         self.is_open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
-    def ask(self, request: bytes) -> "asyncio.Future[tuple[int, float]]":
+    def exchange(self, request: bytes) -> "asyncio.Future[tuple[int, float]]":
         self._started = time.perf_counter()
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self.transport.write(request)
-        return self._answer
+        return self._response
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -68,20 +68,20 @@ class Connection(asyncio.Protocol):
             status = int(head[9:12])
             if status == 503:
                 assert b"retry-after: 1" in head.lower(), head
-            self._tell(status)
+            self._finish(status)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
-        self._tell(0)
+        self._finish(0)
 
-    def _tell(self, status: int) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result((status, time.perf_counter() - self._started))
+    def _finish(self, status: int) -> None:
+        if self._response is not None and not self._response.done():
+            self._response.set_result((status, time.perf_counter() - self._started))
 
 
 @dataclass
 class Outcome:
-    """Answers that came between two moments."""
+    """The statuses and times of the responses between two times."""
 
     since: float = 0.0
     until: float = math.inf
@@ -98,13 +98,13 @@ class Outcome:
             self.statuses[status] += 1
             self.seconds.setdefault(status, []).append(seconds)
 
-    def take(self, other: "Outcome") -> None:
-        """Add what another one holds."""
+    def merge(self, other: "Outcome") -> None:
+        """Add the responses of another outcome."""
         for status, seconds in other.seconds.items():
             for each in seconds:
                 self.add(status, each)
 
-    def slow(self, status: int) -> str:
+    def median_and_p99(self, status: int) -> str:
         several = self.seconds.get(status, [])
         if len(several) < 2:
             return "-"
@@ -119,13 +119,13 @@ async def connect(port: int) -> Connection:
 
 
 async def capacity(port: int, request: bytes, *, keep: bool) -> float:
-    """Requests that are answered a second, when each client waits for its answers."""
+    """Measure the responses per second when each client waits for its response."""
     outcome = Outcome.after_warm_up()
 
     async def client() -> None:
         connection = await connect(port)
         while time.monotonic() < outcome.until:
-            outcome.add(*await connection.ask(request))
+            outcome.add(*await connection.exchange(request))
             if not keep:
                 connection = await connect(port)
         connection.transport.close()
@@ -137,11 +137,11 @@ async def capacity(port: int, request: bytes, *, keep: bool) -> float:
 
 
 async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Outcome:
-    """What becomes of requests that are sent at a rate."""
+    """Send requests at a rate, without waiting for responses."""
     outcome = Outcome.after_warm_up()
     free: list[Connection] = []
     opened: list[Connection] = []
-    under_way: set[asyncio.Task[None]] = set()
+    in_flight: set[asyncio.Task[None]] = set()
 
     async def send() -> None:
         connection = free.pop() if keep and free else None
@@ -149,7 +149,7 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
             if connection is None or not connection.is_open:
                 connection = await connect(port)
                 opened.append(connection)
-            outcome.add(*await connection.ask(request))
+            outcome.add(*await connection.exchange(request))
         except OSError:
             outcome.add(0, 0.0)
             return
@@ -163,13 +163,13 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
     while (now := time.monotonic()) < outcome.until:
         while sent < (now - started) * rate:
             sent += 1
-            if len(under_way) >= MOST_CONNECTIONS:
+            if len(in_flight) >= MAX_CONNECTIONS:
                 continue
             task = asyncio.create_task(send())
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            in_flight.add(task)
+            task.add_done_callback(in_flight.discard)
         await asyncio.sleep(0.001)
-    for task in under_way:
+    for task in in_flight:
         task.cancel()
     for connection in opened:
         connection.transport.close()
@@ -177,41 +177,41 @@ async def overload(port: int, request: bytes, rate: float, *, keep: bool) -> Out
 
 
 async def probe(port: int, outcome: Outcome) -> None:
-    """Ask a probe, over and over."""
+    """Send a readiness probe every PROBE_SECONDS."""
     connection = await connect(port)
     while True:
-        outcome.add(*await connection.ask(PROBE))
+        outcome.add(*await connection.exchange(PROBE))
         await asyncio.sleep(PROBE_SECONDS)
 
 
 async def measure(port: int, name: str, path: str, content: object, *, keep: bool) -> None:
     request = post(path, content, close=not keep)
-    able = [await capacity(port, request, keep=keep)]
+    capacities = [await capacity(port, request, keep=keep)]
     probes, all_outcomes, shares = Outcome(), Outcome(), []
     for _ in range(ROUNDS):
         probing = asyncio.create_task(probe(port, probes))
-        outcome = await overload(port, request, TIMES * able[-1], keep=keep)
+        outcome = await overload(port, request, OVERLOAD_FACTOR * capacities[-1], keep=keep)
         probing.cancel()
         await asyncio.sleep(2)
-        able.append(await capacity(port, request, keep=keep))
-        shares.append(outcome.statuses[200] / SECONDS / mean(able[-2:]))
-        all_outcomes.take(outcome)
+        capacities.append(await capacity(port, request, keep=keep))
+        shares.append(outcome.statuses[200] / SECONDS / mean(capacities[-2:]))
+        all_outcomes.merge(outcome)
     counts = all_outcomes.statuses
     sent = counts.total() / (ROUNDS * SECONDS)
     print(
-        f"| {name}, {'kept' if keep else 'new'} | {median(able):,.0f} | {sent / median(able):.1f} | "
+        f"| {name}, {'kept' if keep else 'new'} | {median(capacities):,.0f} | {sent / median(capacities):.1f} | "
         f"{median(shares):.2f} ({min(shares):.2f}-{max(shares):.2f}) | "
-        f"{counts[503] / (ROUNDS * SECONDS):,.0f} | {all_outcomes.slow(200)} | "
-        f"{all_outcomes.slow(503)} | {counts.total() - counts[200] - counts[503]} | "
-        f"{probes.slow(200)}, {probes.statuses.total() - probes.statuses[200]} |",
+        f"{counts[503] / (ROUNDS * SECONDS):,.0f} | {all_outcomes.median_and_p99(200)} | "
+        f"{all_outcomes.median_and_p99(503)} | {counts.total() - counts[200] - counts[503]} | "
+        f"{probes.median_and_p99(200)}, {probes.statuses.total() - probes.statuses[200]} |",
         flush=True,
     )
 
 
 async def main() -> None:
     print(
-        "| request, connection | answered/s | sent, times that | goodput, of that | 503/s | "
-        "answer ms (median, p99) | 503 ms | lost | probe ms, not 200 |\n"
+        "| request, connection | responses/s | sent, times that | goodput, of that | 503/s | "
+        "response ms (median, p99) | 503 ms | lost | probe ms, not 200 |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
     with serving() as server:
