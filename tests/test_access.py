@@ -34,7 +34,7 @@ def guarded_server(tmp_path_factory):
         patch.setenv("HOUSING_ALLOWED_HOSTS", "127.0.0.1, *.example.org,[::1]")
         patch.setenv("HOUSING_CORS_ORIGINS", "https://page.example,http://localhost:3000")
         with serving("--default", "notebook") as server:
-            patch.undo()  # other servers start meanwhile
+            patch.undo()  # servers that other fixtures start must not get these
             yield server
 
 

@@ -363,12 +363,12 @@ def test_damage_late_in_an_arrow_stream_is_reported_after_the_predictions(client
 
 
 def test_an_arrow_message_has_a_body_of_at_most_16_mib():
-    most = 16 * 1024 * 1024 // (8 * len(FEATURE_NAMES))  # rows of doubles
-    columns = {name: np.full(most + 1, number) for name, number in ROW.items()}
-    allowed = as_arrow(pa.table(columns).slice(0, most))
+    max_rows = 16 * 1024 * 1024 // (8 * len(FEATURE_NAMES))  # rows of float64
+    columns = {name: np.full(max_rows + 1, number) for name, number in ROW.items()}
+    allowed = as_arrow(pa.table(columns).slice(0, max_rows))
     too_large = as_arrow(pa.table(columns))
 
-    assert sum(len(rows) for rows in ArrowReader().feed(allowed)) == most
+    assert sum(len(rows) for rows in ArrowReader().feed(allowed)) == max_rows
     with pytest.raises(TableError, match=r"at most 16,777,216 bytes, got more\. Write smaller"):
         [*ArrowReader().feed(too_large[:4096])]  # known before the body is buffered
 

@@ -1,4 +1,4 @@
-"""The file that the page draws, decoded by a second implementation of the format that its module documents."""
+"""The file of block groups, decoded by a second implementation of the documented format."""
 
 import gzip
 import json

@@ -58,7 +58,7 @@ def test_residual_intervals_cover_their_level_of_the_calibration_rows(rng, level
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("carelessness", [0.3, 3.0])
 def test_quantile_intervals_cover_their_level_of_the_calibration_rows(rng, level, carelessness):
-    """Whether the network's own quantiles are far too narrow or far too wide."""
+    """Also if the network's own quantiles are far too narrow or far too wide."""
     spread = rng.uniform(0.1, 2.0, size=2000)
     targets = spread * rng.normal(size=2000)
     widths = carelessness * spread[:, np.newaxis] * np.array([0.7, 1.3, 1.6, 2.0])

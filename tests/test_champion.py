@@ -32,7 +32,7 @@ def unseen():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A file of 400 block groups all over the state, which train in seconds."""
+    """A file of 400 block groups all over the state, to train on in seconds."""
     dataset = load_dataset("embedded")
     rows = np.column_stack([dataset.rows, dataset.targets])[::51]
     path = tmp_path_factory.mktemp("data") / "small.csv"
@@ -80,7 +80,7 @@ def test_higher_levels_give_wider_intervals_that_cover_their_share(champion, uns
 
 @pytest.fixture(scope="module")
 def alone(champion, unseen):
-    """300 rows, some of them far away, and the estimate for each by itself, (3, 300)."""
+    """300 rows, some far from all training rows, and the estimate (3, 300) of each row alone."""
     rows = unseen.rows[:300].copy()
     rows[::30, 6:] += 3.0
     estimates = [champion.model.estimate(row[np.newaxis]) for row in rows]
@@ -117,7 +117,7 @@ def test_a_row_far_from_every_training_row_has_a_warning_with_the_distance(champ
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(41, -115.5), (36, -115), (37, -124.9)])
 def test_the_interval_widens_far_from_the_training_rows(champion, unseen, latitude, longitude):
-    """Inland as at sea, to all values seen in training where the nearest row is out of reach."""
+    """Inland and at sea, up to the whole range of training prices far from every training row."""
     moved = unseen.rows[:200].copy()
     moved[:, 6:] = latitude, longitude
 

@@ -94,12 +94,12 @@ for path in paths:
 
 
 def scoring(source, output, cluster):
-    """A run with the champion that goes on beside the test."""
+    """A run with the champion in the background."""
     return started(*command(source, output, cluster.address, model="champion"))
 
 
 def assert_scored_as_without_a_cluster(output, sources, model="notebook"):
-    """The partitions of each file, concatenated, equal the output of a run without a cluster."""
+    """Check that each file's concatenated partitions equal the output of a run without a cluster."""
     sources = sorted(sources)
     result = run("-c", WITHOUT_CLUSTER, model, *map(str, sources))
     assert result.returncode == 0, result.stderr

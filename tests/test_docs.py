@@ -15,7 +15,7 @@ def document(client):
 
 
 def test_the_documentation_page_needs_no_other_host(server, page, document):
-    """A real browser that can resolve no name shows every address."""
+    """A browser that cannot resolve host names shows every address."""
     page.goto(f"{server.url}/docs")
     page.wait_for_selector(".opblock")
 
@@ -158,7 +158,7 @@ def test_the_documented_example_of_an_error_is_the_actual_response(
 
 
 def test_the_committed_openapi_json_is_the_served_one():
-    """`make openapi` writes it; numbers that were computed are compared to rounding error."""
+    """Computed numbers are compared up to rounding. `make openapi` writes the file."""
     with serving() as server:
         served = httpx.get(f"{server.url}/openapi.json").text
 

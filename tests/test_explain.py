@@ -35,7 +35,7 @@ def test_explain_rejects_the_rows_that_predict_rejects(client, row):
 
 @pytest.mark.filterwarnings("ignore")  # of the package's own dependencies
 def test_the_explanation_equals_that_of_the_shap_package(saved):
-    """Its exact explainer, on the same background."""
+    """With the package's exact explainer and the same background."""
     shap = pytest.importorskip("shap", reason="shap is in locks/test.txt, but it is missing")
     model, rows = saved.model, saved.golden_rows
     masker = shap.maskers.Independent(model.background.rows, max_samples=1000)

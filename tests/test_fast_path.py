@@ -1,6 +1,6 @@
 """The fast path of POST /predict responds as FastAPI does, byte for byte.
 
-A chunked body always goes to FastAPI, so each request is sent twice.
+A chunked body never takes the fast path, so each request is sent both whole and chunked.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Python's numbers become an array as NumPy would make it."""
+"""Python numbers are converted to the array that NumPy would make of them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A small part of `make fuzz`, and the hostile bodies that have a name."""
+"""A small part of `make fuzz`, and the named hostile bodies."""
 
 import pytest
 

@@ -122,7 +122,7 @@ def test_no_modules_import_each_other_in_a_cycle():
 
 
 def test_inference_does_not_import_a_web_framework():
-    """Neither by its own imports nor by those of the modules that it imports."""
+    """Neither directly nor through the modules that it imports."""
     paths = {name: [name] for name in modules() if package(name) == "app.inference"}
     waiting = [*paths]
     while waiting:
@@ -136,7 +136,7 @@ def test_inference_does_not_import_a_web_framework():
 
 
 def test_every_module_is_imported_or_run():
-    """Each module is imported by another one, or it is run by its name."""
+    """Each module is imported by another one, or run as `python -m`."""
     used = {each.imported for each in own_imports()}
     used |= {name.rpartition(".")[0] for name in used}
 

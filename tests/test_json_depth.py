@@ -1,4 +1,4 @@
-"""One limit on nested JSON at every address, whatever the interpreter's recursion limit is."""
+"""Every address has the same limit on nested JSON, independent of the recursion limit."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ def nested(levels):
 
 
 def with_value(text, depth):
-    """Bodies that hold the text at a depth, by address: each is a row or a tensor with it."""
+    """A body for each address: a row or a tensor that holds the text at a depth."""
     row = json.dumps({**ROW, "MedInc": "@"})
     request = json.dumps({"inputs": [TENSOR], "x": "@"})
     bodies = [

@@ -132,7 +132,7 @@ def test_a_killed_fit_resumes_with_the_same_result(data, tmp_path, epochs_done):
 
 
 def test_a_checkpoint_of_another_network_is_ignored(data, tmp_path):
-    """An older version may have left it."""
+    """An older version may have written it."""
     checkpoint = Checkpoint(tmp_path / "checkpoint", "run")
     list(run(data, checkpoint))
     arrays, progress = checkpoint.load()

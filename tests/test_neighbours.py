@@ -30,7 +30,7 @@ def encoder(dataset):
 
 
 def check_index(places, queries, count):
-    """That the index finds the nearest and those that tie with them, each once."""
+    """Check that the index finds the nearest rows and those that tie with them, each once."""
     index = SpatialIndex(places, count)
     for query in queries.tolist():
         rows, kilometres = index.around(query)
@@ -48,7 +48,7 @@ def check_index(places, queries, count):
     size=st.sampled_from([2, 15, 16, 17, 200]),
 )
 def test_the_index_finds_the_same_rows_as_a_full_search(seed, spread, size):
-    """On a coarse grid, or all in one place, so that many rows are equally far."""
+    """On a coarse grid, or all in one place, so that many distances tie."""
     rng = np.random.default_rng(seed)
     places = rng.integers(-4, 5, size=(size, 2)) @ [spread, spread * 1j]
     queries = places[rng.integers(0, size, size=10)] + rng.integers(0, 2, size=10)
@@ -59,7 +59,7 @@ def test_the_index_finds_the_same_rows_as_a_full_search(seed, spread, size):
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), kilometres=st.sampled_from([0.01, 5.0, 50.0]))
 def test_the_index_finds_clustered_and_sparse_rows_like_a_full_search(seed, kilometres):
-    """Clusters along a line with sparse rows between them; queries in them, between and far off."""
+    """Clusters along a line with sparse rows between them; queries inside, between and far away."""
     rng = np.random.default_rng(seed)
     clusters = rng.uniform(-400.0, 400.0, size=6) * (0.7 - 0.7j)
     places = clusters[rng.integers(0, 6, size=1500)]
@@ -73,7 +73,7 @@ def test_the_index_finds_clustered_and_sparse_rows_like_a_full_search(seed, kilo
 
 
 def encode_by_definition(encoder, row, itself):
-    """Follow the docstring of the module, one neighbour after another, without the row itself."""
+    """Encode by the definition in the module's docstring, neighbour by neighbour."""
     rows, targets = encoder.reference_rows, encoder.reference_targets
     columns, own = encoder.columns(rows), encoder.columns(row[np.newaxis])[0]
     steps = project(rows[:, 6], rows[:, 7]) - project(row[6], row[7])
@@ -97,7 +97,7 @@ def encode_by_definition(encoder, row, itself):
 
 
 def test_the_inputs_are_weighted_means_over_the_neighbours(encoder, dataset):
-    rows = dataset.rows[:400:6]  # of which every other one is a reference row
+    rows = dataset.rows[:400:6]  # every other one is a reference row
 
     for index, row in zip(range(0, 400, 6), rows, strict=True):
         itself = index // 4 if index % 4 == 0 else None
@@ -107,7 +107,7 @@ def test_the_inputs_are_weighted_means_over_the_neighbours(encoder, dataset):
 
 
 def test_a_single_row_is_encoded_as_in_a_batch(encoder, dataset):
-    """Also rows that share their place with others, whose distances tie."""
+    """Also rows at the same place as others, whose distances tie."""
     rows = dataset.rows[:500]
 
     together = encoder.transform(rows)
@@ -117,7 +117,7 @@ def test_a_single_row_is_encoded_as_in_a_batch(encoder, dataset):
 
 
 def test_a_training_row_never_sees_its_own_price(dataset):
-    """Another price for a row changes the encodings of others, and not its own."""
+    """A change of a row's price changes the encodings of others, but not its own."""
     rows, targets = dataset.rows[:1000], dataset.targets[:1000]
     changed = targets.copy()
     changed[7] += 3.0
@@ -160,7 +160,7 @@ def test_every_row_within_the_physical_bounds_is_encoded_finitely(
 
 
 def test_a_reference_row_is_not_its_own_neighbour(encoder):
-    """Nor when its numbers come rounded, as over the wire."""
+    """Also if its numbers were rounded in a request."""
     rows = encoder.reference_rows[:200]
     itself = np.arange(200)
 
@@ -185,7 +185,7 @@ def test_the_distance_to_the_nearest_row_is_the_distance_on_the_map(encoder):
 
 
 def test_projected_distances_are_within_a_tenth_of_great_circle_distances(dataset):
-    """Against the great circle, for pairs of block groups all over the state and east of others."""
+    """For pairs of block groups all over the state."""
     rng = np.random.default_rng(0)
     one, other = dataset.rows[rng.integers(20640, size=(2, 2000))]
     east = dataset.rows[::10].copy()

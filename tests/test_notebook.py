@@ -79,7 +79,7 @@ def test_ninety_percent_intervals_cover_about_ninety_percent_of_the_test_part(pa
 
 
 def test_test_rows_do_not_affect_the_model(parts):
-    """Nonsense in the test part changes no number of the model."""
+    """Random values in the test part leave every number of the model unchanged."""
     dataset = load_dataset("embedded")
     train, test = split_dataset(dataset, "random", 3)
     test_rows = {row.tobytes() for row in test.rows}

@@ -43,7 +43,7 @@ def test_a_file_has_its_media_type_and_gets_304_for_its_etag(client, address):
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == response.headers["etag"] == head.headers["etag"]
     policies = {one.headers["content-security-policy"] for one in (response, head, again)}
-    assert len(policies) == 1  # a browser takes over what a 304 says
+    assert len(policies) == 1  # a browser adopts the headers of a 304
     assert head.content == b""
     assert int(head.headers["content-length"]) == len(response.content)
 
@@ -94,7 +94,7 @@ def test_the_pages_policy_forbids_inline_code_and_other_hosts(client):
     )
 
     assert policy["default-src"] == "'self'"
-    assert policy["img-src"] == "'self' blob:"  # pictures that came with an API key
+    assert policy["img-src"] == "'self' blob:"  # pictures that were fetched with an API key
     assert not {"script-src", "style-src", "connect-src"} & policy.keys()
     assert not re.search(r"\sstyle=|<style|\son\w+=|<script(?![^>]* src=)", response.text)
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', response.text)
@@ -131,7 +131,7 @@ def test_a_model_without_a_report_still_predicts(tmp_path):
 
 
 def test_the_service_without_its_pages_still_serves_the_api(tmp_path):
-    """The app as it is installed, but for app/static."""
+    """The app without app/static."""
     shutil.copytree(PROJECT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("static"))
     script = f"""
 import json, sys

@@ -1,4 +1,4 @@
-"""What the page looks like and weighs, at many widths, in both themes and for every reader."""
+"""The page's accessibility, layout, size and colours, at many widths and in both themes."""
 
 import re
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ def show(page, view):
 
 
 def violations(page, *rules):
-    """What axe complains of, by all of its rules or by some."""
+    """The violations that axe finds, by all of its rules or by the given ones."""
     options = {"resultTypes": ["violations"]} | ({"runOnly": [*rules]} if rules else {})
     found = Axe().run(page, options=options).response["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
@@ -29,7 +29,7 @@ def violations(page, *rules):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_violation(server, tab, theme):
-    rules = ["color-contrast"] if theme == "dark" else []  # nothing else depends on it
+    rules = ["color-contrast"] if theme == "dark" else []  # no other rule depends on the theme
     tab.emulate_media(color_scheme=theme)
     open_page(tab, server.url)
     expect(tab.locator("#curve svg, #contributions table")).to_have_count(2)
@@ -195,7 +195,7 @@ def test_nothing_moves_where_the_reader_prefers_no_motion(server, tab):
     assert {*durations} == {"0s"}
 
 
-# --- the scale of colours, by a second reading of OKLab ------------------------------------------
+# --- the colour scale, checked with a second implementation of OKLab -----------------------------
 
 TO_CONES = np.linalg.inv(
     [
@@ -239,7 +239,7 @@ def test_equal_price_steps_are_equal_colour_steps_in_any_colour_vision(server, t
 
     light = to_light(lab)
     assert len(lab) == 256
-    assert light.min() > -0.002  # what a screen can show
+    assert light.min() > -0.002  # within the gamut of a screen
     assert light.max() < 1.002
     steps = np.linalg.norm(np.diff(lab[::16], axis=0), axis=1)
     assert steps.max() / steps.min() < 1.1

@@ -18,7 +18,7 @@ with share_counts():
     directory = pathlib.Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     python("from app.observability.metrics import count_rejected; count_rejected('repeated', 2)")
     python("from app.observability.metrics import count_rejected; count_rejected('repeated', 3)")
-    if os.fork() == 0:  # a worker that unwinds as its parent does
+    if os.fork() == 0:  # a worker that also leaves the `with` block
         sys.exit()
     os.wait()
     text = python(

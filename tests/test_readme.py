@@ -18,7 +18,7 @@ README = (PROJECT / "README.md").read_text()
 
 
 def block(language):
-    """The only code block of that language."""
+    """The README's only code block of a language."""
     (text,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
     return text
 
@@ -31,7 +31,7 @@ def test_the_readmes_curl_command_gets_the_response_shown_below_it():
             ["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True
         ).stdout
 
-    def rounded(text):  # another processor rounds single precision otherwise
+    def rounded(text):  # processors round single precision differently
         return json.loads(text, parse_float=lambda digits: pytest.approx(float(digits), rel=1e-5))
 
     assert rounded(block("json")) == json.loads(reply)
@@ -102,7 +102,7 @@ def test_every_option_of_the_commands_is_in_the_readme():
 
 
 def test_make_serve_starts_a_server():
-    """On a free port; make passes the signal that ends the server on."""
+    """On a free port; make forwards the signal that stops the server."""
     process = subprocess.Popen(
         ["make", "serve"],
         cwd=PROJECT,

@@ -19,7 +19,7 @@ from tests.support.rows import ROW
 from tests.support.servers import run, serving, started
 from tests.support.waiting import join_all
 
-RESTARTS = int(os.environ.get("HOUSING_RESTARTS", "2"))  # `make fuzz` has more
+RESTARTS = int(os.environ.get("HOUSING_RESTARTS", "2"))  # `make fuzz` sets it higher
 
 IMPORTS_AFTER_SERVING = """
 import sys, asyncio, httpx

@@ -15,7 +15,7 @@ def test_contributions_to_a_linear_prediction_are_the_weighted_differences(rng):
 
 
 def test_two_features_that_only_interact_share_their_product():
-    """F = x1 x2 against a background of 0: worked by hand, each gets half."""
+    """F = x1 x2 against a background of 0: each gets half of the product."""
     baseline, contributions = shapley_values(
         lambda rows: rows[:, 0] * rows[:, 1], np.array([3.0, 4.0, 5.0]), np.zeros((1, 3))
     )

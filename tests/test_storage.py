@@ -21,13 +21,13 @@ from models.saved_model.manifest import seal, unseal
 from models.saved_model.storage import SavedModelError, load_model, save_model
 from tests.support.waiting import join_all
 
-KILLS = int(os.environ.get("HOUSING_KILLS", "100"))  # `make fuzz` has more of both
+KILLS = int(os.environ.get("HOUSING_KILLS", "100"))  # `make fuzz` sets both higher
 BIT_FLIPS = int(os.environ.get("HOUSING_BIT_FLIPS", "1000"))
 
 
 @pytest.fixture
 def directory(tmp_path):
-    """A copy of the committed model, to be damaged."""
+    """A copy of the committed model, to damage."""
     report = shutil.ignore_patterns("README.md", "report")
     return Path(shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "notebook", ignore=report))
 
@@ -75,7 +75,7 @@ def test_networks_of_any_depth_and_activation_can_be_saved(tmp_path, saved, rng)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path, saved, directory):
-    """The parameters everywhere; the golden outputs on a machine of the same instructions."""
+    """The golden outputs only on a processor with the same instructions."""
     save(tmp_path / "once", saved, saved.model)
     save(tmp_path / "again", saved, load_model(tmp_path / "once").model)
 

@@ -27,7 +27,7 @@ def typed_arrays(draw):
 
 @given(typed_arrays(), st.integers(0, 9))
 def test_binary_tensors_of_any_shape_and_datatype_are_decoded(typed, offset):
-    """Wherever in the body they stand: that need not be where a processor likes them."""
+    """At any offset in the body, also an unaligned one."""
     datatype, array = typed
     body = b"x" * offset + array.tobytes()
 

@@ -95,7 +95,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(tmp_path):
 
 
 def test_the_committed_model_is_the_one_that_the_command_trains(saved, quiet_training):
-    """To the bit on the machine that trained it; on another processor, to its rounding."""
+    """Bit for bit on the machine that trained it, up to rounding on another processor."""
     result, directory = quiet_training
     retrained = json.loads(result.stdout)
 

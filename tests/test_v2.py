@@ -40,7 +40,7 @@ def rows(rng):
 
 
 def whole(rows, datatype="FP64", **how):
-    """The rows as tritonclient's one input."""
+    """The rows as one input of tritonclient."""
     tensor = triton.InferInput("features", list(rows.shape), datatype)
     return [tensor.set_data_from_numpy(rows, **how)]
 
@@ -230,7 +230,7 @@ def test_a_request_of_mlservers_numpy_codec_gets_predictions(client, saved):
 
 
 def test_a_request_of_mlservers_pandas_codec_gets_predictions(client, saved):
-    """As MLServer 1.7.1's PandasCodec.encode_request builds it of pandas 3.1.1, HouseAge of int."""
+    """As MLServer 1.7.1's PandasCodec.encode_request builds it of pandas 3.1.1, with an integer HouseAge."""
     body = (
         '{"parameters":{"content_type":"pd"},"inputs":['
         '{"name":"MedInc","shape":[2,1],"datatype":"FP64","data":[8.3252,8.3014]},'

@@ -31,13 +31,13 @@ def error_of(response, status=400):
 
 
 def features(**changes):
-    """A request of one row with changes to its input; None takes a member away."""
+    """A request of one row with changes to its input; None removes a member."""
     tensor = {"name": "features", "shape": [1, 8], "datatype": "FP64", "data": NUMBERS, **changes}
     return {"inputs": [{key: value for key, value in tensor.items() if value is not None}]}
 
 
 def columns(**changes):
-    """A request of one row, a column each, with changes to an input by its name."""
+    """A request of one row, one input for each column, with changes by input name."""
     tensor = {"shape": [1, 1], "datatype": "FP64"}
     return {
         "inputs": [
@@ -284,7 +284,7 @@ def test_a_body_that_is_too_large_gets_413(client):
     unpacked = client.post(INFER, content=packed, headers={"content-encoding": "gzip"})
     endless = client.post(
         INFER,
-        content=(b"\x00\x00\x00\xff\xff" * 2**18 for _ in range(9)),  # blocks of deflate, empty
+        content=(b"\x00\x00\x00\xff\xff" * 2**18 for _ in range(9)),  # empty deflate blocks
         headers={"content-encoding": "deflate"},
     )
 

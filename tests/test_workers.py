@@ -95,7 +95,7 @@ def test_each_worker_exposes_the_counts_of_all_workers(row):
         serving("--workers", "2", "--default", "notebook") as server,
         new_connections(server) as client,
     ):
-        for _ in range(40):  # both workers get some
+        for _ in range(40):  # enough for both workers to get some
             assert client.post("/predict", json=row).status_code == 200
         killed = server.workers[0]
         os.kill(killed, signal.SIGKILL)
@@ -187,4 +187,4 @@ def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):
             seconds.append(time.monotonic())
         flag.unlink()
 
-        assert seconds[-1] - seconds[1] > 3 * RESTART_PAUSE_SECONDS  # of the four in between
+        assert seconds[-1] - seconds[1] > 3 * RESTART_PAUSE_SECONDS  # at least three pauses
