@@ -42,7 +42,7 @@ def saved() -> SavedModel:
 
 
 @pytest.fixture
-def other(saved) -> HousePriceModel:
+def other_model(saved) -> HousePriceModel:
     """A different model: the committed one with its output layer doubled."""
     hidden, sigmoid, output = saved.model.network.layers
     doubled = Dense(output.weights * 2, output.biases * 2)

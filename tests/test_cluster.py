@@ -222,7 +222,7 @@ def test_rejected_rows_go_to_a_separate_file_with_their_reasons(score, tmp_path,
     assert ", 0 scored and 2 skipped;" in stderr_again
 
 
-def test_a_rerun_scores_only_what_is_missing_or_outdated(score, tmp_path, inputs, rows):
+def test_a_rerun_scores_only_missing_and_outdated_partitions(score, tmp_path, inputs, rows):
     for name in "abc":
         write_csv(inputs / f"{name}.csv", rows[:100])
     out = tmp_path / "out"
@@ -323,7 +323,7 @@ def test_a_worker_stops_scoring_when_the_run_is_interrupted(tmp_path, inputs, ro
     assert [*out.iterdir()] == []
 
 
-def test_a_lost_scheduler_is_reported_in_one_sentence(tmp_path, inputs, rows):
+def test_a_lost_scheduler_gives_a_one_line_error(tmp_path, inputs, rows):
     for index in range(12):
         write_csv(inputs / f"{index:02}.csv", rows[index * 600 : (index + 1) * 600])
     out = tmp_path / "out"
@@ -375,9 +375,7 @@ def test_an_invalid_file_is_rejected_before_anything_is_written(
         ("rows.txt", "out", "must be named *.csv, *.ndjson, *.jsonl or *.parquet, got .txt"),
     ],
 )
-def test_unusable_paths_are_rejected_in_one_sentence(
-    tmp_path, inputs, capsys, pattern, output, says
-):
+def test_unusable_paths_give_a_one_line_error(tmp_path, inputs, capsys, pattern, output, says):
     (inputs / "a.csv").write_text(HEADER)
     if pattern == "rows.txt":
         (inputs / pattern).touch()
@@ -411,7 +409,7 @@ def test_a_missing_scheduler_is_reported(tmp_path, inputs):
     )
 
 
-def test_a_missing_extra_is_named(tmp_path):
+def test_the_error_for_a_missing_extra_names_it(tmp_path):
     script = (
         "import sys; sys.modules['distributed'] = None\n"
         "from app.__main__ import main\n"
@@ -426,7 +424,7 @@ def test_a_missing_extra_is_named(tmp_path):
     )
 
 
-def test_a_damaged_model_is_rejected_with_status_3(tmp_path, capsys):
+def test_a_damaged_model_is_rejected_with_exit_status_3(tmp_path, capsys):
     (tmp_path / "notebook").mkdir()
     (tmp_path / "notebook" / "model.json").write_text("{}")
 

@@ -115,7 +115,7 @@ def test_the_table_goes_to_stdout_and_the_progress_to_stderr(csv, capsys):
     assert "linear regression: fitted in 0.0 s\n" in printed.err
 
 
-def test_a_missing_extra_is_named_before_anything_is_fitted(monkeypatch, capsys):
+def test_a_missing_extra_gives_an_error_before_anything_is_fitted(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
 
     status = training_main(["compare"])

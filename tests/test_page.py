@@ -85,7 +85,7 @@ def test_the_page_opens_with_the_predictions_for_its_row(opened, client):
     expect_predictions(opened, client, row)
 
 
-def test_a_click_on_the_map_sets_the_place_and_its_typical_values(opened, client, dataset):
+def test_a_click_on_the_map_sets_the_place_and_the_typical_features_there(opened, client, dataset):
     opened.locator("#city").fill("los ang")
     opened.locator("#city").press("Enter")
     assert (number(opened, "Latitude"), number(opened, "Longitude")) == LOS_ANGELES
@@ -240,7 +240,7 @@ def test_the_champion_warns_of_a_place_far_from_all_training_rows(opened, client
     )
 
 
-def test_only_pinned_numbers_stay_when_the_place_changes(opened):
+def test_the_checkbox_keeps_the_features_when_the_place_changes(opened):
     opened.locator("#MedInc").fill("9")
     opened.locator("#keep-features").check()
     opened.locator("#city").fill("Fresno")

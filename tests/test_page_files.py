@@ -79,7 +79,7 @@ def test_exactly_the_files_of_the_directory_are_served(client):
         "/models/notebook/report/" + "a" * 5_000 + ".svg",
     ],
 )
-def test_nothing_else_is_served(client, address):
+def test_no_other_file_is_served(client, address):
     response = client.get(address)
 
     assert response.status_code == 404

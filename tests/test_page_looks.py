@@ -164,7 +164,7 @@ NAME_OF_FOCUS = """() => {
 }"""
 
 
-def test_the_keyboard_alone_reaches_everything(server, tab):
+def test_every_control_can_be_reached_with_the_keyboard(server, tab):
     open_page(tab, server.url)
     reached = []
     while len(reached) < 60 and (
@@ -184,7 +184,7 @@ def test_the_keyboard_alone_reaches_everything(server, tab):
     expect(tab.locator("#try")).to_be_hidden()
 
 
-def test_nothing_moves_where_the_reader_prefers_no_motion(server, tab):
+def test_nothing_moves_if_the_user_prefers_reduced_motion(server, tab):
     tab.emulate_media(reduced_motion="reduce")
     open_page(tab, server.url)
 

@@ -34,7 +34,7 @@ def damage(directory):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, other):
+def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, other_model):
     """To another version by SIGHUP and back by POST, on kept connections; no response mixes both."""
     notebook = saved_models / "notebook"
     old = expected_response(notebook)
@@ -42,7 +42,7 @@ def test_a_reload_under_load_loses_no_request(workers, saved_models, saved, othe
         processes = server.workers
         with under_load(server.port) as load:
             load.wait_for(100)
-            save_model(notebook, other, saved.card, saved.golden_rows)
+            save_model(notebook, other_model, saved.card, saved.golden_rows)
             new = expected_response(notebook)
             server.process.send_signal(signal.SIGHUP)
             assert server.next_line() == f"Reloaded {new['model']}\n"
@@ -121,7 +121,7 @@ def test_models_that_appear_are_added_and_those_that_vanish_are_dropped(saved_mo
         assert names() == ["notebook", "third"]
 
 
-def test_documents_about_models_change_with_a_reload(saved_models, saved, other):
+def test_documents_about_models_change_with_a_reload(saved_models, saved, other_model):
     """The examples of /openapi.json are the default model's actual predictions, and the ETags change."""
     with (
         serving("--models", str(saved_models)) as server,
@@ -129,7 +129,7 @@ def test_documents_about_models_change_with_a_reload(saved_models, saved, other)
     ):
         addresses = ("/openapi.json", "/models", "/models/notebook")
         tags = [client.get(address).headers["etag"] for address in addresses]
-        save_model(saved_models / "notebook", other, saved.card, saved.golden_rows)
+        save_model(saved_models / "notebook", other_model, saved.card, saved.golden_rows)
         client.post("/models/notebook/reload")
         responses = [
             client.get(address, headers={"if-none-match": tag})

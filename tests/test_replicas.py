@@ -45,7 +45,9 @@ def kill_with_requests_in_flight(replicas, proxy, index):
     return int(rows[index]["scur"])
 
 
-def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_path, saved, other):
+def test_no_request_is_lost_while_replicas_are_rolled_and_killed(
+    replicas, tmp_path, saved, other_model
+):
     """On kept and on new connections; the proxy retries requests in flight at a killed replica."""
     directory = replicas.models / "notebook"
     answers = [expected_response(directory)]
@@ -55,7 +57,7 @@ def test_no_request_is_lost_while_replicas_are_rolled_and_killed(replicas, tmp_p
         under_load(proxy.port, keeping=5, connecting=3, pause=0.01) as load,
     ):
         load.wait_for(100)
-        for model, _ in zip(cycle([other, saved.model]), range(ROLLS), strict=False):
+        for model, _ in zip(cycle([other_model, saved.model]), range(ROLLS), strict=False):
             load.expected = None
             save_model(directory, model, saved.card, saved.golden_rows)
             answers.append(expected_response(directory))

@@ -66,9 +66,9 @@ def test_a_level_that_is_not_calibrated_is_an_error_for_one_row_too(saved):
         saved.model.predict_row(saved.golden_rows[0].tolist(), 0.85)
 
 
-def test_a_changed_network_changes_the_prediction_of_one_row(saved, other):
+def test_a_changed_network_changes_the_prediction_of_one_row(saved, other_model):
     row = saved.golden_rows[0].tolist()
 
-    changed = replace(saved.model, network=other.network)
+    changed = replace(saved.model, network=other_model.network)
 
     assert changed.predict_row(row).prediction == 2 * saved.model.predict_row(row).prediction

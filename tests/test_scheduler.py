@@ -61,7 +61,7 @@ def test_the_slice_size_stays_within_its_bounds():
 
 
 @pytest.mark.parametrize(("seconds", "rows"), [(0.5 * SLICE_SECONDS, 32), (2 * SLICE_SECONDS, 8)])
-def test_a_partial_batch_can_only_shrink_the_size(seconds, rows):
+def test_a_partial_batch_can_only_shrink_the_slice_size(seconds, rows):
     assert size_after(AdaptiveBatchSize(), (INITIAL_SLICE, 1e-6), (5, seconds)) == rows
 
 

@@ -54,14 +54,14 @@ def test_importing_the_app_reads_no_model():
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
-def test_sigterm_ends_an_idle_server_with_status_0():
+def test_sigterm_ends_an_idle_server_with_exit_status_0():
     with serving() as server:
         assert server.workers == []  # one process by default
         assert server.stop() == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_ends_a_server_with_status_0(workers):
+def test_ctrl_c_ends_a_server_with_exit_status_0(workers):
     with serving("--workers", workers) as server:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(timeout=15) == 0
@@ -243,10 +243,10 @@ def test_a_missing_or_damaged_model_gives_a_one_line_error_and_exit_status_3(com
 
 
 def test_directory_and_default_model_can_be_set_by_options_and_variables(
-    tmp_path, row, saved, other
+    tmp_path, row, saved, other_model
 ):
     shutil.copytree(SAVED_MODELS / "notebook", tmp_path / "first")
-    save_model(tmp_path / "second", other, saved.card, saved.golden_rows)
+    save_model(tmp_path / "second", other_model, saved.card, saved.golden_rows)
     variables = {"HOUSING_MODELS": str(tmp_path), "HOUSING_DEFAULT": "second"}
 
     with serving("--models", str(tmp_path), "--default", "first") as server:

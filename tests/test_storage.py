@@ -45,17 +45,17 @@ def save(directory, saved, model):
     return save_model(directory, model, saved.card, saved.golden_rows)
 
 
-def test_a_model_is_loaded_as_it_was_saved(tmp_path, saved, other, rng):
+def test_a_model_is_loaded_as_it_was_saved(tmp_path, saved, other_model, rng):
     rows = rng.uniform(1, 40, size=(100, 8))
 
-    version = save(tmp_path / "new" / "model", saved, other).version
+    version = save(tmp_path / "new" / "model", saved, other_model).version
     loaded = load_model(tmp_path / "new" / "model")
 
     assert loaded.version == version != saved.version
     assert loaded.card == saved.card
-    assert_array_equal(loaded.model.interval.half_widths, other.interval.half_widths)
-    assert_array_equal(loaded.model.background.rows, other.background.rows)
-    assert_array_equal(loaded.model.predict(rows), other.predict(rows))
+    assert_array_equal(loaded.model.interval.half_widths, other_model.interval.half_widths)
+    assert_array_equal(loaded.model.background.rows, other_model.background.rows)
+    assert_array_equal(loaded.model.predict(rows), other_model.predict(rows))
 
 
 def test_networks_of_any_depth_and_activation_can_be_saved(tmp_path, saved, rng):
@@ -83,11 +83,11 @@ def test_the_same_model_gives_the_same_bytes(tmp_path, saved, directory):
     assert files(tmp_path / "again").keys() == files(directory).keys()
 
 
-def test_a_save_leaves_only_the_new_models_files(directory, saved, other):
+def test_a_save_leaves_only_the_new_models_files(directory, saved, other_model):
     for name in (f".housing.{'0' * 32}.partial", f".housing.{'f' * 32}.partial"):
         (directory / name).write_bytes(b"of a save that was killed")
 
-    save(directory, saved, other)
+    save(directory, saved, other_model)
 
     assert sorted(files(directory)) == ["model.json", parameters_path(directory).name]
 
@@ -141,13 +141,13 @@ def test_truncation_at_any_length_is_detected(directory, damaged):
 
 @pytest.fixture(scope="module")
 def forkserver():
-    """Processes that start fast, whichever test starts the first one."""
+    """A context whose processes start fast, because its server has imported this module."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.test_storage"])
     return context
 
 
-def save_in_turn(directory, saved, models, started=None):
+def save_alternately(directory, saved, models, started=None):
     if started:
         started.set()
     while True:
@@ -155,11 +155,13 @@ def save_in_turn(directory, saved, models, started=None):
             save(directory, saved, model)
 
 
-def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(forkserver, tmp_path, saved, other):
-    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+def test_after_kills_while_saving_a_complete_model_can_be_loaded(
+    forkserver, tmp_path, saved, other_model
+):
+    versions = {save(tmp_path, saved, model).version for model in (other_model, saved.model)}
     rng = random.Random(0)
     begun = time.perf_counter()
-    for model in (saved.model, other):
+    for model in (saved.model, other_model):
         save(tmp_path, saved, model)
     two_saves = time.perf_counter() - begun
     cut_off = 0
@@ -167,7 +169,9 @@ def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(forkserver, tmp_
     for _ in range(KILLS):
         started = forkserver.Event()
         child = forkserver.Process(
-            target=save_in_turn, args=(tmp_path, saved, (other, saved.model), started), daemon=True
+            target=save_alternately,
+            args=(tmp_path, saved, (other_model, saved.model), started),
+            daemon=True,
         )
         child.start()
         assert started.wait(15)
@@ -180,10 +184,10 @@ def test_kills_while_saving_lose_no_model_and_load_no_wrong_one(forkserver, tmp_
     assert cut_off > KILLS // 25, "the kills must come in the middle of saves"
 
 
-def test_a_load_during_saves_gets_one_complete_model(forkserver, tmp_path, saved, other):
-    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+def test_a_load_during_saves_gets_one_complete_model(forkserver, tmp_path, saved, other_model):
+    versions = {save(tmp_path, saved, model).version for model in (other_model, saved.model)}
     child = forkserver.Process(
-        target=save_in_turn, args=(tmp_path, saved, (other, saved.model)), daemon=True
+        target=save_alternately, args=(tmp_path, saved, (other_model, saved.model)), daemon=True
     )
     child.start()
     try:
@@ -196,12 +200,12 @@ def test_a_load_during_saves_gets_one_complete_model(forkserver, tmp_path, saved
 
 
 def test_loads_during_two_concurrent_writers_get_complete_models(
-    forkserver, tmp_path, saved, other
+    forkserver, tmp_path, saved, other_model
 ):
-    versions = {save(tmp_path, saved, model).version for model in (other, saved.model)}
+    versions = {save(tmp_path, saved, model).version for model in (other_model, saved.model)}
     writers = [
         forkserver.Process(
-            target=save_in_turn, args=(tmp_path, saved, (other, saved.model)), daemon=True
+            target=save_alternately, args=(tmp_path, saved, (other_model, saved.model)), daemon=True
         )
         for _ in range(2)
     ]
@@ -248,7 +252,7 @@ def test_every_file_is_flushed_to_disk_before_it_is_renamed(tmp_path, saved, mon
 
 
 @pytest.mark.parametrize("missing", ["model.json", "parameters"])
-def test_a_missing_file_is_named(directory, missing):
+def test_the_error_for_a_missing_file_names_it(directory, missing):
     path = directory / "model.json" if missing == "model.json" else parameters_path(directory)
     path.unlink()
 

@@ -50,7 +50,7 @@ def quiet_training(tmp_path_factory):
     return train("--json", "--quiet", "--no-report", "--output", directory), directory
 
 
-def test_the_command_prints_the_notebooks_lines_and_metrics(training):
+def test_the_command_prints_the_losses_and_metrics_of_the_notebook(training):
     result, _ = training
 
     lines = result.stderr.splitlines()
@@ -65,7 +65,7 @@ def test_the_command_prints_the_notebooks_lines_and_metrics(training):
     assert_allclose(float(printed["MSE"]), 0.4153972402565621, rtol=1e-12)
 
 
-def test_json_is_one_object_on_standard_output(quiet_training):
+def test_the_option_json_prints_one_object_on_standard_output(quiet_training):
     result, directory = quiet_training
 
     report = json.loads(result.stdout)
@@ -115,7 +115,7 @@ def test_retraining_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [["--seed", "11"], ["--split-seed", "11"]])
-def test_other_seeds_give_other_models_of_similar_quality(changed, tmp_path):
+def test_other_seeds_give_different_models_of_similar_quality(changed, tmp_path):
     report = json.loads(
         train("--json", "--quiet", "--no-report", *changed, "--output", tmp_path).stdout
     )
@@ -127,7 +127,7 @@ def test_other_seeds_give_other_models_of_similar_quality(changed, tmp_path):
     assert {card.seed, card.split.seed} == {10, 11}
 
 
-def test_the_blocked_split_is_harder(tmp_path):
+def test_the_blocked_split_gives_larger_errors(tmp_path):
     report = json.loads(
         train("--json", "--quiet", "--no-report", "--split", "blocked", "--output", tmp_path).stdout
     )

@@ -197,7 +197,7 @@ def test_tritonclient_may_send_one_tensor_a_column_in_any_order_and_datatype(
 
 
 @pytest.mark.parametrize("datatype", ["FP32", "FP64"])
-def test_a_body_in_json_may_be_flat_or_nested(client, saved, rows, datatype):
+def test_tensor_data_in_json_may_be_flat_or_nested(client, saved, rows, datatype):
     nested = one_input(rows)
     nested["inputs"][0]["datatype"] = datatype
     flat = {"inputs": [{**nested["inputs"][0], "data": rows.ravel().tolist()}]}
@@ -310,7 +310,7 @@ def test_a_compressed_json_body_is_accepted(client, saved, rows, compress, encod
     assert_allclose(predictions_of(response), saved.model.predict(rows), rtol=1e-12, atol=1e-12)
 
 
-def test_no_rows_get_no_predictions(client):
+def test_a_request_without_rows_gets_no_predictions(client):
     for data in ([], None):
         body = {"inputs": [{"name": "features", "shape": [0, 8], "datatype": "FP64", "data": data}]}
         if data is None:
