@@ -27,7 +27,7 @@ POST = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\
 STREAM = b"POST /predict/batch HTTP/1.1\r\nHost: test\r\nContent-Type: text/csv\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 row = json.dumps(ROW).encode()
-whole = POST + b"Content-Length: %d\r\n\r\n%b" % (len(row), row)
+PREDICT_REQUEST = POST + b"Content-Length: %d\r\n\r\n%b" % (len(row), row)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_an_upgrade_is_ignored_and_its_body_is_not_parsed_as_a_request(server, f
         connection.sendall(POST + upgrade + length + b"\r\n")
         time.sleep(pause)
         connection.sendall(body)
-        connection.sendall(whole + GET + b"Connection: close\r\n\r\n")
+        connection.sendall(PREDICT_REQUEST + GET + b"Connection: close\r\n\r\n")
         answers = split(read_all(connection))
 
     assert [answer[0] for answer in answers] == [422, 200, 200]
@@ -223,7 +223,7 @@ def test_a_short_response_is_sent_in_one_piece(server):
     with connect(server) as connection:
         pieces = []
         for _ in range(100):
-            connection.sendall(whole)
+            connection.sendall(PREDICT_REQUEST)
             pieces.append(connection.recv(65536))
 
     assert {piece.endswith(b"}") for piece in pieces} == {True}
@@ -255,7 +255,9 @@ def test_pipelined_requests_all_get_responses_in_order(server):
     requests, expected = [], []
     for index in range(500):
         status = 200 if index % 3 else 404
-        requests.append(whole + (GET if index % 3 else GET.replace(b"livez", b"nope")) + b"\r\n")
+        requests.append(
+            PREDICT_REQUEST + (GET if index % 3 else GET.replace(b"livez", b"nope")) + b"\r\n"
+        )
         expected += [200, status]
 
     answers = answers_to(server, b"".join(requests) + GET + b"Connection: close\r\n\r\n")
@@ -265,14 +267,18 @@ def test_pipelined_requests_all_get_responses_in_order(server):
 
 
 def test_requests_before_a_malformed_one_get_their_responses_first(server):
-    answers = answers_to(server, (whole + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n")
+    answers = answers_to(
+        server, (PREDICT_REQUEST + GET + b"\r\n") * 20 + b"nonsense\r\n\r\n" + GET + b"\r\n"
+    )
 
     assert [answer[0] for answer in answers] == [200] * 40 + [400]
     assert_rejected(answers[-1], 400)
 
 
 def test_requests_before_a_malformed_body_get_their_responses_first(server):
-    answers = answers_to(server, whole * 3 + POST + CHUNKED + b"\r\nno number\r\n" + whole)
+    answers = answers_to(
+        server, PREDICT_REQUEST * 3 + POST + CHUNKED + b"\r\nno number\r\n" + PREDICT_REQUEST
+    )
 
     assert [answer[0] for answer in answers] == [200] * 3 + [400]
 
@@ -351,7 +357,7 @@ def empty_lines(connection):
         yield b"\r\n"
 
 
-def begun_stream_stall(connection):
+def started_stream_stall(connection):
     yield STREAM + CHUNKED + b"\r\n" + chunk(csv_header + csv_line * 10_000)
 
 
@@ -409,7 +415,7 @@ def test_slow_clients_are_disconnected_within_ten_seconds_and_idle_ones_are_not(
     outcome = {}
     patterns = [
         *(silent, header_stall, header_drip, body_stall, body_drip),
-        *(second_header_stall, empty_lines, begun_stream_stall),
+        *(second_header_stall, empty_lines, started_stream_stall),
     ]
     clients = [
         *(
@@ -431,10 +437,10 @@ def test_slow_clients_are_disconnected_within_ten_seconds_and_idle_ones_are_not(
     for name in ("second_header_stall", "empty_lines"):
         answers = split(outcome[name][1])
         assert [answer[0] for answer in answers] == [200, 408]
-    begun = outcome["begun_stream_stall"][1]
-    assert begun.startswith(b"HTTP/1.1 200")
-    assert b"HTTP/1.1 408" not in begun
-    assert not begun.endswith(b"0\r\n\r\n")  # visibly cut off
+    stream = outcome["started_stream_stall"][1]
+    assert stream.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 408" not in stream
+    assert not stream.endswith(b"0\r\n\r\n")  # visibly cut off
     assert outcome["send_rows_slowly"][1].count(b"\n4.3") == 10
     assert outcome["send_rows_slowly"][1].endswith(b"0\r\n\r\n")
     assert outcome["stay_idle"][1].count(b"HTTP/1.1 200") == 2
@@ -465,7 +471,7 @@ def send_without_end(connection, first, some, max_bytes):
         (POST + CHUNKED + b"\r\n0\r\nX: ", b"a" * 65536),
         (b"", b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 1000),
         (b"", b"GET /livez HTTP/1.1\r\nHost:a\r\n\r\n" * 2000),
-        (b"", whole * 500),
+        (b"", PREDICT_REQUEST * 500),
     ],
     ids=[
         *("a header", "headers", "a target", "large chunks", "small chunks", "a trailer"),
