@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from app.http.media_types import JSON, NDJSON
-from app.http.strict_json import MAX_DEPTH, parse_strict_json, require_depth
+from app.http.strict_json import MAX_DEPTH, parse_strict_json, require_max_depth
 from tests.support.rows import ROW
 
 V2 = "/v2/models/notebook/infer"
@@ -68,13 +68,13 @@ def test_brackets_next_to_strings_count(before, after):
         inner = ",".join(filter(None, [before, nested(levels), after]))
         return f"[{inner}]".encode()
 
-    require_depth(text(MAX_DEPTH - 1))
+    require_max_depth(text(MAX_DEPTH - 1))
     with pytest.raises(json.JSONDecodeError, match=TOO_DEEP):
-        require_depth(text(MAX_DEPTH))
+        require_max_depth(text(MAX_DEPTH))
 
 
 def test_many_shallow_arrays_are_not_deep():
-    require_depth(b"[" + b'[{"a": []}],' * 1000 + b"[]]")
+    require_max_depth(b"[" + b'[{"a": []}],' * 1000 + b"[]]")
 
 
 def test_the_depth_limit_does_not_depend_on_the_recursion_limit():

@@ -8,12 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.bodies import read_body, require_media_type
 from app.http.media_types import JSON
+from app.http.openapi_errors import error_docs
 from app.inference.registry import Chosen, LoadedModels, NamedModel
 from app.state import AppState, ShuttingDownError
 from models.interval import DEFAULT_LEVEL
 
 MAX_ROW_BYTES = 64 * 1024  # a row has about 150
 ROW_TOO_LARGE = f"The body must have at most {MAX_ROW_BYTES:,} bytes, got more."
+
+UNKNOWN_MODEL = error_docs(
+    404, "No such model.", "The model must be champion or notebook, got another name."
+)
+"""Documents the response to UnknownModelError."""
 
 
 class ModelQuery(BaseModel):
@@ -117,7 +123,7 @@ class BatchChosen(Chosen):
 async def get_batch_chosen(
     request: Request, models: ModelsDep, query: Annotated[BatchQuery, Query()]
 ) -> BatchChosen:
-    """Return what the query of a batch chooses."""
+    """Return what the query of `POST /predict/batch` chooses, or the defaults."""
     chosen = _choose(request, models, query)
     return BatchChosen(chosen.model, chosen.level, query.errors)
 

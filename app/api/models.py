@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.api.dependencies import ModelsDep
+from app.api.dependencies import UNKNOWN_MODEL, ModelsDep
 from app.api.metrics import model_metrics
 from app.api.schemas import ModelDescription, ModelList
 from app.http.etag import revalidated
 from app.http.media_types import JSON
-from app.http.openapi_errors import UNKNOWN_MODEL
 from app.inference.registry import LoadedModels, NamedModel
 
 router = APIRouter(tags=["models"])

@@ -2,10 +2,16 @@
 
 from fastapi import APIRouter, Response
 
-from app.api.dependencies import ROW_BODY_DOCS, ROW_TOO_LARGE, ChosenDep, RowBodyDep
+from app.api.dependencies import (
+    ROW_BODY_DOCS,
+    ROW_TOO_LARGE,
+    UNKNOWN_MODEL,
+    ChosenDep,
+    RowBodyDep,
+)
 from app.api.schemas import Prediction
 from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
-from app.http.openapi_errors import OVERLOADED, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.openapi_errors import OVERLOADED, ErrorDocs, error_docs
 from app.http.problems import RefusedField
 from app.inference.row_json import parse_row, prediction_json
 from app.observability.metrics import buffer

@@ -8,11 +8,11 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.api.dependencies import BatchChosen, BatchChosenDep
+from app.api.dependencies import UNKNOWN_MODEL, BatchChosen, BatchChosenDep
 from app.http.bodies import read_body, require_media_type
 from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
-from app.http.openapi_errors import OVERLOADED, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.openapi_errors import OVERLOADED, ErrorDocs, error_docs
 from app.inference.formats.base import Reader, Writer, as_sentence, read_rows
 from app.inference.formats.csv import CSVReader, CSVWriter
 from app.inference.formats.json import (

@@ -6,10 +6,10 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, HTTPException
 
 from app.access.admin import NO_ADMIN_TOKEN, WRONG_ADMIN_TOKEN, require_admin
-from app.api.dependencies import StateDep
+from app.api.dependencies import UNKNOWN_MODEL, StateDep
 from app.api.models import describe
 from app.api.schemas import ModelDescription
-from app.http.openapi_errors import SHUTTING_DOWN, UNKNOWN_MODEL, ErrorDocs, error_docs
+from app.http.openapi_errors import SHUTTING_DOWN, ErrorDocs, error_docs
 from models.saved_model.storage import SavedModelError
 
 ONE_RELOAD = CapacityLimiter(1)

@@ -16,7 +16,7 @@ _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 def require_media_type(headers: Headers, *accepted: str) -> str:
     """Return the body's media type.
 
-    Raises HTTPException 415 unless it is one of those accepted, in UTF-8 and not compressed.
+    Raises HTTPException 415 unless it is accepted and the body is UTF-8 and not compressed.
     """
     content_type = email.message.Message()
     received = headers.get("content-type", "")
@@ -44,14 +44,14 @@ def _charset(content_type: email.message.Message) -> str:
         if content_type.get_param("charset") is None:
             return "utf-8"
         return content_type.get_content_charset("")
-    except (TypeError, ValueError):  # its RFC 2231 continuations do not fit together
+    except (TypeError, ValueError):  # malformed RFC 2231 continuations
         return ""
 
 
 async def read_body(request: Request, max_bytes: int, too_large_detail: str) -> bytes:
     """Return the whole body; raises HTTPException 413 when it is too large."""
     length = request.headers.get("content-length", "")
-    # The server rejects a Content-Length that is not a number.
+    # float, because int rejects thousands of digits. The server rejects a length without digits.
     if length.isdecimal() and float(length) > max_bytes:
         raise _too_large(too_large_detail)
     chunks = limit_size(request.stream(), max_bytes, too_large_detail)
@@ -61,7 +61,7 @@ async def read_body(request: Request, max_bytes: int, too_large_detail: str) -> 
 async def limit_size(
     chunks: AsyncIterator[bytes], max_bytes: int, too_large_detail: str
 ) -> AsyncIterator[bytes]:
-    """Yield the chunks of a body; raises HTTPException 413 once they are too large together."""
+    """Yield the chunks of a body; raises HTTPException 413 once it is too large."""
     size = 0
     async for chunk in chunks:
         size += len(chunk)
@@ -84,7 +84,9 @@ async def read_compressed_body(request: Request, max_bytes: int, too_large_detai
         return body
     decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
-        content = decompressor.decompress(body, max_bytes + 1)  # never more, whatever it holds
+        content = decompressor.decompress(
+            body, max_bytes + 1
+        )  # bounds the memory that a small body may expand to
     except zlib.error as error:
         raise _corrupt(encoding) from error
     if len(content) > max_bytes:

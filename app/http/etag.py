@@ -11,7 +11,7 @@ def revalidated(request: Request, response: Response) -> Response:
     """Return the response with the ETag of its body, or 304 if If-None-Match names that ETag."""
     etag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}  # cache it, but revalidate each time
-    if CSP.decode() in response.headers:  # browsers replace the cached headers by those of a 304
+    if CSP.decode() in response.headers:  # browsers replace the cached headers with those of a 304
         headers[CSP.decode()] = response.headers[CSP.decode()]
     known = [
         tag.strip().removeprefix("W/")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 Headers = list[tuple[bytes, bytes]]
-"""As ASGI has them: names in lower case."""
+"""Pairs of a name in lower case and a value, as in ASGI."""
 
 FIXED_HEADERS = [
     ("x-content-type-options", "nosniff"),
@@ -29,7 +29,7 @@ MODEL_HEADER_DOCS: dict[str, Any] = {
         }
     }
 }
-"""Documents a response with the model header; its value is for example `notebook@1f2e3d4c`."""
+"""OpenAPI's description of the model header, whose value is, for example, `notebook@1f2e3d4c`."""
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(  # W3C Trace Context: version, trace, parent, flags

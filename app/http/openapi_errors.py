@@ -4,8 +4,7 @@ from typing import Any
 
 from app.http import problems
 from app.http.media_types import JSON, PROBLEM
-from app.http.problems import Problem, RefusedField
-from app.http.reason_phrases import reason_phrase
+from app.http.problems import RefusedField, to_problem
 
 ErrorDocs = dict[int | str, dict[str, Any]]
 """FastAPI's `responses` of a route, by status."""
@@ -15,8 +14,8 @@ def error_docs(
     status: int, description: str, detail: str, *, errors: list[RefusedField] | None = None
 ) -> ErrorDocs:
     """Document a status that comes with a Problem; its example has the detail and the errors."""
-    problem = Problem(title=reason_phrase(status), status=status, detail=detail, errors=errors)
-    return _response(status, description, PROBLEM, problem.model_dump(exclude_none=True))
+    example = to_problem(status, detail, errors).model_dump(exclude_none=True)
+    return _response(status, description, PROBLEM, example)
 
 
 def v2_error_docs(status: int, description: str, detail: str) -> ErrorDocs:
@@ -39,7 +38,3 @@ INTERNAL_ERROR = 500, "The service failed.", problems.INTERNAL_ERROR
 SHUTTING_DOWN = 503, "The service is shutting down.", problems.SHUTTING_DOWN
 OVERLOADED = 503, "The service is overloaded; retry the same request.", problems.OVERLOADED
 """Arguments of error_docs and v2_error_docs."""
-
-UNKNOWN_MODEL = error_docs(
-    404, "No such model.", "The model must be champion or notebook, got another name."
-)

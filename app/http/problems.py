@@ -1,15 +1,23 @@
-"""Error responses: problem+json (RFC 9457), and under /v2 that protocol's shape.
+"""Error responses: Problem (RFC 9457), or InferenceError under /v2.
 
 No error response echoes the input.
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 from fastapi import Response
 from pydantic import BaseModel, Field
 
 from app.http.media_types import JSON, PROBLEM
-from app.http.reason_phrases import reason_phrase
+
+REASON_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""The phrases of RFC 9110 that Python uses since 3.13; older versions have other ones."""
 
 RETRY_LATER = {"Retry-After": "1"}  # seconds
 OVERLOADED = "The service is overloaded. Retry after 1 second."
@@ -46,6 +54,12 @@ def is_v2(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
+def to_problem(status: int, detail: str, errors: Sequence[RefusedField] | None = None) -> Problem:
+    """Return a Problem with the title of its status; raises ValueError for an unknown status."""
+    title = REASON_PHRASES.get(status) or HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, errors=errors and list(errors))
+
+
 def error_response(
     path: str,
     status: int,
@@ -53,19 +67,14 @@ def error_response(
     errors: Sequence[RefusedField] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error response, in V2's shape for a V2 path and as a Problem for any other."""
+    """Return an error response, an InferenceError for a V2 path and a Problem for any other."""
     if is_v2(path):
         # Exactly application/json: V2 clients show no error message of another type.
         return Response(
             InferenceError(error=detail).model_dump_json(), status, headers, media_type=JSON
         )
-    problem = Problem(
-        title=reason_phrase(status),
-        status=status,
-        detail=detail,
-        errors=errors and list(errors),
-    )
-    return Response(problem.model_dump_json(exclude_none=True), status, headers, media_type=PROBLEM)
+    content = to_problem(status, detail, errors).model_dump_json(exclude_none=True)
+    return Response(content, status, headers, media_type=PROBLEM)
 
 
 def overloaded_response(path: str) -> Response:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 MAX_DEPTH = 32  # of nested arrays and objects: a row has 1, a batch 2, a V2 request up to 11
-_MARKS = bytes.maketrans(b'[{]}"', b"\x01\x01\xff\xff\x00")  # as int8: a level more, less, a quote
+_DEPTH_CHANGES = bytes.maketrans(b'[{]}"', b"\x01\x01\xff\xff\x00")
+"""As int8: 1 for an opening bracket, -1 for a closing one, 0 for a quote."""
 _OTHER_BYTES = bytes(set(range(256)) - set(b'[{]}"'))
 _WHITESPACE = " \t\n\r"
 
@@ -26,8 +27,8 @@ def parse_strict_json(body: bytes) -> Any:
     Raises json.JSONDecodeError.
     """
     if body.startswith(codecs.BOM_UTF8):
-        raise json.JSONDecodeError("a byte order mark", "", 0)
-    require_depth(body)
+        raise json.JSONDecodeError("it starts with a byte order mark", "", 0)
+    require_max_depth(body)
     try:
         return json.loads(
             body.decode("utf-8"), parse_int=float, object_pairs_hook=_mark_repeated_keys
@@ -38,18 +39,18 @@ def parse_strict_json(body: bytes) -> Any:
         raise _name_trailing_comma(error) from error
 
 
-def require_depth(text: bytes) -> None:
+def require_max_depth(text: bytes) -> None:
     """Raise json.JSONDecodeError if arrays and objects are nested deeper than MAX_DEPTH.
 
-    Parsers have limits of their own, which depend on their version.
+    Each JSON parser has another limit, which depends on its version.
     """
     if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return
     if b"\\" in text:  # looking for one byte is much faster than for two
         text = text.replace(rb"\\", b"").replace(rb"\"", b"")
-    marks = np.frombuffer(text.translate(_MARKS, _OTHER_BYTES), np.int8)
-    in_string = np.bitwise_xor.accumulate(marks == 0)
-    depth = np.cumsum(np.where(in_string, 0, marks), dtype=np.int32).max(initial=0)
+    changes = np.frombuffer(text.translate(_DEPTH_CHANGES, _OTHER_BYTES), np.int8)
+    in_string = np.bitwise_xor.accumulate(changes == 0)
+    depth = np.cumsum(np.where(in_string, 0, changes), dtype=np.int32).max(initial=0)
     if depth > MAX_DEPTH:
         raise json.JSONDecodeError(f"nested too deeply, more than {MAX_DEPTH} levels", "", 0)
 

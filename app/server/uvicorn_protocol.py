@@ -23,14 +23,15 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from app.http.headers import Headers
-from app.http.reason_phrases import RENAMED
+from app.http.problems import REASON_PHRASES
 from app.observability.middleware import ABANDONED
 from app.server.closing import LingeringTransport
 
 MAX_UNREAD_BYTES = 16 * 1024  # of responses; beyond it, the app waits for the client to read
 
 STATUS_LINE |= {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode()) for status, phrase in RENAMED.items()
+    status: b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode())
+    for status, phrase in REASON_PHRASES.items()
 }
 
 

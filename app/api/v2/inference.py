@@ -16,7 +16,7 @@ from app.api.v2.inputs import DTYPES, read_raw_rows, read_rows
 from app.api.v2.schemas import MAX_SIZE, InferenceRequest
 from app.http.headers import MODEL_HEADER
 from app.http.media_types import BYTES, JSON
-from app.http.strict_json import require_depth
+from app.http.strict_json import require_max_depth
 from app.inference.registry import NamedModel
 from app.inference.row_errors import json_type_name
 from models.arrays import FloatArray
@@ -115,7 +115,7 @@ def _parse(text: bytes) -> InferenceRequest:
     if not text:
         raise HTTPException(400, "The request must be JSON in UTF-8, but it is empty.")
     try:
-        require_depth(text)
+        require_max_depth(text)
         return InferenceRequest.model_validate(from_json(text))
     except ValidationError as error:
         raise HTTPException(400, _describe(error.errors()[0])) from error
