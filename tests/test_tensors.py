@@ -31,7 +31,7 @@ def test_binary_tensors_of_any_shape_and_datatype_are_decoded(typed, offset):
     datatype, array = typed
     body = b"x" * offset + array.tobytes()
 
-    read = inputs.from_bytes(memoryview(body)[offset:], array.shape, datatype)
+    read = inputs.decode_bytes(memoryview(body)[offset:], array.shape, datatype)
 
     assert read.dtype == np.float64
     assert_array_equal(read, array.astype(np.float64), strict=True)
@@ -44,14 +44,14 @@ def test_json_tensors_of_any_shape_and_datatype_are_decoded(typed):
     nested = from_json(json.dumps(array.tolist()))
 
     expected = array.astype(np.float64)
-    assert_array_equal(inputs.from_json(flat, array.shape, datatype), expected, strict=True)
+    assert_array_equal(inputs.decode_json(flat, array.shape, datatype), expected, strict=True)
     if array.size:
-        assert_array_equal(inputs.from_json(nested, array.shape, datatype), expected, strict=True)
+        assert_array_equal(inputs.decode_json(nested, array.shape, datatype), expected, strict=True)
 
 
 @given(st.lists(st.one_of(st.integers(), st.floats()), max_size=9))
 def test_any_numbers_are_read_as_fp64(numbers):
-    values = inputs.from_json(numbers, [len(numbers)], "FP64")
+    values = inputs.decode_json(numbers, [len(numbers)], "FP64")
 
     assert_array_equal(values, np.array([float(number) for number in numbers]))
 
@@ -62,16 +62,16 @@ def test_any_numbers_are_read_as_fp64(numbers):
 )  # fmt: skip
 def test_a_number_that_does_not_fit_an_integer_datatype_is_rejected(datatype, number):
     with pytest.raises(TensorError, match="must have whole numbers in its datatype's range"):
-        inputs.from_json([1, number], [2], datatype)
+        inputs.decode_json([1, number], [2], datatype)
 
 
 def test_a_number_too_large_for_its_float_datatype_is_infinity():
-    assert inputs.from_json([10**400, -(10**400), 1], [3], "FP64").tolist() == [math.inf, -math.inf, 1]  # fmt: skip
-    assert inputs.from_json([1e39, 1], [2], "FP32").tolist() == [math.inf, 1]
+    assert inputs.decode_json([10**400, -(10**400), 1], [3], "FP64").tolist() == [math.inf, -math.inf, 1]  # fmt: skip
+    assert inputs.decode_json([1e39, 1], [2], "FP32").tolist() == [math.inf, 1]
 
 
 def test_a_signalling_nan_is_read_as_nan():
-    (value,) = inputs.from_bytes(memoryview(b"\x01\x00\xa0\x7f"), [1], "FP32")
+    (value,) = inputs.decode_bytes(memoryview(b"\x01\x00\xa0\x7f"), [1], "FP32")
 
     assert math.isnan(value)
 
@@ -79,7 +79,7 @@ def test_a_signalling_nan_is_read_as_nan():
 def test_bytes_of_fp64_are_not_copied():
     body = np.arange(8.0).tobytes()
 
-    read = inputs.from_bytes(memoryview(body), [1, 8], "FP64")
+    read = inputs.decode_bytes(memoryview(body), [1, 8], "FP64")
 
     assert np.shares_memory(read, np.frombuffer(body, "u1"))
 
@@ -91,7 +91,7 @@ def test_the_position_of_a_value_that_is_not_a_number_is_found(value, position):
     data[position] = value
 
     with pytest.raises(NotANumberError) as error:
-        inputs.from_json(data, [2, 3], "FP64")
+        inputs.decode_json(data, [2, 3], "FP64")
 
     assert error.value.index == position
     assert error.value.value is value
@@ -110,12 +110,12 @@ def test_the_position_of_a_value_that_is_not_a_number_is_found(value, position):
 )
 def test_data_nested_unlike_their_shape_are_rejected(data):
     with pytest.raises(TensorError, match="must be flat or nested as its shape says"):
-        inputs.from_json(data, [2, 3], "FP64")
+        inputs.decode_json(data, [2, 3], "FP64")
 
 
 @pytest.mark.parametrize("shape", [[2, 2], [7], [0], [2**31 - 1] * 8])
 def test_another_number_of_values_than_the_shapes_is_rejected(shape):
     with pytest.raises(TensorError, match="must have as many numbers as its shape says"):
-        inputs.from_json([1, 2, 3, 4, 5, 6], shape, "INT8")
+        inputs.decode_json([1, 2, 3, 4, 5, 6], shape, "INT8")
     with pytest.raises(TensorError, match="must have as many bytes as its shape and datatype say"):
-        inputs.from_bytes(memoryview(b"123456"), shape, "INT8")
+        inputs.decode_bytes(memoryview(b"123456"), shape, "INT8")

@@ -7,7 +7,8 @@ from fastapi.staticfiles import StaticFiles
 from app.api.pages import STATIC, file_response
 from app.http.etag import revalidated
 
-DOCS_CSP = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"  # its icons are data
+# Swagger UI's icons are data: URLs.
+DOCS_CSP = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
 
 
 def add_docs(app: FastAPI) -> None:

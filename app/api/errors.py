@@ -1,6 +1,6 @@
-"""Error responses for every exception: a Problem (RFC 9457), or under /v2 that protocol's shape.
+"""Handlers that turn every exception into an error response.
 
-The domain raises its own errors; only this module and the routes know HTTP status codes.
+`app.inference` and `app.state` raise their own errors, which get their HTTP status here.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from app.state import ShuttingDownError
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Respond to every exception in the error shape of the request's path."""
+    """Add a handler for every exception that a route or a dependency raises."""
     app.add_exception_handler(InvalidRowError, _invalid_row)
     app.add_exception_handler(RequestValidationError, _invalid_query)
     app.add_exception_handler(UnknownModelError, _unknown_model)

@@ -24,7 +24,7 @@ router = APIRouter(tags=["predictions"])
     responses=ROW_RESPONSES,
     openapi_extra=ROW_BODY_DOCS,
 )
-async def explain(body: RowBodyDep, chosen: ChosenModelDep, response: Response) -> Explanation:
+async def explain(body: RowBodyDep, model: ChosenModelDep, response: Response) -> Explanation:
     """Exact Shapley values of the eight features, in 100,000 USD of 1990.
 
     The baseline is the mean prediction for a few training rows. The baseline plus the sum of the
@@ -34,12 +34,12 @@ async def explain(body: RowBodyDep, chosen: ChosenModelDep, response: Response) 
     # In a thread: predicting 256 coalitions would delay other requests on the event loop.
     with LIMIT:
         baseline, contributions = await to_thread.run_sync(
-            chosen.saved.model.explain, row, limiter=ONE_THREAD
+            model.saved.model.explain, row, limiter=ONE_THREAD
         )
-    response.headers[MODEL_HEADER] = chosen.identity
+    response.headers[MODEL_HEADER] = model.identity
     return Explanation(
         prediction=baseline + contributions.sum(),
         baseline=baseline,
         contributions=dict(zip(FEATURE_NAMES, contributions.tolist(), strict=True)),
-        model=chosen.identity,
+        model=model.identity,
     )

@@ -21,7 +21,7 @@ housing_predictions_total{model="notebook"} 3.0
 TEXT = {"schema": {"type": "string"}, "example": EXAMPLE}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "JSON, or Prometheus text if Accept names one of its types first.",
+        "description": "JSON, or Prometheus text if Accept names one of its types before JSON.",
         "content": {
             JSON: {},  # first: FastAPI adds the schema
             "text/plain": TEXT,
@@ -50,8 +50,8 @@ async def metrics(
     accept = ",".join(request.headers.getlist("accept"))
     if wants_prometheus(accept):
         return expose(models, accept, state.in_flight(), ready=not state.draining)
-    each = {name: model_metrics(model) for name, model in models.by_name.items()}
-    return Metrics(**each[models.default.name].model_dump(), models=each)
+    by_name = {name: model_metrics(model) for name, model in models.by_name.items()}
+    return Metrics(**by_name[models.default.name].model_dump(), models=by_name)
 
 
 def model_metrics(model: NamedModel) -> ModelMetrics:

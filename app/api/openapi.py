@@ -26,6 +26,17 @@ from app.inference.scored import Scored, Scorer
 from models.features import FEATURE_NAMES
 from models.interval import DEFAULT_LEVEL
 
+REFERENCED_SCHEMAS = (
+    HouseFeatures,
+    HouseColumns,
+    PredictedColumns,
+    RefusedRow,
+    InferenceRequest,
+    InferenceError,
+    Problem,
+)
+"""Schemas of bodies that FastAPI neither parses nor serializes, so it does not document them."""
+
 
 def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
     """Return the OpenAPI document of an app that serves these models."""
@@ -41,14 +52,6 @@ def build_openapi(app: FastAPI, models: LoadedModels) -> dict[str, Any]:
     return document
 
 
-REFERENCED_SCHEMAS = (
-    *(HouseFeatures, HouseColumns, PredictedColumns, RefusedRow),
-    *(InferenceRequest, InferenceError),
-    Problem,
-)
-"""Schemas that routes only reference: FastAPI neither parses nor serializes these bodies."""
-
-
 def _add_referenced_schemas(document: dict[str, Any]) -> None:
     _, definitions = models_json_schema(
         [(schema, "validation") for schema in REFERENCED_SCHEMAS],
@@ -58,7 +61,7 @@ def _add_referenced_schemas(document: dict[str, Any]) -> None:
 
 
 def _remove_fastapi_errors(document: dict[str, Any]) -> None:
-    """Remove FastAPI's own 422: no route that declares it ever sends it."""
+    """Remove FastAPI's default 422, which the handlers of `errors` replace."""
     for path in document["paths"].values():
         for operation in path.values():
             if "HTTPValidationError" in str(operation["responses"].get("422")):

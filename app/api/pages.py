@@ -1,6 +1,6 @@
-"""GET /: the page to try the models, its files, and each model's card and report.
+"""GET /: the page to try the models, and its files under /page.
 
-GET /models/NAME/card and /models/NAME/report/FILE serve what training wrote beside the model.
+GET /models/NAME/card and /models/NAME/report/FILE serve files that training writes.
 """
 
 from pathlib import Path
@@ -72,7 +72,7 @@ def file_response(
     Starlette's FileResponse never responds 304, and StaticFiles drops the CSP from its 304.
     """
     path = Path(name)
-    if path.name != name or path.suffix not in MEDIA_TYPES:  # no path, and a known type
+    if path.name != name or path.suffix not in MEDIA_TYPES:  # only a bare name of a known type
         raise HTTPException(404)
     try:
         content = (directory / name).read_bytes()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.api.dependencies import UNKNOWN_MODEL, BatchChosen, BatchChosenDep
+from app.api.dependencies import UNKNOWN_MODEL, BatchChosenDep
 from app.http.bodies import read_body, require_media_type
 from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
 from app.http.media_types import ARROW, CSV, JSON, NDJSON
@@ -46,7 +46,7 @@ def _array_of(*names: str) -> dict[str, Any]:
 
 
 def _content(json_schema: dict[str, Any]) -> dict[str, Any]:
-    """Return OpenAPI's `content` for each media type, of which only JSON has a schema."""
+    """Return OpenAPI's `content` of a body in each media type; only JSON has a detailed schema."""
     text, binary = {"type": "string"}, {"type": "string", "format": "binary"}
     schemas = (json_schema, text, text, binary)
     return {
@@ -111,7 +111,7 @@ async def predict_batch(request: Request, chosen: BatchChosenDep) -> Response:
     scorer = CountingScorer(chosen.model, chosen.level)
     if media_type == JSON:
         return await _predict_json(request, scorer)
-    reader, writer = _reader_and_writer(media_type, scorer, chosen)
+    reader, writer = _reader_and_writer(media_type, scorer, errors=chosen.errors)
     try:
         parts = await _with_first_part_read(read_rows(request.stream(), reader))
     except TableError as error:
@@ -135,11 +135,9 @@ async def _predict_json(request: Request, scorer: Scorer) -> Response:
     return Response(writer.write(scored), headers=headers, media_type=JSON)
 
 
-def _reader_and_writer(
-    media_type: str, scorer: Scorer, chosen: BatchChosen
-) -> tuple[Reader, Writer]:
+def _reader_and_writer(media_type: str, scorer: Scorer, *, errors: bool) -> tuple[Reader, Writer]:
     if media_type == CSV:
-        return CSVReader("the body"), CSVWriter(errors=chosen.errors)
+        return CSVReader("the body"), CSVWriter(errors=errors)
     if media_type == NDJSON:
         return NDJSONReader(), NDJSONWriter(scorer)
     try:

@@ -56,5 +56,5 @@ async def reload_model(name: str, state: StateDep) -> ModelDescription:
 
 
 def _without_directory(reason: str, directory: Path) -> str:
-    """Leave out where on this machine the models are; the directory is an absolute path."""
+    """Remove the absolute path of the models' directory, which clients must not see."""
     return reason.replace(f"{directory}/", "").replace(str(directory), "the directory")

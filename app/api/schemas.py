@@ -1,4 +1,4 @@
-"""Response schemas, and a batch of columns, with their units."""
+"""Schemas of responses, and of a batch of columns, with their units."""
 
 from typing import Any
 

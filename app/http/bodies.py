@@ -84,9 +84,8 @@ async def read_compressed_body(request: Request, max_bytes: int, too_large_detai
         return body
     decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
-        content = decompressor.decompress(
-            body, max_bytes + 1
-        )  # bounds the memory that a small body may expand to
+        # The limit bounds the memory that a small body may expand to.
+        content = decompressor.decompress(body, max_bytes + 1)
     except zlib.error as error:
         raise _corrupt(encoding) from error
     if len(content) > max_bytes:

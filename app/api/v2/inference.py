@@ -1,4 +1,4 @@
-"""From the body of a V2 inference request to rows, and from predictions to the response."""
+"""Read the body of a V2 inference request, and write its response."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 from starlette.datastructures import Headers
 
-from app.api.v2.inputs import DTYPES, read_raw_rows, read_rows
+from app.api.v2.inputs import DTYPES, read_inputs, read_raw_rows
 from app.api.v2.schemas import MAX_SIZE, InferenceRequest
 from app.http.headers import MODEL_HEADER
 from app.http.media_types import BYTES, JSON
@@ -68,7 +68,7 @@ def read_inference(body: bytes, headers: Headers) -> Inference:
     if buffers and not json_length:
         return Inference(read_raw_rows(buffers), _new_id(), binary=True)
     request = _parse(body[:json_length])
-    rows = read_rows(request.inputs, buffers)
+    rows = read_inputs(request.inputs, buffers)
     return Inference(rows, _new_id() if request.id is None else request.id, _wants_binary(request))
 
 
@@ -145,7 +145,7 @@ def _describe(error: Mapping[str, Any]) -> str:
 
 
 def _wants_binary(request: InferenceRequest) -> bool:
-    """Return the choice of the output, or else the one for all outputs."""
+    """Return whether to send the output as bytes; its own choice overrides the request's."""
     for output in request.outputs or []:
         if output.parameters and output.parameters.binary_data is not None:
             return output.parameters.binary_data

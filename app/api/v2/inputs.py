@@ -1,4 +1,4 @@
-"""From the inputs of a V2 request, as JSON or as bytes, to validated rows."""
+"""Decode the input tensors of a V2 request, JSON or bytes, into validated rows."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "UINT32": np.dtype("<u4"),
     "UINT64": np.dtype("<u8"),
 }
-"""By V2's name, in V2's byte order."""
+"""NumPy's dtype of each V2 datatype; V2 is little-endian."""
 
 
 class TensorError(Exception):
@@ -46,7 +46,7 @@ class NotANumberError(Exception):
         self.value = value
 
 
-def read_rows(inputs: Sequence[InputTensor], buffers: memoryview) -> FloatArray:
+def read_inputs(inputs: Sequence[InputTensor], buffers: memoryview) -> FloatArray:
     """Return rows (n, 8), within their bounds, of one input or of an input for each feature.
 
     The buffers of binary inputs follow each other in the order of the inputs.
@@ -79,10 +79,10 @@ def read_raw_rows(buffer: memoryview) -> FloatArray:
         _raise_bad_request(
             f"A body without JSON must be rows of {ROW_BYTES} bytes, got {len(buffer):,} bytes."
         )
-    return _validate(from_bytes(buffer, (count, len(FEATURE_NAMES)), "FP64"))
+    return _validate(decode_bytes(buffer, (count, len(FEATURE_NAMES)), "FP64"))
 
 
-def from_json(data: list[Any], shape: Sequence[int], datatype: str) -> FloatArray:
+def decode_json(data: list[Any], shape: Sequence[int], datatype: str) -> FloatArray:
     """Return parsed JSON numbers, flat or nested as the shape says, as FP64.
 
     Numbers of a narrower float datatype are rounded to it; one too large for it becomes infinity.
@@ -100,7 +100,7 @@ def from_json(data: list[Any], shape: Sequence[int], datatype: str) -> FloatArra
     return values.reshape(shape)
 
 
-def from_bytes(buffer: memoryview, shape: Sequence[int], datatype: str) -> FloatArray:
+def decode_bytes(buffer: memoryview, shape: Sequence[int], datatype: str) -> FloatArray:
     """Return the numbers of a buffer as FP64, without a copy if that is their datatype.
 
     Raises TensorError.
@@ -145,8 +145,8 @@ def _buffer_size(tensor: InputTensor) -> int:
 def _read_tensor(tensor: InputTensor, buffer: memoryview) -> FloatArray:
     try:
         if tensor.data is None:
-            return from_bytes(buffer, tensor.shape, tensor.datatype)
-        return from_json(tensor.data, tensor.shape, tensor.datatype)
+            return decode_bytes(buffer, tensor.shape, tensor.datatype)
+        return decode_json(tensor.data, tensor.shape, tensor.datatype)
     except TensorError as error:
         _raise_bad_request(f"{tensor.name} {error}.")
     except NotANumberError as error:
@@ -201,7 +201,7 @@ def _validate(rows: FloatArray) -> FloatArray:
         raise HTTPException(
             413, f"The request must have at most {MAX_ROWS:,} rows, got {len(rows):,}."
         )
-    rows = np.asfortranarray(rows)  # a copy that pays: all further work goes along the columns
+    rows = np.asfortranarray(rows)  # the copy pays: all further work is by columns
     rejected = find_out_of_bounds(rows)
     if rejected:
         _reject_row(rejected[0], check_bounds(rows[rejected[:1]]).errors[0])

@@ -65,7 +65,7 @@ INFER_ERRORS: ErrorDocs = {
     **v2_error_docs(413, "The body is too large, or has too many rows.", TOO_LARGE),
     **v2_error_docs(
         415,
-        "The body is compressed by something else than gzip or deflate.",
+        "The body is compressed by something other than gzip or deflate.",
         "The Content-Encoding must be gzip or deflate, got another one.",
     ),
     **v2_error_docs(*OVERLOADED),
@@ -197,7 +197,7 @@ async def infer(request: Request, model: ModelDep) -> Response:
     """
     body = await read_compressed_body(request, MAX_BYTES, TOO_LARGE)
     inference = read_inference(body, request.headers)
-    if len(inference.rows) > INITIAL_SLICE:
+    if len(inference.rows) > INITIAL_SLICE:  # fewer rows are one short slice
         reject_if_saturated()
     scored = await CountingScorer(model).score(Rows(inference.rows), with_warnings=False)
     return respond(inference, scored.estimates[:, 0], model)

@@ -1,4 +1,4 @@
-"""The members of V2's objects that this service uses; it ignores all others."""
+"""Schemas of V2's objects, with the members that this service uses; it ignores all others."""
 
 from typing import Annotated, Any, Literal
 
