@@ -13,7 +13,7 @@ from app.main import create_app
 from app.observability.metrics import (
     OTHER,
     REASONS,
-    buffer,
+    count_buffer,
     count_predictions,
     count_rejected,
     registry,
@@ -179,7 +179,8 @@ def test_an_unknown_reason_is_counted_as_other():
     series = ("housing_rejected_rows_total", {"reason": OTHER})
     before = registry.get_sample_value(*series)
 
-    count_rejected("made-up", 3)
+    for _ in range(3):
+        count_rejected("made-up")
 
     assert registry.get_sample_value(*series) == before + 3
     assert registry.get_sample_value(series[0], {"reason": "made-up"}) is None
@@ -223,8 +224,10 @@ def test_the_sum_of_a_histogram_never_decreases(saved):
     model, row = NamedModel("negative", saved), saved.golden_rows[0].tolist()
     series = ("housing_prediction_value_sum", {"model": "negative"})
 
-    buffer.add_predictions(model, [row, row], [RowPrediction(n, 0.0, 0.0, []) for n in (2.0, -0.5)])
-    buffer.flush()
+    count_buffer.add_predictions(
+        model, [row, row], [RowPrediction(n, 0.0, 0.0, []) for n in (2.0, -0.5)]
+    )
+    count_buffer.flush()
     assert registry.get_sample_value(*series) == 2.0
     count_predictions(model, np.array([row, row]), np.array([0.25, -3.0]))
 

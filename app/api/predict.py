@@ -14,7 +14,7 @@ from app.http.headers import MODEL_HEADER, MODEL_HEADER_DOCS
 from app.http.openapi_errors import OVERLOADED, ErrorDocs, error_docs
 from app.http.problems import RefusedField
 from app.inference.row_json import parse_row, prediction_json
-from app.observability.metrics import buffer
+from app.observability.metrics import count_buffer
 from app.observability.predictions import predict_rows
 
 router = APIRouter(tags=["predictions"])
@@ -52,7 +52,7 @@ async def predict(body: RowBodyDep, chosen: ChosenDep, response: Response) -> Pr
     row = parse_row(body)
     # On the event loop, because a forward pass takes less time than a switch to a thread.
     (prediction,) = predict_rows(chosen, [row])
-    buffer.flush()
+    count_buffer.flush()
     identity = chosen.model.identity
     response.headers[MODEL_HEADER] = identity
     return Prediction(**prediction_json(prediction, chosen.level, identity))

@@ -23,10 +23,14 @@ def run(options: argparse.Namespace) -> int:
     """Serve the saved models. Returns the exit status."""
     _handle_signals()
 
-    from app.observability.prometheus_multiprocess import VARIABLE, can_share_counts, share_counts
+    from app.observability.prometheus_multiprocess import (
+        DIR_VARIABLE,
+        can_share_counts,
+        share_counts,
+    )
 
     message = (
-        f"{VARIABLE} must name a writable directory, got {os.environ.get(VARIABLE)!r}. "
+        f"{DIR_VARIABLE} must name a writable directory, got {os.environ.get(DIR_VARIABLE)!r}. "
         "Create the directory or unset the variable."
     )
     if not can_share_counts():

@@ -71,8 +71,8 @@ JSON_LINE = (
 def as_json(line: Line) -> bytes:
     """Return a line for programs: one JSON object, null if unknown.
 
-    The same bytes as of `to_json` but for zeros at the end of the duration, in half the time. A
-    request ID and a traceparent have no character that JSON escapes.
+    Equal to `to_json` encoded, but for trailing zeros of the duration, in half the time. A request
+    ID and a traceparent have no character that JSON escapes.
     """
     trace = traceparent(line.headers)
     return JSON_LINE % (
@@ -116,8 +116,8 @@ FORMATS: dict[str, Callable[[Line], bytes]] = {"json": as_json, "text": as_text}
 class AccessLog:
     """Buffers the lines of one process, and writes them inside `writing`."""
 
-    def __init__(self, form: str) -> None:
-        self._format = FORMATS[form]
+    def __init__(self, format_name: str) -> None:
+        self._format = FORMATS[format_name]
         self._lines: deque[bytes] = deque(maxlen=MAX_BUFFERED_LINES)
         self._stop = Event()
 
@@ -160,12 +160,12 @@ class AccessLog:
 
 def _time() -> bytes:
     """Return the current time in UTC, in ISO 8601."""
-    return _millisecond(int(time() * 1000))
+    return _iso_8601(int(time() * 1000))
 
 
 @lru_cache(maxsize=1)
-def _millisecond(since_1970: int) -> bytes:
-    seconds, milliseconds = divmod(since_1970, 1000)
+def _iso_8601(unix_milliseconds: int) -> bytes:
+    seconds, milliseconds = divmod(unix_milliseconds, 1000)
     return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{milliseconds:03d}Z".encode()
 
 

@@ -40,11 +40,17 @@ reason_by_type = {
 """The reason for a rejected row by the type of its Pydantic error, if the two names differ."""
 
 REASONS = (
-    *("missing", "unknown_feature", "repeated", "not_a_number", "not_finite", "out_of_bounds"),
-    *("malformed", OTHER),
+    "missing",
+    "unknown_feature",
+    "repeated",
+    "not_a_number",
+    "not_finite",
+    "out_of_bounds",
+    "malformed",
+    OTHER,
 )
 
-# A `_created` series beside each counter; the multi-process mode has none.
+# No `_created` series: prometheus_client does not support them in multi-process mode.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 registry = CollectorRegistry()
@@ -53,7 +59,7 @@ registry = CollectorRegistry()
 class BulkHistogram(Histogram):
     """A histogram that observes many finite numbers at once.
 
-    Negative numbers add nothing to the sum: Prometheus takes a sum that decreases for a restart.
+    Negative numbers add nothing to the sum, because Prometheus treats a decrease as a restart.
     """
 
     def observe_many(self, numbers: Sequence[float]) -> None:
@@ -72,10 +78,10 @@ class BulkHistogram(Histogram):
     def observe_array(self, numbers: FloatArray) -> None:
         """Observe an array (n,)."""
         # Sorting and searching a few bounds is faster than a search for each number.
-        up_to = np.sort(numbers).searchsorted(self._upper_bounds, side="right").tolist()
-        for bucket, (before, count) in zip(self._buckets, pairwise([0, *up_to]), strict=True):
-            if count > before:
-                bucket.inc(count - before)
+        cumulative = np.sort(numbers).searchsorted(self._upper_bounds, side="right").tolist()
+        for bucket, (below, up_to) in zip(self._buckets, pairwise([0, *cumulative]), strict=True):
+            if up_to > below:
+                bucket.inc(up_to - below)
         self._sum.inc(float(np.maximum(numbers, 0.0).sum()))
 
 
@@ -108,8 +114,8 @@ _out_of_range = Counter(
 )
 _rejected = Counter("housing_rejected_rows_total", "Rejected rows.", ["reason"], registry=registry)
 
-# Prometheus sees the first increase only of a series that exists before it. Finding a series costs
-# as much as counting, so these are found once.
+# Created at import, because Prometheus misses the first increase of a series that did not exist
+# before; and kept, because looking a series up costs as much as counting.
 _below, _above = (
     [_out_of_range.labels(name, side) for name in FEATURE_NAMES] for side in ("below", "above")
 )
@@ -215,7 +221,7 @@ class CountBuffer:
             series.durations.observe_many(seconds)
 
 
-buffer = CountBuffer()
+count_buffer = CountBuffer()
 """Shared by all routes of this process; only the event loop's thread uses it."""
 
 
@@ -228,7 +234,7 @@ def _count_out_of_range(model: NamedModel, row: Sequence[float]) -> None:
             above.inc()
 
 
-def count_rejected(reason: str, rows: int = 1) -> None:
-    """Count rejected rows by one of REASONS or the type of their first error, else as OTHER."""
+def count_rejected(reason: str) -> None:
+    """Count a rejected row by one of REASONS or the type of its first error, else as OTHER."""
     reason = reason_by_type.get(reason, reason)
-    _rejected_by_reason.get(reason, _rejected_by_reason[OTHER]).inc(rows)
+    _rejected_by_reason.get(reason, _rejected_by_reason[OTHER]).inc()

@@ -49,7 +49,7 @@ class RecordRequests:
             scope = {**scope, "method": "GET"}
         started = perf_counter()
         state = scope.setdefault("state", {})  # test clients may send none
-        state["request_id"] = new_id = request_id(scope["headers"])
+        state["request_id"] = request_id(scope["headers"])
         summary = ResponseSummary(status=500)  # sent if the app fails before it responds
 
         def send_and_summarize(message: Message) -> Awaitable[None]:
@@ -58,7 +58,7 @@ class RecordRequests:
             if message["type"] == "http.response.start":
                 summary.status = message["status"]
                 summary.headers = message.get("headers", [])
-                message["headers"] = complete_headers(summary.headers, new_id)
+                message["headers"] = complete_headers(summary.headers, state["request_id"])
             else:
                 summary.body_bytes += len(message.get("body", b""))
             return send(message)

@@ -11,7 +11,7 @@ import numpy as np
 from app.inference.registry import Chosen
 from app.inference.rows import Rows
 from app.inference.scored import Scored, Scorer
-from app.observability.metrics import buffer, count_predictions, count_rejected
+from app.observability.metrics import count_buffer, count_predictions, count_rejected
 from models.house_price import RowPrediction
 
 NOT_FINITE = "a prediction must be finite"
@@ -20,7 +20,7 @@ NOT_FINITE = "a prediction must be finite"
 def predict_rows(chosen: Chosen, rows: Sequence[Sequence[float]]) -> list[RowPrediction]:
     """Return the predictions for a few rows (each: eight numbers in the order of FEATURES).
 
-    They are counted at the next `buffer.flush()`.
+    They are counted at the next `count_buffer.flush()`.
 
     Raises FloatingPointError, and counts nothing, when a prediction is not finite.
     """
@@ -28,7 +28,7 @@ def predict_rows(chosen: Chosen, rows: Sequence[Sequence[float]]) -> list[RowPre
     for prediction in predictions:
         if not isfinite(prediction.prediction):
             raise FloatingPointError(NOT_FINITE)
-    buffer.add_predictions(chosen.model, rows, predictions)
+    count_buffer.add_predictions(chosen.model, rows, predictions)
     return predictions
 
 

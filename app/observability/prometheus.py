@@ -16,15 +16,16 @@ from app import __version__
 from app.http.media_types import JSON
 from app.inference.registry import LoadedModels, NamedModel
 from app.observability.metrics import model_series, registry
-from app.observability.prometheus_multiprocess import VARIABLE
+from app.observability.prometheus_multiprocess import DIR_VARIABLE
 from models.features import TARGET_UNIT
 
 PROMETHEUS_TYPES = (
-    *("application/openmetrics-text", "text/plain"),
-    "application/vnd.google.protobuf",  # named by Prometheus; it accepts text in its place
+    "application/openmetrics-text",
+    "text/plain",
+    "application/vnd.google.protobuf",  # never sent: a Prometheus that asks for it accepts text too
 )
 MALFORMED_VERSION = re.compile(r"version=(?![0-9]{1,4}(?:\.[0-9]{1,4}){0,3}\s*(?:[;,]|$))[^;,]*")
-"""prometheus_client fails on these."""
+"""A version on which prometheus_client fails: other than up to four numbers."""
 
 
 def wants_prometheus(accept: str) -> bool:
@@ -76,7 +77,7 @@ class ServiceCollector(Collector):
 
 def _counters() -> Collector:
     """Return this process's counters, or the sums over all workers if they are shared."""
-    if VARIABLE not in os.environ:
+    if DIR_VARIABLE not in os.environ:
         return registry
     shared: Collector = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
     return shared

@@ -24,7 +24,7 @@ from app.http.media_types import JSON
 from app.inference.registry import Chosen, LoadedModels
 from app.inference.row_json import InvalidRowError, parse_row, prediction_json
 from app.observability.access_log import Line
-from app.observability.metrics import buffer
+from app.observability.metrics import count_buffer
 from app.observability.predictions import predict_rows
 from app.server.response_bytes import OK, header_block, response_bytes
 from app.state import AppState
@@ -150,7 +150,7 @@ class FastPath:
         identity = chosen.model.identity
         content = to_json(prediction_json(prediction, chosen.level, identity))
         seconds = perf_counter() - pending.started
-        buffer.add_request("POST", "/predict", 200, seconds)
+        count_buffer.add_request("POST", "/predict", 200, seconds)
         name = request_id(headers)
         if self._log is not None:
             self._log.add(

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from app.access.policy import METRICS, PROBES
 from app.http.problems import error_response, overloaded_response
-from app.observability.metrics import buffer
+from app.observability.metrics import count_buffer
 from app.observability.middleware import RecordRequests
 from app.server import fast_path
 from app.server.load_shedding import shed_response
@@ -185,7 +185,7 @@ class HTTPProtocol(RequestReader):
             self.end_body()
         else:
             self._send(response)
-            buffer.flush_soon()
+            count_buffer.flush_soon()
 
     def _shed(self) -> None:
         client = self.client and self.client[0]
