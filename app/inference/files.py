@@ -89,7 +89,7 @@ def require_same_format(path: Path, output: Path) -> None:
 
 
 def require_format(name: str, suffix: str) -> Format:
-    """The format of a file with this suffix. Raises ScoringError if it is unknown."""
+    """Return the format of a file with this suffix. Raises ScoringError if it is unknown."""
     if suffix.lower() not in FORMAT_BY_SUFFIX:
         *others, last = (f"*{known}" for known in FORMAT_BY_SUFFIX)
         raise ScoringError(
@@ -146,5 +146,5 @@ def _with_progress(chunks: Iterator[Rows]) -> Iterator[Rows]:
 
 
 def _progress_bar(total: int | None, unit: str) -> "tqdm[Never]":
-    """A progress bar on standard error, shown only in a terminal."""
+    """Return a progress bar on standard error, shown only in a terminal."""
     return tqdm(desc="scoring", total=total, unit=unit, unit_scale=True, leave=False, disable=None)

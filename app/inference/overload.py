@@ -1,4 +1,4 @@
-"""A limit on concurrent work, and the error of work beyond a limit."""
+"""A concurrency limit, and the error that rejects work beyond it."""
 
 
 class OverloadedError(Exception):

@@ -65,7 +65,7 @@ class LoadedModels:
 def load_models(directory: Path, default: str | None) -> LoadedModels:
     """Load and verify every saved model of a directory of model directories.
 
-    If `default` is None, the default is the champion, or else the notebook's model. Raises
+    If `default` is None, the first of DEFAULT_MODELS that exists is the default. Raises
     SavedModelError if a model is damaged or the default is missing.
     """
     if not directory.is_dir():
@@ -85,10 +85,10 @@ def load_models(directory: Path, default: str | None) -> LoadedModels:
 def reload_models(
     loaded: LoadedModels, directory: Path, default: str | None, name: str | None = None
 ) -> LoadedModels:
-    """Read one model again (name None: all) and return the models to serve from now on.
+    """Load one model again (name None: all) and return the models to serve from now on.
 
-    The other models stay as loaded. Raises SavedModelError if a model that is read is damaged, or
-    the default is gone.
+    The other models stay as loaded. Raises SavedModelError if the model to load is damaged, or
+    the default is no longer saved.
     """
     try:
         if name is None:

@@ -43,9 +43,9 @@ json_type_names = {
 class FieldError(NamedTuple):
     """One error in a row."""
 
-    loc: list[str | int]  # `body`, then the feature
+    loc: list[str | int]  # `body` and the feature, if one is at fault; or `query`
     msg: str  # one sentence
-    type: str  # for programs: a type of Pydantic's, `repeated` or `unknown_feature`
+    type: str  # for programs: Pydantic's type, `repeated` or `unknown_...`
 
 
 class RowError(str):

@@ -26,9 +26,9 @@ class Scorer:
     model: NamedModel
     level: float = DEFAULT_LEVEL
     batch_size: AdaptiveBatchSize | None = None
-    """If given, it replaces the model's size and the one for warnings."""
+    """If None, the size is the model's without warnings, and this scorer's with warnings."""
     _size_with_warnings: AdaptiveBatchSize = field(default_factory=AdaptiveBatchSize, init=False)
-    """Kept per batch: the time for warnings depends on the rows."""
+    """Not the model's: the time for warnings depends on the rows of the batch."""
 
     async def score(self, rows: Rows, *, with_warnings: bool = True) -> "Scored":
         """Predict the accepted rows in slices, so that the event loop is not blocked for long.

@@ -78,7 +78,7 @@ class MessageBuffer:
         if len(self._rest) < self._needed:
             return
         (size,) = struct.unpack_from("<i", self._rest, length_at)
-        if size < 0 or (size > MAX_METADATA_BYTES and not has_mark):  # any text is such a size
+        if size < 0 or (size > MAX_METADATA_BYTES and not has_mark):  # four letters, read as a size
             raise TableError(NOT_ARROW)
         if size > MAX_METADATA_BYTES:
             raise TableError(TOO_LARGE_METADATA)
@@ -105,7 +105,10 @@ class MessageBuffer:
 
 
 def _read_body_size(metadata: bytes) -> int:
-    """Return the length of a message's body. Raises TableError if the data is not plain numbers."""
+    """Return the length of a message's body.
+
+    Raises TableError if the message is malformed, compressed or big-endian.
+    """
     try:
         message = _root(metadata)
         length_at = _field(metadata, message, BODY_LENGTH)

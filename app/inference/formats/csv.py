@@ -21,7 +21,7 @@ from models.arrays import FloatArray
 from models.csv_table import TableError, choose_columns, to_number
 from models.features import FEATURE_NAMES
 
-NUMBER_BYTES = b"0123456789.-+eE"  # a plain table has no others but commas and line feeds
+NUMBER_BYTES = b"0123456789.-+eE"  # all that a plain table has besides commas and line feeds
 COMMA, LINE_FEED = b",\n"
 
 
