@@ -147,7 +147,7 @@ async def estimate_many(
 async def estimate_many_with_warnings(
     model: HousePriceModel, rows: FloatArray, level: float, batch_size: AdaptiveBatchSize
 ) -> tuple[Estimate, list[list[str]]]:
-    """Return what `model.answer` returns for rows (n, 8), computed as by `estimate_many`."""
+    """As `estimate_many`, and the warnings of each row."""
     results = await current_scheduler().run(
         lambda part: model.estimate_with_warnings(part, level), rows, batch_size
     )
