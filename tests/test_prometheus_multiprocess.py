@@ -3,9 +3,10 @@ import json
 import httpx
 import pytest
 
-from app.observability.prometheus_multiprocess import DIR_VARIABLE
 from tests.support.scraping import REQUESTS, scrape
 from tests.support.servers import run, serving
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 TWO_WORKERS_THAT_END = """
 import json, os, pathlib, subprocess, sys
@@ -32,7 +33,7 @@ print(json.dumps([str(directory), directory.exists(), [*map(str, directory.glob(
 
 @pytest.fixture
 def two_servers(tmp_path, monkeypatch):
-    monkeypatch.setenv(DIR_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     with serving("--default", "notebook") as one, serving("--default", "notebook") as other:
         yield one, other
 
@@ -78,7 +79,7 @@ def test_the_directory_is_created_in_memory_and_removed_by_the_parent_only():
 
 
 def test_a_configured_directory_is_emptied_of_counts_at_start_and_exit(tmp_path, monkeypatch):
-    monkeypatch.setenv(DIR_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     run(
         "-c",
         "from app.observability.metrics import count_rejected; [count_rejected('repeated') for _ in range(100)]",
@@ -109,12 +110,12 @@ def test_sharing_counts_after_prometheus_client_is_imported_is_an_error():
 
 @pytest.mark.parametrize("directory", ["", "/nonexistent", "/dev/null"])
 def test_an_unusable_directory_gives_a_one_line_error_and_exit_status_2(monkeypatch, directory):
-    monkeypatch.setenv(DIR_VARIABLE, directory)
+    monkeypatch.setenv(VARIABLE, directory)
 
     result = run("-m", "app", "serve", "--port", "0")
 
     assert (result.returncode, result.stderr) == (
         2,
-        f"python -m app: {DIR_VARIABLE} must name a writable directory, got {directory!r}. "
+        f"python -m app: {VARIABLE} must name a writable directory, got {directory!r}. "
         "Create the directory or unset the variable.\n",
     )
