@@ -142,11 +142,11 @@ class BatchJob {
     return `${format(this.#rows)} ${this.#rows === 1 ? "row" : "rows"}`;
   }
 
-  #showProgress(share) {
-    byId("batch-progress").value = share;
+  #showProgress(fraction) {
+    byId("batch-progress").value = fraction;
     const rejected = this.#rejected ? `, ${format(this.#rejected)} rejected` : "";
     this.#showStatus(
-      `${this.file.name}: ${Math.floor(100 * share)} %, ${this.#rowCount()}${rejected}`,
+      `${this.file.name}: ${Math.floor(100 * fraction)} %, ${this.#rowCount()}${rejected}`,
     );
   }
 

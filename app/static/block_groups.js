@@ -55,7 +55,7 @@ export class BlockGroups {
     }
   }
 
-  /** The indices of the 16 nearest block groups and any tied with the last; its distance in km. */
+  /** The 16 nearest block groups and any tied with the farthest: their indices and its distance. */
   nearest(latitude, longitude) {
     const longitudeScale = Math.cos((latitude * Math.PI) / 180);
     const squaredDistances = this.latitudes.map((north, index) => {

@@ -64,11 +64,7 @@ function metadataTable(models) {
     element(
       "table",
       { class: "metadata-table" },
-      element(
-        "caption",
-        { class: "quiet" },
-        "Measured on the test set, in 1990 dollars.",
-      ),
+      element("caption", { class: "quiet" }, "Measured on the test set, in 1990 dollars."),
       element(
         "thead",
         {},

@@ -173,8 +173,8 @@ export class WhatIfChart {
     if (!this.#axis) return;
     const { values, left, right } = this.#axis;
     const x = event.clientX - this.container.getBoundingClientRect().left;
-    const share = (x - left) / (right - left);
-    this.onPick(values[0] + Math.min(Math.max(share, 0), 1) * (values.at(-1) - values[0]));
+    const fraction = (x - left) / (right - left);
+    this.onPick(values[0] + Math.min(Math.max(fraction, 0), 1) * (values.at(-1) - values[0]));
   }
 }
 
