@@ -1,8 +1,8 @@
 // Draws the map on a canvas: land, block groups coloured by price, and city names.
 
+import { PRICE_CAP } from "./features.js";
 import { CITIES, OUTLINE } from "./geography.js";
 
-const MAX_PRICE = 5; // 100,000 USD, where the data are capped and the colour scale ends
 const LABEL_OFFSET = 6; // pixels between a city's dot and its name
 
 /** Draw the part of the map that `view` shows. `blockGroups` is null until they are loaded. */
@@ -32,7 +32,7 @@ function drawBlockGroups(context, view, { width, height, blockGroups, shades }) 
   const { drawnLatitudes, drawnLongitudes, values, length } = blockGroups;
   const { left, top, across, down } = view.projection;
   const radius = radiusAt(view.scale);
-  const step = (shades.length - 1) / MAX_PRICE;
+  const step = (shades.length - 1) / PRICE_CAP;
   for (let index = 0; index < length; index++) {
     const x = left + drawnLongitudes[index] * across;
     const y = top + drawnLatitudes[index] * down;

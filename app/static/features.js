@@ -74,6 +74,9 @@ export const FEATURES = [
   },
 ];
 
+/** Where the data cap house values, in 100,000 USD; the scales of prices end there. */
+export const PRICE_CAP = 5;
+
 export const LOCATION_FEATURES = FEATURES.slice(6);
 export const OTHER_FEATURES = FEATURES.slice(0, 6);
 

@@ -1,12 +1,11 @@
 // A card for each model: the predicted price, its interval and its warnings.
 
 import { element } from "./dom.js";
-import { formatDollars } from "./features.js";
+import { PRICE_CAP, formatDollars } from "./features.js";
 
-const SCALE_MAXIMUM = 5; // 100,000 USD, where the data are capped
 const ANNOUNCE_DELAY = 700; // milliseconds without a change before the announcement
 
-const percent = (value) => `${100 * Math.min(Math.max(value / SCALE_MAXIMUM, 0), 1)}%`;
+const percent = (value) => `${100 * Math.min(Math.max(value / PRICE_CAP, 0), 1)}%`;
 
 /** The cards of all models, as a radio group; `onSelect` gets the name of the selected model. */
 export class PredictionCards {

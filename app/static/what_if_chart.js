@@ -1,11 +1,10 @@
 // A line chart of each model's prediction as one feature varies and the others stay fixed.
 
 import { element, svgElement } from "./dom.js";
-import { FEATURES, formatDollars, round } from "./features.js";
+import { FEATURES, PRICE_CAP, formatDollars, round } from "./features.js";
 
 const POINTS = 65;
 const MARGINS = { top: 0.9, right: 1, bottom: 2.75, left: 3.6 }; // rem
-const MINIMUM_TOP = 5; // 100,000 USD, where the data are capped
 
 /** Evenly spaced values from low to high, extended to include the current value. */
 export function sweepValues([low, high], current) {
@@ -73,7 +72,7 @@ export class WhatIfChart {
       (side) => rem * MARGINS[side],
     );
     const highest = Math.max(
-      MINIMUM_TOP,
+      PRICE_CAP,
       ...curves.flatMap(([, { predictions }]) =>
         predictions.prediction.filter((price) => price !== null),
       ),
