@@ -188,3 +188,39 @@ def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):
         flag.unlink()
 
         assert seconds[-1] - seconds[1] > 3 * RESTART_PAUSE_SECONDS  # at least three pauses
+
+
+STARTING_SLOWLY = """
+import os, sys, time
+from multiprocessing.context import ForkProcess
+from app.__main__ import main
+run = ForkProcess.run
+ForkProcess.run = lambda self: (
+    os.path.exists(os.environ["START_SLOWLY"]) and time.sleep(0.5), run(self)
+)
+sys.exit(main())
+"""
+"""The service, where new workers start slowly as soon as a file exists."""
+
+
+def test_workers_that_start_during_a_shutdown_answer_and_end_without_an_error(tmp_path):
+    flag = tmp_path / "start slowly"
+    environment, program = {"START_SLOWLY": str(flag)}, ("-c", STARTING_SLOWLY)
+    with serving("--workers", "2", program=program, environment=environment) as server:
+        flag.touch()
+        killed = server.workers
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len({*server.workers} - {*killed}) == 2)
+        server.process.send_signal(signal.SIGTERM)
+        response = httpx.get(f"{server.url}/livez")
+        status = server.process.wait(timeout=15)
+        messages = server.remaining_lines()
+
+    assert response.status_code == 200
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["connection"] == "close"
+    assert status == 0
+    assert messages == "".join(
+        f"Worker {pid} ended with status -9; starting another\n" for pid in killed
+    )

@@ -83,7 +83,7 @@ class HTTPProtocol(RequestReader):
     @property
     def in_flight(self) -> int:
         """How many requests have begun to arrive and are not yet answered."""
-        return self.requests_started - self.responses_sent
+        return max(self.requests_started - self.responses_sent, 0)  # a 408 may precede a request
 
     # The parser's callbacks
 
@@ -271,7 +271,7 @@ class HTTPProtocol(RequestReader):
             is_withdrawn = True
         self.unparsed = memoryview(b"")
         self.flow.pause_reading()
-        self.on_message_begin()  # makes a new scope
+        super().on_message_begin()  # makes a new scope, and does not count another request
         self.state = State.REJECTED
         if not is_withdrawn:
             self.transport.close()  # in the middle of the response, so that the client notices

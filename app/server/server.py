@@ -49,6 +49,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         start_sweeping(self.server_state)
         self.state.in_flight = self._in_flight
+        await self.on_tick(0)  # sets the headers, which it needs even if it shuts down at once
         self.on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

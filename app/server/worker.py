@@ -63,7 +63,8 @@ def run_worker(
 
     def on_start() -> None:
         heartbeat.beat()
-        orders.send(None)
+        with contextlib.suppress(OSError):  # the supervisor is shutting down already
+            orders.send(None)
 
     server = DrainingServer(app, on_start, last=False)
     threading.Thread(target=_follow_orders, args=(orders, server), daemon=True).start()
