@@ -32,7 +32,7 @@ test: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # with more, they hold up each other
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # more would slow each other down
 
 # Scores twenty million rows (or HOUSING_CLUSTER_ROWS) with one Dask worker and with two. Then runs
 # ten rolling restarts of the replicas under load and kills one replica in each.

@@ -36,9 +36,9 @@ class AppState:
     admin_token: str | None
     draining: bool = False
     in_flight: Callable[[], int] = lambda: 1
-    """Returns the number of requests that have been received and not yet answered."""
+    """Returns the number of unanswered requests; 1, the caller's, if another server runs the app."""
     reload_models: ReloadModels = field(init=False)
-    """Reloads in this process; a worker replaces it by a request to its supervisor."""
+    """Reloads in this process; a worker replaces it to have the supervisor reload all workers."""
     _reload_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:

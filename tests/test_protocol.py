@@ -208,6 +208,21 @@ def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
         connection.sendall(head + b" " * size)
 
 
+def test_the_last_response_of_a_shutdown_reaches_a_client_that_goes_on_sending():
+    """What it sends after that request is discarded; a reset would destroy the response."""
+    with serving("--default", "notebook") as server, connect(server) as connection:
+        connection.sendall(whole[:-10])
+        time.sleep(0.3)
+        server.process.terminate()
+        time.sleep(0.3)
+        connection.sendall(whole[-10:] + whole * (20 * MEBIBYTE // len(whole)))
+        received = read_all(connection)
+
+        assert received.startswith(b"HTTP/1.1 200")
+        assert received.count(b"HTTP/1.1") == 1
+        assert server.process.wait(timeout=15) == 0
+
+
 def test_curl_with_an_http_2_upgrade_gets_a_prediction(server):
     curl = find_program("curl", package="curl")
     command = [curl, "-sS", "--http2", "-H", "content-type: application/json", "-d", row.decode()]
@@ -548,6 +563,15 @@ def test_a_rejection_of_malformed_http_has_the_usual_headers_and_is_counted(serv
     assert re.fullmatch("[0-9a-f]{32}", answer[1]["x-request-id"])
     assert answer[1]["content-security-policy"].startswith("default-src 'none'")
     assert counted(server, 400) == before + 1
+
+
+def test_a_rejected_request_is_no_longer_in_flight_while_its_client_stays(server):
+    with connect(server) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert read_all(connection).startswith(b"HTTP/1.1 400")
+        text = httpx.get(f"{server.url}/metrics", headers={"accept": "text/plain"}).text
+
+    assert "housing_http_requests_in_flight 1.0\n" in text  # the request for the metrics
 
 
 @pytest.mark.parametrize("version", [b"2.0", b"0.9"])

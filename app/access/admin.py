@@ -19,7 +19,7 @@ async def require_admin(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> None:
-    """Answer 403 if the service has no admin token, 401 if the request does not have it."""
+    """Answer 403 if the service has no admin token, 401 if the request does not send it."""
     token: str | None = request.app.state.admin_token
     if token is None:
         raise HTTPException(403, NO_ADMIN_TOKEN)

@@ -40,7 +40,7 @@ class AccessControl:
         return bool(self.policy.cors_origins)
 
     def authenticate(self, headers: Headers) -> Principal | None:
-        """Return who sent a request to a protected path; None if it must be rejected."""
+        """Return the sender of a request to a protected path; None if it must be rejected."""
         if self.hosts is not None and not self.hosts.allow(headers):
             return None
         if self.api_keys is None:
@@ -64,10 +64,10 @@ class AccessControl:
         return None
 
     def cors_headers(self, origin: bytes | None) -> Headers:
-        """Return the CORS headers of a response to a request with that Origin (None: without).
+        """Return the CORS headers of the response to a request with this Origin, or with none.
 
-        They are those of Starlette's CORSMiddleware, in the same order; preflight requests are
-        the middleware's alone.
+        They are those of Starlette's CORSMiddleware, in the same order. Only the middleware
+        responds to preflight requests.
         """
         if not self.cors_enabled:
             return []

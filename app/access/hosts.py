@@ -4,7 +4,7 @@ A malicious web page can point its own host name at this machine (DNS rebinding)
 treat the service as part of that page, but still send the page's name as Host.
 
 The status is 400, which RFC 9110 defines for an invalid Host. A 421 would tell the client to retry
-over another connection, in vain.
+over another connection, which cannot help.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The API key in /openapi.json: Swagger UI then sends it, and clients know about it."""
+"""Document the API key in /openapi.json, so that Swagger UI and generated clients can send it."""
 
 from typing import Any
 

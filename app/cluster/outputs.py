@@ -58,7 +58,7 @@ class Receipt:
     prediction_bytes: int
 
     def to_bytes(self) -> bytes:
-        """The content of the receipt file, JSON."""
+        """The content of the receipt file, JSON. Renaming a field would invalidate old receipts."""
         receipt = {
             "asked": self.inputs,
             "rows": self.rows,

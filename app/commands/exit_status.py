@@ -1,4 +1,4 @@
-"""Exit statuses, and the one way a command fails."""
+"""Exit statuses, and the message of a command that fails."""
 
 import sys
 
@@ -6,7 +6,7 @@ NOT_READY = NO_WORKER = 1
 BAD_ARGUMENTS = 2
 BAD_MODEL = 3
 REJECTED_ROWS = 4
-# As a shell reports a process that a signal ends: 128 plus the signal's number.
+# 128 plus the signal's number, as a shell reports a process that a signal ended.
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
 

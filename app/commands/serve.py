@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _handle_signals() -> None:
-    """Exit with 0 on SIGTERM and SIGINT, and hold SIGHUP back until the models are loaded.
+    """Exit with 0 on SIGTERM and SIGINT, and block SIGHUP until the models are loaded.
 
-    Process 1 of a container ignores a signal without a handler. Any other process would end with
-    the signal's own status, during start-up or when uvicorn raises the signal again.
+    Without a handler, process 1 of a container would ignore the signals. Any other process would
+    end with the signal's own status, during start-up or when uvicorn raises the signal again.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -56,8 +56,8 @@ def _handle_signals() -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    # Everything that is loaded now stays, so a collection finds no garbage. Collections would take
-    # a tenth of the start-up time.
+    # Everything loaded now stays, so collections would find no garbage and take a tenth of the
+    # start-up time.
     gc.disable()
     # Keep FastAPI from importing Pydantic 1, which no route uses.
     sys.modules["pydantic.v1"] = None  # type: ignore[assignment]

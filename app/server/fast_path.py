@@ -58,7 +58,7 @@ class PendingPrediction:
 
     @property
     def can_wait(self) -> bool:
-        """Whether its prediction costs less, and has the same bits, together with others."""
+        """Whether it may join a micro-batch: its prediction has the same bits in any batch."""
         return self.endpoint.is_batch_invariant
 
 
@@ -108,16 +108,20 @@ class FastPath:
     def respond(
         self, batch: Sequence[PendingPrediction], server_headers: Headers
     ) -> list[bytes | None]:
-        """Return the response to each request, with the server's own headers; None: ask the app."""
+        """Return the response to each request; None leaves it to the app.
+
+        `server_headers` are those that the server adds to every response.
+        """
         if len(batch) == 1:
-            return self._respond_alike(batch, server_headers)
+            return self._respond_group(batch, server_headers)
         responses: list[bytes | None] = [None] * len(batch)
         positions = defaultdict(list)
         for position, pending in enumerate(batch):
             positions[pending.endpoint.batch_key].append(position)
-        for alike in positions.values():
-            some = self._respond_alike([batch[position] for position in alike], server_headers)
-            for position, response in zip(alike, some, strict=True):
+        for group in positions.values():
+            members = [batch[position] for position in group]
+            group_responses = self._respond_group(members, server_headers)
+            for position, response in zip(group, group_responses, strict=True):
                 responses[position] = response
         return responses
 
@@ -127,7 +131,7 @@ class FastPath:
             self._endpoints = _endpoints(self._models)
         return self._endpoints.get(target)
 
-    def _respond_alike(
+    def _respond_group(
         self, batch: Sequence[PendingPrediction], server_headers: Headers
     ) -> list[bytes | None]:
         """Respond to requests with the same batch key."""

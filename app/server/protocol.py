@@ -1,7 +1,7 @@
-"""Decide who answers each request: the fast path, load shedding, or the app.
+"""Decide what answers each request: the fast path, load shedding, or the app.
 
-One row for POST /predict, and requests that are shed, are answered without the app. Whatever is
-unusual about a request or its connection is left to the app.
+The fast path answers valid rows for POST /predict. Load shedding answers 503 when the process is
+overloaded. The app answers everything else, and every request that is unusual in some way.
 """
 
 from asyncio import Transport
@@ -56,7 +56,7 @@ class HTTPProtocol(RequestReader):
         super().connection_lost(exc)
         self.timeouts = None  # type: ignore[assignment]  # breaks a reference cycle
 
-    # What timeouts and shutdown ask
+    # State, for the timeouts and the shutdown
 
     @property
     def idle(self) -> bool:
@@ -70,14 +70,14 @@ class HTTPProtocol(RequestReader):
 
     @property
     def receiving_body(self) -> bool:
-        """Whether the client is to send more of a body."""
+        """Whether the client must send more of a body."""
         if self.state is State.APP_BODY:
             return self.app_is_responding and not self.flow.read_paused
         return self.state in (State.FAST_BODY, State.SHED_BODY)
 
     @property
     def awaits_client(self) -> bool:
-        """Whether the client is to send a request, or the rest of one."""
+        """Whether the client must send a request, or the rest of one, to get a response."""
         return self.state is State.APP_BODY or not self.responding
 
     @property
@@ -118,7 +118,7 @@ class HTTPProtocol(RequestReader):
             self.start_app()
 
     def _is_left_to_app(self, framing: Framing) -> bool:
-        """Whether the response may have to wait, or is not the usual one."""
+        """Whether the request is unusual, or its response may have to wait for something."""
         return (
             self.parser.get_method() != fast_path.METHOD
             or self.in_flight > 1
@@ -248,10 +248,10 @@ class HTTPProtocol(RequestReader):
         if self.is_half_closed and not self.responding and not self.transport.is_closing():
             self.transport.close()
 
-    # The end
+    # Shutdown and rejection
 
     def shutdown(self) -> None:
-        """Close as soon as every request that has begun to arrive is answered."""
+        """Close once every request that has begun to arrive is answered."""
         if self.state is State.SHED_BODY:
             self._shed()
         elif self.app_is_responding or not self.in_flight:

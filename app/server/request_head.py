@@ -1,7 +1,7 @@
 """Validate request heads: size, framing and Host.
 
-uvicorn's parser has no size limits, and accepts some heads that another server on the way may read
-differently (request smuggling). Violations are raised as ProtocolViolationError.
+uvicorn's parser has no size limits, and accepts some heads that a proxy may read differently
+(request smuggling). Violations are raised as ProtocolViolationError.
 """
 
 import re
@@ -15,7 +15,7 @@ MAX_LINE_BYTES = 8 * KIBIBYTE  # RFC 9112 recommends at least 8,000
 MAX_TARGET_BYTES = MAX_LINE_BYTES - len("OPTIONS  HTTP/1.1")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * KIBIBYTE
-SURPLUS_BYTES = 4 * KIBIBYTE  # separators and blanks of a head, which the parser discards
+SURPLUS_BYTES = 4 * KIBIBYTE  # for separators and blanks, which the parser discards
 MAX_HEAD_BYTES = MAX_LINE_BYTES + MAX_HEADER_BYTES + SURPLUS_BYTES
 
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.~%-]{1,255})(:\d{0,5})?")  # as in a URL
@@ -29,7 +29,7 @@ class ProtocolError(NamedTuple):
 
 
 class ProtocolViolationError(Exception):
-    """Valid HTTP for the parser that this service rejects."""
+    """HTTP that the parser accepts and this service rejects."""
 
     def __init__(self, response: ProtocolError) -> None:
         super().__init__(response.detail)
@@ -79,13 +79,13 @@ def check_size(target: bytes, headers: Headers, head_bytes: int) -> None:
 
 
 def read_framing(version: str, headers: Headers) -> Framing:
-    """Return the framing of a body; reject a head that other servers may read differently."""
+    """Return the framing of a body; reject a head that a proxy may read differently."""
     hosts, codings, content_length = [], [], 0
     for name, value in headers:
         if name == b"host":
             hosts.append(value)
         elif name == b"content-length":
-            content_length = int(value)  # the parser accepts only one, of digits
+            content_length = int(value)  # the parser accepts only one, and only digits
         elif name == b"transfer-encoding":
             codings.append(value.lower())
     is_http_1_0 = version == "1.0"

@@ -1,8 +1,8 @@
 """Read requests: feed the parser only as much as can be answered, and enforce the limits.
 
-uvicorn has no limits on what a client may send or leave unread. A request that violates one is
-answered in its turn, after the requests before it; then the connection closes, because nobody knows
-where the next request would begin.
+uvicorn does not limit what a client may send or leave unread. A request that violates a limit is
+answered after the requests before it. Then the connection closes, because the start of the next
+request is unknown.
 """
 
 from asyncio import Transport
@@ -18,13 +18,13 @@ from app.server.request_head import (
 )
 from app.server.uvicorn_protocol import UvicornProtocol
 
-# Parsed at a time between requests (a few dozen of the smallest) and within a request. A body of
-# known length is parsed at once as far as it was read; the event loop reads at most 256 KB.
-BETWEEN_BYTES, WITHIN_BYTES = 1024, 4096
+# Bytes parsed at a time: of heads (a few dozen of the smallest requests) and of chunked bodies. A
+# body of known length is parsed as far as it was read; the event loop reads at most 256 KB.
+HEAD_PART_BYTES, BODY_PART_BYTES = 1024, 4096
 
 
 class State(Enum):
-    """What has become of the request received last; earlier ones may still be with the app."""
+    """Progress of the request received last; the app may still be answering earlier ones."""
 
     IDLE = auto()  # answered, or none received yet
     HEAD = auto()  # its head is arriving
@@ -58,7 +58,7 @@ class RequestReader(UvicornProtocol):
 
     @property
     def awaits_client(self) -> bool:
-        """Whether the client is to send a request, or the rest of one."""
+        """Whether the client must send a request, or the rest of one, to get a response."""
         raise NotImplementedError
 
     def reject(self, error: ProtocolError) -> None:
@@ -66,7 +66,7 @@ class RequestReader(UvicornProtocol):
         raise NotImplementedError
 
     def forget_head(self) -> None:
-        """Make room for the next head, or for trailers, which are no headers."""
+        """Clear the head, for the next one and so that trailers do not join the headers."""
         self.url, self.headers, self.head_bytes = b"", [], 0
 
     def data_received(self, data: bytes) -> None:
@@ -76,28 +76,30 @@ class RequestReader(UvicornProtocol):
             return
         if self.state is State.IDLE:
             self.state = State.HEAD
-        if len(data) <= BETWEEN_BYTES:
+        if len(data) <= HEAD_PART_BYTES:
             self._parse(data)
         else:
             self.unparsed = memoryview(data)
             self.parse_unparsed()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio declares it
-        """Stay open for a response that is still to be sent, and for nothing else."""
+        """Keep the connection open only if a response is still to be sent."""
         self.is_half_closed = True
         return not self.awaits_client
 
     def parse_unparsed(self) -> None:
-        """Parse what was read, as far as requests before it permit; then read on."""
+        """Parse until a request must wait for earlier ones; read on once all is parsed."""
         self.responded_while_parsing = False
         while self.unparsed and self._accepts_input():
-            if self.responded_while_parsing:  # let other connections have their turn
+            if self.responded_while_parsing:  # other connections first
                 self.loop.call_soon(self.parse_unparsed)
                 break
-            is_within = self.state is State.APP_BODY
-            size = max(WITHIN_BYTES if is_within else BETWEEN_BYTES, self.content_left)
+            in_body = self.state is State.APP_BODY
+            size = max(BODY_PART_BYTES if in_body else HEAD_PART_BYTES, self.content_left)
             part, self.unparsed = self.unparsed[:size], self.unparsed[size:]
             self._parse(part)
+        if self.transport.is_closing():
+            return  # a lingering connection reads on, to discard the rest
         if self.unparsed:
             self.flow.pause_reading()
         elif self._accepts_input():
@@ -123,7 +125,7 @@ class RequestReader(UvicornProtocol):
     def has_unread_request(self) -> bool:
         """Return whether the client may still be sending a request that will not be answered."""
         if self.running is not None and not self.running.response_complete:
-            return False  # the response is cut off, which must show
+            return False  # the client must notice that its response is cut off
         return self.state in (State.SHED_BODY, State.APP_BODY, State.REJECTED) or bool(
             self.pipeline or self.unparsed
         )
@@ -148,8 +150,8 @@ class RequestReader(UvicornProtocol):
     def _parse_without_upgrade(self, rest: bytes) -> None:
         """Parse a request again without its Upgrade header, which a server may ignore.
 
-        The parser reads no body of such a request, and would take it for the next request. Java's
-        HttpClient and `curl --http2` offer h2c with every first request.
+        The parser does not read the body of such a request, and would take it for the next request.
+        Java's HttpClient and `curl --http2` offer h2c with every first request.
         """
         version = self.parser.get_http_version().encode()
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]

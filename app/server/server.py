@@ -30,7 +30,7 @@ FINISHED_AFTER = DRAIN_SECONDS + SETTLE_SECONDS + FINISH_SECONDS
 class DrainingServer(uvicorn.Server):
     """A server that shuts down gracefully: fail readiness, stop accepting, drain.
 
-    `last` says that no other process will accept from its listener after it.
+    With `last`, no other process accepts from its listener after this one.
     """
 
     def __init__(self, app: FastAPI, on_start: Callable[[], None], *, last: bool) -> None:

@@ -5,7 +5,7 @@ start within milliseconds with models that are known to be intact. It has neithe
 event loop, because a fork would copy only a part of them: it waits for signals and handles them one
 at a time.
 
-    SIGTERM, SIGINT   shut down after everything accepted is answered
+    SIGTERM, SIGINT   answer what was accepted, then end
     SIGCHLD           a worker may have ended: replace it
     SIGALRM           every second: replace a worker that hangs
     SIGHUP            reload the API keys and the models
@@ -77,7 +77,7 @@ class Worker:
         self.orders, orders = _connect()
         self.requests, requests = _connect()
         self._started = time.monotonic()
-        self._unacknowledged = 1  # a worker acknowledges its start first
+        self._unacknowledged = 1  # its start; then each value that it is sent
         self.heartbeat = Heartbeat()
         ends = [end for worker in (self, *others) for end in (worker.orders, worker.requests)]
         self.process: ForkProcess = multiprocessing.get_context("fork").Process(
@@ -106,7 +106,7 @@ class Worker:
         return time.monotonic() - self._started < YOUNG_SECONDS
 
     def has_acknowledged(self, seconds: float = ACKNOWLEDGE_SECONDS) -> bool:
-        """Wait until it has started, and serves what it was sent; return whether it does."""
+        """Wait until it has started, and serves what it was sent; False if that takes too long."""
         try:
             while self._unacknowledged and self.orders.poll(seconds):
                 self.orders.recv()
@@ -143,7 +143,7 @@ class Supervisor:
             raise WorkerError("a worker failed to start; see the messages above")
 
     def handle(self, number: int) -> None:
-        """Do what a signal asks for."""
+        """Handle a signal other than SIGTERM and SIGINT."""
         if number == signal.SIGCHLD:
             self._replace_dead()
         elif number == signal.SIGALRM:
@@ -154,7 +154,7 @@ class Supervisor:
             self._reload_for_workers()
 
     def stop(self) -> None:
-        """End every worker once it has answered what it accepted, or takes too long."""
+        """Let every worker answer what it accepted, then end; kill those that take too long."""
         self._listener.close()  # or the kernel would accept connections that nobody serves
         for worker in self._workers:
             worker.dismiss()
@@ -208,7 +208,7 @@ class Supervisor:
         return keys
 
     def _share(self, value: LoadedModels | APIKeys) -> None:
-        """Have every worker serve what this process would; kill each that does not."""
+        """Send models or keys to every worker; kill each that does not acknowledge them."""
         for worker in self._workers:
             worker.send(value)
         for worker in self._workers:

@@ -34,7 +34,7 @@ class TimedConnection(Protocol):
 
     @property
     def receiving_body(self) -> bool:
-        """Whether the client is to send more of a body."""
+        """Whether the client must send more of a body."""
 
     @property
     def responding(self) -> bool:
@@ -45,7 +45,7 @@ class TimedConnection(Protocol):
 
 
 class Wait(Enum):
-    """What the client is to do next."""
+    """What the client must do next."""
 
     READ = auto()  # the response
     END = auto()  # close, after its request was answered early
@@ -85,7 +85,7 @@ class ConnectionTimeouts:
             self._connection.reject(TIMED_OUT)
 
     def _current_wait(self) -> tuple[Wait, object] | None:
-        """Return what the client is to do, with a value that changes when it makes progress."""
+        """Return what the client must do, with a value that changes when it makes progress."""
         connection = self._connection
         if unsent := connection.transport.unsent_bytes():
             return Wait.READ, unsent

@@ -1,4 +1,4 @@
-"""Run the app for the requests of a connection: the only file that uses uvicorn's private names.
+"""Run the app for the requests of a connection. Only this file uses uvicorn's private names.
 
 uvicorn runs the app for one request at a time. Requests that arrive meanwhile wait in its
 `pipeline`; `cycle` belongs to the request received last, `running` to the one being answered.
@@ -14,7 +14,7 @@ from uvicorn._types import ASGI3Application  # the type of an app in uvicorn's s
 from uvicorn.protocols.http.flow_control import (
     CLOSE_HEADER,  # is among the server's headers once it shuts down
     HIGH_WATER_LIMIT,  # bytes of a body that may wait for the app
-    FlowControl,  # is asked by the cycle to read on, and stops the app's writing
+    FlowControl,  # pauses and resumes reading from the socket, and the app's writing
 )
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,  # the reason phrases, which vary with the Python version
@@ -36,10 +36,10 @@ STATUS_LINE |= {
 
 
 class ReadFlowControl(FlowControl):
-    """Leaves it to the protocol when to read on.
+    """Flow control that lets the protocol decide when to read on.
 
     uvicorn reads on after each response, and whenever the app waits for a body, no matter how many
-    requests are waiting by then.
+    requests are waiting.
     """
 
     def __init__(self, transport: Transport, on_resume: Callable[[], None]) -> None:
@@ -73,7 +73,7 @@ class UvicornProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self.running is not None and not self.running.response_complete:
-            self._abandon(self.running)  # uvicorn tells only the last request of a pipeline
+            self._abandon(self.running)  # uvicorn notifies only the last request of a pipeline
         # Break the reference cycles, so that the connection is freed at once.
         self.transport.detach()
         self.running = self.flow = None  # type: ignore[assignment]
@@ -87,12 +87,12 @@ class UvicornProtocol(HttpToolsProtocol):
         raise NotImplementedError
 
     def choose_app(self, path: str) -> ASGIApp | None:
-        """Return the app that answers a request; None for the service's own."""
+        """Return the app that answers a request to a path; None for the service itself."""
         raise NotImplementedError
 
     @property
     def app_is_responding(self) -> bool:
-        """Whether a request is with the app, or waits for it."""
+        """Whether the app has yet to complete its response to a request."""
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
@@ -152,7 +152,7 @@ class UvicornProtocol(HttpToolsProtocol):
         return True
 
     def respond_last(self, app: ASGIApp, method: str, path: bytes, headers: Headers) -> None:
-        """Answer by another app, after the requests that wait, and close."""
+        """Respond with another app after the requests before this one, then close."""
         asgi_app = cast("ASGI3Application", app)
         self.scope.update(
             {
@@ -181,7 +181,7 @@ class UvicornProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, asgi_app))
 
     def _abandon(self, cycle: RequestResponseCycle, *, is_rejected: bool = False) -> None:
-        """Tell the app that nobody waits for its response."""
+        """Tell the app that its response is no longer needed."""
         cycle.scope["state"][ABANDONED] = is_rejected
         cycle.disconnected = True
         cycle.message_event.set()

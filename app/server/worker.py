@@ -19,7 +19,7 @@ from models.saved_model.storage import SavedModelError
 
 
 class ReloadEverywhere:
-    """A worker's reload: asks the supervisor, which answers when every worker has followed."""
+    """A worker's reload: the supervisor reloads, and replies once every worker has followed."""
 
     def __init__(self, state: AppState, requests: Connection, supervisor: int) -> None:
         self._state = state
@@ -56,7 +56,7 @@ def run_worker(
     supervisor_ends: Sequence[Connection],
 ) -> None:
     """Serve until the supervisor closes the connection; called in the forked process."""
-    for end in supervisor_ends:  # inherited; a worker's copy would hide that the supervisor closed
+    for end in supervisor_ends:  # inherited copies would keep the connections open
         end.close()
     state = state_of(app)
     state.reload_models = ReloadEverywhere(state, requests, supervisor)
@@ -74,7 +74,7 @@ def run_worker(
 
 
 def _follow_orders(orders: Connection, server: DrainingServer) -> None:
-    """Serve the models and keys that the supervisor sends; shut down when it closes or dies."""
+    """Serve the models and keys that the supervisor sends; shut down when it closes or ends."""
     with contextlib.suppress(EOFError, OSError):
         while True:
             value = orders.recv()
