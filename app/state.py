@@ -36,9 +36,9 @@ class AppState:
     admin_token: str | None
     draining: bool = False
     in_flight: Callable[[], int] = lambda: 1
-    """Returns the number of unanswered requests; 1, the caller's, if another server runs the app."""
+    """Returns the number of unanswered requests: with another server, just the caller's."""
     reload_models: ReloadModels = field(init=False)
-    """Reloads in this process; a worker replaces it to have the supervisor reload all workers."""
+    """Reloads in this process; a worker replaces it with a reload of all workers."""
     _reload_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:

@@ -101,6 +101,7 @@ def _score(
     """Receipts by partition name. Removes partial files, also after a failure."""
     if not partitions:
         return {}
+    # A task of its own, so that the files travel once and not with each partition.
     model = client.submit(
         ModelPayload, payload.name, payload.sha256, payload.files, payload.versions, pure=False
     )

@@ -1,10 +1,10 @@
-"""Detect a worker whose event loop stands still, because it is stopped or stuck."""
+"""Detect a worker whose event loop no longer runs, because the process is stopped or stuck."""
 
 import asyncio
 import mmap
 
 BEAT_SECONDS = CHECK_SECONDS = 1.0
-MAX_MISSED_BEATS = 10  # consecutive checks; no single callback of the event loop takes that long
+MAX_MISSED_BEATS = 10  # in a row; no callback of the event loop should take that long
 
 
 class Heartbeat:
@@ -16,7 +16,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._counter = mmap.mmap(-1, 1)  # anonymous, and shared across a fork
-        self._last_count = self._missed = 0  # of the supervisor's checks
+        self._last_count = self._missed = 0  # used by the supervisor only
 
     def beat(self) -> None:
         """In the worker: beat now, and once a second in the running event loop."""
@@ -26,8 +26,8 @@ class Heartbeat:
     def has_stopped(self) -> bool:
         """In the supervisor, once a second: return whether too many beats are missing.
 
-        Checks are counted, not seconds. A machine that was suspended as a whole, or a supervisor
-        that was busy, has therefore not missed a beat.
+        Checks are counted, not seconds: a worker misses no beat while the whole machine is
+        suspended or the supervisor is busy.
         """
         count = self._counter[0]
         self._missed = self._missed + 1 if count == self._last_count else 0

@@ -74,8 +74,8 @@ class Worker:
     """A worker process, with the supervisor's ends of its two connections."""
 
     def __init__(self, app: FastAPI, listener: socket.socket, others: Sequence["Worker"]) -> None:
-        self.orders, orders = _connect()
-        self.requests, requests = _connect()
+        self.orders, orders = _connect()  # models and keys to serve; replies acknowledge them
+        self.requests, requests = _connect()  # the worker's reloads; replies are None or an error
         self._started = time.monotonic()
         self._unacknowledged = 1  # its start; then each value that it is sent
         self.heartbeat = Heartbeat()
@@ -164,7 +164,7 @@ class Supervisor:
             worker.kill()
 
     def _kill_hanging(self) -> None:
-        """Kill each worker whose event loop stands still; SIGCHLD follows, and replaces it."""
+        """Kill each worker whose event loop no longer runs; SIGCHLD follows, and replaces it."""
         for worker in self._workers:
             if worker.heartbeat.has_stopped():
                 seconds = round(MAX_MISSED_BEATS * CHECK_SECONDS)
