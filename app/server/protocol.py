@@ -83,7 +83,7 @@ class HTTPProtocol(RequestReader):
     @property
     def in_flight(self) -> int:
         """How many requests have begun to arrive and are not yet answered."""
-        return max(self.requests_started - self.responses_sent, 0)  # a 408 may precede a request
+        return max(self.requests_started - self.responses_sent, 0)  # a 408 may precede any request
 
     # The parser's callbacks
 
