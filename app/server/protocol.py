@@ -90,6 +90,8 @@ class HTTPProtocol(RequestReader):
     def on_message_begin(self) -> None:
         if self.state is State.PENDING:
             self.micro_batcher.flush()  # responses go out in the order of requests
+        if self.transport.is_closing():  # after that response: parse nothing more
+            raise ProtocolViolationError(MALFORMED)
         super().on_message_begin()
         self.state = State.HEAD
         self.requests_started += 1
@@ -261,6 +263,8 @@ class HTTPProtocol(RequestReader):
         """Answer with an error after the requests before this one, and parse nothing more."""
         if self.state is State.PENDING:
             self.micro_batcher.flush()
+        if self.transport.is_closing():
+            return
         if self.state is State.APP_BODY:
             scope = self.scope
             method, path, headers = scope["method"], scope["raw_path"], [*scope["headers"]]
