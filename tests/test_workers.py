@@ -196,7 +196,7 @@ from multiprocessing.context import ForkProcess
 from app.__main__ import main
 run = ForkProcess.run
 ForkProcess.run = lambda self: (
-    os.path.exists(os.environ["START_SLOWLY"]) and time.sleep(0.5), run(self)
+    os.path.exists(os.environ["START_SLOWLY"]) and time.sleep(1), run(self)
 )
 sys.exit(main())
 """
