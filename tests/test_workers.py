@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.main import create_app
 from app.server.heartbeat import MAX_MISSED_BEATS, Heartbeat
+from app.server.server import DrainingServer, listen
 from app.server.supervisor import RESTART_PAUSE_SECONDS
 from models import SAVED_MODELS
 from tests.support.processes import is_alive
 from tests.support.servers import new_connections, run, serving
-from tests.support.waiting import wait_until
+from tests.support.waiting import join_all, wait_until
 
 
 def test_a_killed_worker_is_replaced_and_the_service_still_responds(row):
@@ -218,8 +221,22 @@ def test_workers_that_start_during_a_shutdown_answer_and_end_without_an_error(tm
         messages = server.remaining_lines()
 
     assert response.status_code == 200
-    assert response.headers["x-content-type-options"] == "nosniff"
     assert status == 0
     assert messages == "".join(
         f"Worker {pid} ended with status -9; starting another\n" for pid in killed
     )
+
+
+def test_a_server_that_shuts_down_as_soon_as_it_starts_sends_the_fixed_headers():
+    listener = listen("127.0.0.1", 0)
+    url = "http://{}:{}/livez".format(*listener.getsockname())
+    server = DrainingServer(create_app(), lambda: None, last=True)
+    server.should_exit = True
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    response = httpx.get(url)
+    join_all([thread])
+
+    assert response.status_code == 200
+    assert response.headers["connection"] == "close"
+    assert response.headers["x-content-type-options"] == "nosniff"
