@@ -211,11 +211,13 @@ def test_a_rejected_upload_is_discarded_up_to_a_limit(server):
 def test_the_last_response_of_a_shutdown_reaches_a_client_that_goes_on_sending():
     """What it sends after that request is discarded; a reset would destroy the response."""
     with serving("--default", "notebook") as server, connect(server) as connection:
-        connection.sendall(whole[:-10])
+        connection.sendall(PREDICT_REQUEST[:-10])
         time.sleep(0.3)
         server.process.terminate()
         time.sleep(0.3)
-        connection.sendall(whole[-10:] + whole * (20 * MEBIBYTE // len(whole)))
+        connection.sendall(
+            PREDICT_REQUEST[-10:] + PREDICT_REQUEST * (20 * MEBIBYTE // len(PREDICT_REQUEST))
+        )
         received = read_all(connection)
 
         assert received.startswith(b"HTTP/1.1 200")
