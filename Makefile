@@ -16,6 +16,17 @@ named = python$(1) $(HOME)/.pyenv/versions/$(1)*/bin/python
 PYTHON ?= $(lastword $(shell $(call find,python3 $(foreach version,$(VERSIONS),$(call named,$(version))),$(VERSIONS))))
 # For a test that repeats itself many times.
 NO_TIMEOUT := --timeout 0 --override-ini faulthandler_timeout=0
+
+# An environment that exists keeps its Python, so a request for another one must not pass silently.
+VERSION := import sys; print(sys.version_info[:2])
+ifeq ($(origin PYTHON),command line)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(shell $(PYTHON) -c '$(VERSION)' 2>/dev/null),$(shell $(BIN)/python -c '$(VERSION)'))
+$(error $(VENV) has another Python version than $(PYTHON). Name another folder with VENV=FOLDER)
+endif
+endif
+endif
+
 INSTALL = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
 .DELETE_ON_ERROR:

@@ -210,6 +210,7 @@ def test_the_error_for_an_unknown_feature_makes_no_far_fetched_suggestion(client
         (b"[" * 60_000, "parsing failed: nested too deeply, more than 32 levels."),
         (b'{"a":' * 10_000, "nested too deeply"),
         (b"\xff\xfe{}", "not UTF-8"),
+        ('{"é": '.encode() + b"\xff", "not UTF-8 (character 7)"),
         ("{}".encode("utf-16"), "not UTF-8"),
         (b"\xef\xbb\xbf{}", "a byte order mark"),
         (b'{"\\ud800": 1}', "got an unknown one"),

@@ -74,3 +74,16 @@ def test_make_rejects_an_unsupported_python_with_a_one_line_error(tmp_path, vers
     )
     assert result.returncode == 2
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/nowhere/python3"])
+def test_make_does_not_use_an_environment_of_another_python_than_the_one_asked_for(
+    tmp_path, python
+):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+
+    result = make("test", f"PYTHON={python}", f"VENV={tmp_path}")
+
+    assert result.returncode == 2
+    assert f"{tmp_path} has another Python version than {python}." in result.stderr

@@ -34,23 +34,31 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="serve the models over HTTP", allow_abbrev=False)
-    _add_address(serve)
+    def add_command(name: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=description,
+            description=f"{description[0].upper()}{description[1:]}.",
+            allow_abbrev=False,
+        )
+
+    serve = add_command("serve", "serve the models over HTTP")
+    _add_address(serve, "port to listen on; 0 picks a free one")
     _add_models(serve)
-    _add_setting(serve, "workers", _workers, "1", "number of worker processes")
+    _add_setting(serve, "workers", "N", _workers, "1", "number of worker processes")
     _add_access(serve)
-    _add_setting(serve, "access-log", _access_log, "off", "one line per request: off, text or json")
-
-    _add_predict(commands.add_parser("predict", help="score files", allow_abbrev=False))
-
-    healthcheck = commands.add_parser(
-        "healthcheck", help="exit with 0 if the server is ready", allow_abbrev=False
+    _add_setting(
+        serve, "access-log", "off|text|json", _access_log, "off", "one line for each request"
     )
-    _add_address(healthcheck)
 
-    create_key = commands.add_parser(
+    _add_predict(add_command("predict", "score files"))
+
+    healthcheck = add_command("healthcheck", "exit with 0 if the server is ready")
+    _add_address(healthcheck, "port of the server")
+
+    create_key = add_command(
         "create-key",
-        help="print a new API key on standard error and its keys-file line on standard output",
+        "print a new API key on standard error and its keys-file line on standard output",
     )
     create_key.add_argument("name", type=key_name, metavar="NAME", help="owner of the key")
     return parser.parse_args(arguments)
@@ -88,15 +96,16 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     _add_models(parser)
 
 
-def _add_address(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "host", str, "127.0.0.1", "address of the server")
-    _add_setting(parser, "port", _port, "8000", "port of the server; 0 lets serve pick a free one")
+def _add_address(parser: argparse.ArgumentParser, port_description: str) -> None:
+    _add_setting(parser, "host", "HOST", str, "127.0.0.1", "address of the server")
+    _add_setting(parser, "port", "PORT", _port, "8000", port_description)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "models", Path, str(SAVED_MODELS), "directory of saved models")
+    _add_setting(parser, "models", "DIR", Path, str(SAVED_MODELS), "directory of saved models")
     parser.add_argument(
         "--default",
+        metavar="NAME",
         default=os.environ.get("HOUSING_DEFAULT") or None,
         help="model to use unless a request names one (environment: HOUSING_DEFAULT; default: "
         "champion, or notebook if there is no champion)",
@@ -104,11 +113,25 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_access(parser: argparse.ArgumentParser) -> None:
-    _add_setting(parser, "api-keys-file", Path, None, "require one of the API keys in this file")
     _add_setting(
-        parser, "allowed-hosts", hosts, None, "accept only these host names, comma-separated"
+        parser, "api-keys-file", "FILE", Path, None, "require one of the API keys in this file"
     )
-    _add_setting(parser, "cors-origins", origins, None, "allow web pages from these origins")
+    _add_setting(
+        parser,
+        "allowed-hosts",
+        "NAMES",
+        hosts,
+        None,
+        "accept only requests to these host names, comma-separated",
+    )
+    _add_setting(
+        parser,
+        "cors-origins",
+        "ORIGINS",
+        origins,
+        None,
+        "allow web pages of these origins, comma-separated; * allows all",
+    )
     parser.add_argument(
         "--open-metrics",
         nargs="?",
@@ -123,19 +146,20 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
 def _add_setting(
     parser: argparse.ArgumentParser,
     name: str,
+    metavar: str,
     convert: Callable[[str], object],
     default: str | None,
     description: str,
 ) -> None:
     """Add an option that the environment variable HOUSING_NAME can also set."""
     variable = f"HOUSING_{name.upper().replace('-', '_')}"
+    source = f"environment: {variable}" + (f"; default: {default}" if default else "")
     parser.add_argument(
         f"--{name}",
+        metavar=metavar,
         type=convert,
         default=os.environ.get(variable) or default,
-        help=f"{description} (environment: {variable}; default: {default or 'none'})".replace(
-            "%", "%%"
-        ),
+        help=f"{description} ({source})".replace("%", "%%"),
     )
 
 

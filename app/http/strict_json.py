@@ -34,7 +34,8 @@ def parse_strict_json(body: bytes) -> Any:
             body.decode("utf-8"), parse_int=float, object_pairs_hook=_mark_repeated_keys
         )
     except UnicodeDecodeError as error:
-        raise json.JSONDecodeError("not UTF-8", "", error.start) from error
+        characters = len(body[: error.start].decode("utf-8"))
+        raise json.JSONDecodeError("not UTF-8", "", characters) from error
     except json.JSONDecodeError as error:
         raise _name_trailing_comma(error) from error
 
