@@ -165,22 +165,21 @@ def test_a_worker_may_miss_some_heartbeats():
     assert asyncio.run(beat_after(missed=MAX_MISSED_BEATS + 1))[-1]
 
 
-ENDING_AT_ONCE = """
-import os, sys
+SERVICE_WITH_FLAG = """
+import os, sys, time
 from multiprocessing.context import ForkProcess
 from app.__main__ import main
 run = ForkProcess.run
-ForkProcess.run = lambda self: (
-    os._exit(1) if os.path.exists(os.environ["END_AT_ONCE"]) else run(self)
-)
+ForkProcess.run = lambda self: ((os.path.exists(os.environ["FLAG"]) and {first}), run(self))
 sys.exit(main())
 """
-"""The service, whose new workers exit at once while a file exists."""
+"""The service, where each new worker evaluates `first` before it runs, while a file exists."""
 
 
 def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):
     flag = tmp_path / "end at once"
-    environment, program = {"END_AT_ONCE": str(flag)}, ("-c", ENDING_AT_ONCE)
+    environment = {"FLAG": str(flag)}
+    program = ("-c", SERVICE_WITH_FLAG.format(first="os._exit(1)"))
     with serving("--workers", "2", program=program, environment=environment) as server:
         flag.touch()
         os.kill(server.workers[0], signal.SIGKILL)
@@ -193,22 +192,10 @@ def test_a_worker_that_ends_at_once_is_replaced_after_a_pause(tmp_path):
         assert seconds[-1] - seconds[1] > 3 * RESTART_PAUSE_SECONDS  # at least three pauses
 
 
-STARTING_SLOWLY = """
-import os, sys, time
-from multiprocessing.context import ForkProcess
-from app.__main__ import main
-run = ForkProcess.run
-ForkProcess.run = lambda self: (
-    os.path.exists(os.environ["START_SLOWLY"]) and time.sleep(1), run(self)
-)
-sys.exit(main())
-"""
-"""The service, where new workers start slowly as soon as a file exists."""
-
-
 def test_workers_that_start_during_a_shutdown_answer_and_end_without_an_error(tmp_path):
     flag = tmp_path / "start slowly"
-    environment, program = {"START_SLOWLY": str(flag)}, ("-c", STARTING_SLOWLY)
+    environment = {"FLAG": str(flag)}
+    program = ("-c", SERVICE_WITH_FLAG.format(first="time.sleep(1)"))
     with serving("--workers", "2", program=program, environment=environment) as server:
         flag.touch()
         killed = server.workers
